@@ -1,0 +1,2 @@
+//! The tightrope command.
+fn main() {}

@@ -1,0 +1,72 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{DatabaseUrl, EngineError};
+
+/// Where a copy is made.
+#[derive(Clone, Debug, Default)]
+pub struct CopyPlace {
+    /// Another server (or folder) for the copy; none means beside the source.
+    pub url: Option<DatabaseUrl>,
+    /// Do not copy: start from an empty database on the same server and version.
+    pub empty: bool,
+}
+
+/// How a copy was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyReport {
+    /// The method in words: `template`, `dump and restore`, `backup API`.
+    pub method: String,
+    /// The size of the copy, if known.
+    pub bytes: Option<u64>,
+    /// How long it took.
+    pub milliseconds: u64,
+    /// What the copy lacks against its source, and why it does not (or does) matter.
+    pub remarks: Vec<String>,
+}
+
+/// The ability to make copies to rehearse on.
+pub trait Cloner: Send + Sync {
+    /// Copies the source into a new scratch database, in the fastest way that works there.
+    ///
+    /// The scratch database is tagged as tightrope's from the instant it exists. The source is only read; no session of
+    /// ours may be open on it (PostgreSQL's template copy needs it alone, and falls back to dump and restore if others
+    /// are connected).
+    ///
+    /// # Errors
+    /// When no way of copying works; the message says which were tried.
+    fn copy(
+        &self,
+        source: &DatabaseUrl,
+        place: &CopyPlace,
+    ) -> Result<Box<dyn Scratch>, EngineError>;
+
+    /// The size of a database in bytes, to decide whether copying it unasked is polite.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError>;
+
+    /// Removes scratch databases at that place whose makers are dead; returns their names.
+    ///
+    /// # Errors
+    /// When the place cannot be reached.
+    fn sweep(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<Vec<String>, EngineError>;
+}
+
+/// A scratch database. Dropping the value removes the database.
+pub trait Scratch: Send {
+    /// How to connect to it.
+    fn url(&self) -> &DatabaseUrl;
+
+    /// Its name, for people.
+    fn name(&self) -> &str;
+
+    /// How it was made.
+    fn report(&self) -> &CopyReport;
+
+    /// A copy of this scratch database as it is now, at the same place. No session may be open on this one.
+    ///
+    /// # Errors
+    /// When the copy fails.
+    fn fork(&self) -> Result<Box<dyn Scratch>, EngineError>;
+}

@@ -1,0 +1,76 @@
+//! The schema as data.
+//!
+//! A [`Catalog`] is a flat map from an object's identity (its kind and path) to its attributes, all of them text. Engines
+//! fill it from one `.sql` file a kind; fingerprints, differences and (later) inverses are computed here, once, for every
+//! engine. What an attribute is worth is decided by its [`AttributeLevel`], which the engine that wrote it states.
+//!
+//! **Invariant:** nothing in a catalog depends on when or where it was read: no OIDs (they travel apart, as
+//! [`NativeId`]), no sizes, no sequence values, nothing of tightrope's own objects.
+
+mod difference;
+mod fingerprint;
+mod object;
+
+pub use difference::{Change, Difference, Differences};
+pub use fingerprint::{Fingerprint, squeeze_text};
+pub use object::{Attribute, AttributeLevel, NativeId, Object, ObjectId, ObjectKind};
+
+use std::collections::BTreeMap;
+
+use crate::{TableName, TableShape};
+
+/// A database's schema, every object by its identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    objects: BTreeMap<ObjectId, Object>,
+    shapes: Vec<TableShape>,
+}
+
+impl Catalog {
+    /// A catalog of these objects; `shapes` are the tables that hold rows of their own (partitions and foreign tables'
+    /// parents are not among them).
+    pub fn new(objects: impl IntoIterator<Item = Object>, shapes: Vec<TableShape>) -> Self {
+        Self {
+            objects: objects
+                .into_iter()
+                .map(|object| (object.id.clone(), object))
+                .collect(),
+            shapes,
+        }
+    }
+
+    /// The object of that identity.
+    pub fn object(&self, id: &ObjectId) -> Option<&Object> {
+        self.objects.get(id)
+    }
+
+    /// All objects, by kind and then path.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.objects.values()
+    }
+
+    /// The tables that hold rows, with what is needed to read them.
+    pub fn tables(&self) -> &[TableShape] {
+        &self.shapes
+    }
+
+    /// The shape of one table.
+    pub fn table(&self, name: &TableName) -> Option<&TableShape> {
+        self.shapes.iter().find(|shape| &shape.table == name)
+    }
+
+    /// How many objects of a kind there are.
+    pub fn count(&self, kind: ObjectKind) -> usize {
+        self.objects.keys().filter(|id| id.kind == kind).count()
+    }
+
+    /// The catalog's digests, logical and strict.
+    pub fn fingerprint(&self) -> Fingerprint {
+        fingerprint::of(self)
+    }
+
+    /// What is different in `now`, seen from this catalog.
+    pub fn differences(&self, now: &Self) -> Differences {
+        difference::between(self, now)
+    }
+}
