@@ -1,0 +1,328 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tightrope_engine::CopyReport;
+use tightrope_model::{Digest, EngineKind, Fingerprint, Footprint, Verdict};
+
+/// The layout of the file.
+const LAYOUT: u32 = 1;
+
+/// The proof that a migration was rehearsed: forward, rollback and forward again on a copy, and everything came back.
+///
+/// It is a JSON file beside the migration. It is bound to the scripts' digests, the schema it started from, the engine's
+/// version and the tool's version, and expires with any of them. `seal` is the digest of all the rest: an edited certificate
+/// is no certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The layout of this file.
+    pub tightrope_certificate: u32,
+    /// The migration's version as written.
+    pub version: String,
+    /// The migration's name.
+    pub name: String,
+    /// What the rehearsal found; only passing verdicts earn a certificate.
+    pub verdict: Verdict,
+    /// When, in RFC 3339.
+    pub issued_at: String,
+    /// The tool's version.
+    pub tool_version: String,
+    /// The engine.
+    pub engine: EngineKind,
+    /// The server's whole version.
+    pub server_version: String,
+    /// The part of it that the certificate is bound to.
+    pub server_major: String,
+    /// The forward script's digest.
+    pub forward: Digest,
+    /// The rollback script's digest.
+    pub rollback: Digest,
+    /// The verify script's digest, if there is one.
+    pub verify: Option<Digest>,
+    /// The schema that the rehearsal started from.
+    pub before: Fingerprint,
+    /// The schema after the forward script.
+    pub after: Fingerprint,
+    /// The schema after the rollback: equal to `before`, at least logically.
+    pub after_rollback: Fingerprint,
+    /// How long the forward script took, in milliseconds.
+    pub forward_ms: u64,
+    /// How long the rollback took, in milliseconds.
+    pub rollback_ms: u64,
+    /// What the forward script touched.
+    pub footprint: Footprint,
+    /// What the rollback touched.
+    pub rollback_footprint: Footprint,
+    /// Rows per table on the copy before.
+    pub rows: BTreeMap<String, u64>,
+    /// How the copy was made.
+    pub copy: CopyReport,
+    /// The digest over all the rest.
+    pub seal: Option<Digest>,
+}
+
+/// What a certificate has to fit before it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateTarget {
+    /// The forward script's digest.
+    pub forward: Digest,
+    /// The rollback script's digest.
+    pub rollback: Option<Digest>,
+    /// The verify script's digest.
+    pub verify: Option<Digest>,
+    /// The schema that the migration will start from; none if it cannot be known yet.
+    pub before: Option<Fingerprint>,
+    /// The engine.
+    pub engine: EngineKind,
+    /// The part of the server's version that certificates are bound to.
+    pub server_major: String,
+    /// The tool's version.
+    pub tool_version: String,
+}
+
+/// Why a certificate does not count (any more).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stale {
+    /// The forward script was changed.
+    #[error("the forward script was changed after the rehearsal")]
+    Forward,
+    /// The rollback script was changed.
+    #[error("the rollback script was changed after the rehearsal")]
+    Rollback,
+    /// The verify script was changed.
+    #[error("the verify script was changed after the rehearsal")]
+    Verify,
+    /// The database's schema is another one.
+    #[error("the schema is not the one that it was rehearsed on")]
+    Schema,
+    /// The engine or its version is another one.
+    #[error("it was rehearsed on {0}")]
+    Engine(String),
+    /// The tool's version is another one.
+    #[error("it was rehearsed by tightrope {0}")]
+    Tool(String),
+}
+
+/// Why a file is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// It is not the JSON that tightrope writes.
+    #[error("the file is not a certificate")]
+    Unreadable(#[from] serde_json::Error),
+    /// It was made by a newer tightrope.
+    #[error("the certificate has layout {0}, which this tightrope does not know")]
+    Layout(u32),
+    /// It was edited.
+    #[error("the certificate was edited after it was issued")]
+    Edited,
+    /// It does not state a passing verdict.
+    #[error("the certificate states the verdict {0}, which earns none")]
+    NotPassing(Verdict),
+}
+
+impl Certificate {
+    /// The layout that this version writes.
+    pub const LAYOUT: u32 = LAYOUT;
+
+    /// The same certificate, sealed.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        self.seal = Some(self.content_digest());
+        self
+    }
+
+    fn content_digest(&self) -> Digest {
+        let mut bare = self.clone();
+        bare.seal = None;
+        Digest::of(serde_json::to_vec(&bare).unwrap_or_default())
+    }
+
+    /// The file's text: readable JSON with a newline at its end.
+    pub fn to_text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Reads a certificate back and checks its invariants.
+    ///
+    /// # Errors
+    /// When it is not whole.
+    pub fn parse(text: &str) -> Result<Self, CertificateError> {
+        let value: serde_json::Value = serde_json::from_str(text)?;
+        let layout = value
+            .get("tightrope_certificate")
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or(0);
+        if layout > u64::from(LAYOUT) {
+            return Err(CertificateError::Layout(
+                u32::try_from(layout).unwrap_or(u32::MAX),
+            ));
+        }
+        let certificate: Self = serde_json::from_value(value)?;
+        if certificate.seal != Some(certificate.content_digest()) {
+            return Err(CertificateError::Edited);
+        }
+        if !certificate.verdict.passes() {
+            return Err(CertificateError::NotPassing(certificate.verdict));
+        }
+        Ok(certificate)
+    }
+
+    /// Everything that makes the certificate stale for a target; none means it is fresh.
+    pub fn stale(&self, target: &CertificateTarget) -> Vec<Stale> {
+        let checks = [
+            (self.forward != target.forward, Stale::Forward),
+            (Some(self.rollback) != target.rollback, Stale::Rollback),
+            (self.verify != target.verify, Stale::Verify),
+            (
+                target
+                    .before
+                    .is_some_and(|before| before.strict != self.before.strict),
+                Stale::Schema,
+            ),
+            (
+                self.engine != target.engine || self.server_major != target.server_major,
+                Stale::Engine(format!("{} {}", self.engine.product(), self.server_major)),
+            ),
+            (
+                self.tool_version != target.tool_version,
+                Stale::Tool(self.tool_version.clone()),
+            ),
+        ];
+        checks
+            .into_iter()
+            .filter(|(is_stale, _)| *is_stale)
+            .map(|(_, stale)| stale)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate() -> Certificate {
+        let digest = Digest::of("x");
+        let fingerprint = Fingerprint {
+            logical: digest,
+            strict: digest,
+        };
+        Certificate {
+            tightrope_certificate: LAYOUT,
+            version: "0001".to_owned(),
+            name: "first".to_owned(),
+            verdict: Verdict::Exact,
+            issued_at: "2026-01-01T00:00:00Z".to_owned(),
+            tool_version: "0.1.0".to_owned(),
+            engine: EngineKind::Sqlite,
+            server_version: "3.50.2".to_owned(),
+            server_major: "3".to_owned(),
+            forward: digest,
+            rollback: digest,
+            verify: None,
+            before: fingerprint,
+            after: fingerprint,
+            after_rollback: fingerprint,
+            forward_ms: 1,
+            rollback_ms: 1,
+            footprint: Footprint::default(),
+            rollback_footprint: Footprint::default(),
+            rows: BTreeMap::new(),
+            copy: CopyReport {
+                method: "backup API".to_owned(),
+                bytes: None,
+                milliseconds: 1,
+                remarks: Vec::new(),
+            },
+            seal: None,
+        }
+        .sealed()
+    }
+
+    fn target() -> CertificateTarget {
+        let certificate = certificate();
+        CertificateTarget {
+            forward: certificate.forward,
+            rollback: Some(certificate.rollback),
+            verify: None,
+            before: Some(certificate.before),
+            engine: certificate.engine,
+            server_major: certificate.server_major,
+            tool_version: certificate.tool_version,
+        }
+    }
+
+    #[test]
+    fn a_certificate_reads_back_and_an_edited_one_does_not() {
+        let text = certificate().to_text();
+        assert_eq!(Certificate::parse(&text).unwrap(), certificate());
+        let edited = text.replace("\"forward_ms\": 1", "\"forward_ms\": 2");
+        assert!(matches!(
+            Certificate::parse(&edited),
+            Err(CertificateError::Edited)
+        ));
+        assert!(matches!(
+            Certificate::parse("{"),
+            Err(CertificateError::Unreadable(_))
+        ));
+        let newer = text.replace(
+            "\"tightrope_certificate\": 1",
+            "\"tightrope_certificate\": 2",
+        );
+        assert!(matches!(
+            Certificate::parse(&newer),
+            Err(CertificateError::Layout(2))
+        ));
+    }
+
+    #[test]
+    fn a_certificate_expires_with_each_thing_it_is_bound_to() {
+        let other = Digest::of("y");
+        assert_eq!(certificate().stale(&target()), []);
+        let check = |target: CertificateTarget, expect: &Stale| {
+            assert_eq!(certificate().stale(&target), [expect.clone()])
+        };
+        check(
+            CertificateTarget {
+                forward: other,
+                ..target()
+            },
+            &Stale::Forward,
+        );
+        check(
+            CertificateTarget {
+                rollback: None,
+                ..target()
+            },
+            &Stale::Rollback,
+        );
+        check(
+            CertificateTarget {
+                verify: Some(other),
+                ..target()
+            },
+            &Stale::Verify,
+        );
+        let before = Some(Fingerprint {
+            logical: other,
+            strict: other,
+        });
+        check(CertificateTarget { before, ..target() }, &Stale::Schema);
+        let engine = Stale::Engine("SQLite 3".to_owned());
+        check(
+            CertificateTarget {
+                server_major: "4".to_owned(),
+                ..target()
+            },
+            &engine,
+        );
+        check(
+            CertificateTarget {
+                tool_version: "9".to_owned(),
+                ..target()
+            },
+            &Stale::Tool("0.1.0".to_owned()),
+        );
+    }
+}
