@@ -1,0 +1,185 @@
+//! How a script is carried out: which statements share a transaction.
+
+use std::ops::Range;
+
+use tightrope_model::EngineKind;
+
+use crate::statement::{Command, ObjectAction, ObjectClass, Parsed, Statement, TransactionFit};
+use crate::{Script, TransactionMode};
+
+/// What has to be known of the engine to cut a script into steps.
+#[derive(Clone, Copy, Debug)]
+pub struct StepRules {
+    /// The dialect of the script.
+    pub dialect: EngineKind,
+    /// An enum value can be added inside a transaction.
+    pub enum_value_in_transaction: bool,
+}
+
+/// How the statements of a step are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepMode {
+    /// All of them in one transaction.
+    Transaction,
+    /// One statement, outside any transaction.
+    Alone,
+}
+
+/// Statements that become durable together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// How they are run.
+    pub mode: StepMode,
+    /// Which ones, as indices into [`Parsed::statements`].
+    pub statements: Range<usize>,
+}
+
+/// How a script is carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Statements to run before the first step, outside a transaction: SQLite's settings that have no effect inside one.
+    pub prelude: Vec<usize>,
+    /// The steps in order; none for an empty script.
+    pub steps: Vec<Step>,
+    /// Such settings at the script's end, to run after the last step. [`Steps::prelude`] is undone by them.
+    pub epilogue: Vec<usize>,
+}
+
+impl Steps {
+    /// Whether the script is all or nothing: at most one step, and that a transaction.
+    pub fn single_transaction(&self) -> bool {
+        self.steps.len() <= 1 && self.steps.iter().all(|s| s.mode == StepMode::Transaction)
+    }
+}
+
+/// Cuts a script into steps.
+///
+/// The script's own `BEGIN` and `COMMIT` are never run: a stretch between them is a transaction step. Outside of them it goes
+/// by the script's [`TransactionMode`].
+pub fn steps(script: &Script, parsed: &Parsed, rules: &StepRules) -> Steps {
+    let statements = &parsed.statements;
+    let (first, last) = settings_around(statements, rules.dialect);
+    let mut cutter = Cutter {
+        script,
+        statements,
+        rules,
+        steps: Vec::new(),
+        end: last,
+    };
+    cutter.cut(first);
+    Steps {
+        prelude: (0..first).collect(),
+        steps: cutter.steps,
+        epilogue: (last..statements.len()).collect(),
+    }
+}
+
+/// Where the statements between the settings at a script's start and end begin and end.
+fn settings_around(statements: &[Statement], dialect: EngineKind) -> (usize, usize) {
+    if dialect != EngineKind::Sqlite {
+        return (0, statements.len());
+    }
+    let is_setting = |statement: &&Statement| {
+        statement.kind.is(Command::Pragma) && !statement.runs_in_transaction.fits(true)
+    };
+    let first = statements.iter().take_while(is_setting).count();
+    let last = statements[first..]
+        .iter()
+        .rev()
+        .take_while(is_setting)
+        .count();
+    (first, statements.len() - last)
+}
+
+struct Cutter<'a> {
+    script: &'a Script,
+    statements: &'a [Statement],
+    rules: &'a StepRules,
+    steps: Vec<Step>,
+    end: usize,
+}
+
+impl Cutter<'_> {
+    fn cut(&mut self, first: usize) {
+        let mode = self.script.transaction;
+        let controls = (first..self.end).any(|i| self.statements[i].kind.controls_transaction());
+        let mut open = mode == TransactionMode::Required;
+        let mut start = first;
+        for index in first..self.end {
+            if !self.statements[index].kind.controls_transaction() {
+                continue;
+            }
+            self.stretch(start..index, open, controls);
+            open = self.statements[index].kind.is(Command::Begin);
+            start = index + 1;
+        }
+        self.stretch(start..self.end, open, controls);
+    }
+
+    /// Takes statements between two of the script's own transaction commands.
+    fn stretch(&mut self, range: Range<usize>, open: bool, controls: bool) {
+        if range.is_empty() {
+            return;
+        }
+        if open {
+            self.push(StepMode::Transaction, range);
+        } else if controls || self.script.transaction == TransactionMode::Never {
+            for index in range {
+                self.push(StepMode::Alone, index..index + 1);
+            }
+        } else {
+            self.grouped(range);
+        }
+    }
+
+    fn grouped(&mut self, range: Range<usize>) {
+        let mut start = range.start;
+        for index in range.clone() {
+            if self.fits(index) {
+                continue;
+            }
+            if start < index {
+                self.push(StepMode::Transaction, start..index);
+            }
+            self.push(StepMode::Alone, index..index + 1);
+            start = index + 1;
+        }
+        if start < range.end {
+            self.push(StepMode::Transaction, start..range.end);
+        }
+    }
+
+    fn push(&mut self, mode: StepMode, statements: Range<usize>) {
+        self.steps.push(Step { mode, statements });
+    }
+
+    fn fits(&self, index: usize) -> bool {
+        let statement = &self.statements[index];
+        let fit = &statement.runs_in_transaction;
+        if let TransactionFit::EnumValue { value } = fit {
+            let type_is_new = self.statements[..index].iter().any(|earlier| {
+                earlier.objects.iter().any(|object| {
+                    object.class == ObjectClass::Type
+                        && object.action == ObjectAction::Create
+                        && statement.objects.iter().any(|o| o.name == object.name)
+                })
+            });
+            return type_is_new
+                || (fit.fits(self.rules.enum_value_in_transaction)
+                    && !self.uses_literal(index + 1, value));
+        }
+        fit.fits(self.rules.enum_value_in_transaction)
+    }
+
+    /// Whether a later statement holds that string: a new enum value cannot be used in the transaction that adds it.
+    fn uses_literal(&self, from: usize, value: &str) -> bool {
+        let literal = format!("'{}'", value.replace('\'', "''"));
+        self.statements[from..self.end].iter().any(|statement| {
+            let adds_another = matches!(
+                statement.runs_in_transaction,
+                TransactionFit::EnumValue { .. }
+            );
+            !adds_another && self.script.text_of(statement).contains(&literal)
+        })
+    }
+}
