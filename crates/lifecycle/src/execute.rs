@@ -1,0 +1,209 @@
+//! Runs scripts: the one place where a migration's statements reach a session.
+//!
+//! Rehearsal and production go through the same functions; what they add around a step (observing, journalling) is theirs.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use tightrope_engine::{EngineError, RunStatement, Session, StatementOutcome};
+use tightrope_model::{EngineKind, Place, Span};
+use tightrope_script::{Parsed, Script, StatementKind, Step, StepMode, StepRules, Steps, steps};
+
+use crate::{Event, Listener};
+
+/// A statement of a script that failed: where it stands, what it is, why.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {}", self.headline())]
+pub struct ScriptFailure {
+    /// Where the error is, as exactly as the engine says.
+    pub place: Place,
+    /// The statement's kind: `alter table`.
+    pub statement: String,
+    /// The statement's place in the script, from 1.
+    pub number: usize,
+    /// The line on which the error is.
+    pub line: String,
+    /// What the engine said.
+    #[source]
+    pub error: EngineError,
+}
+
+impl ScriptFailure {
+    fn headline(&self) -> String {
+        format!("statement {} ({}) failed", self.number, self.statement)
+    }
+}
+
+/// A failure as it goes into reports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailureReport {
+    /// Where the error is.
+    pub place: Place,
+    /// The statement's kind.
+    pub statement: String,
+    /// The statement's place in the script, from 1.
+    pub number: usize,
+    /// The line on which the error is.
+    pub line: String,
+    /// What the engine said.
+    pub message: String,
+    /// More of it.
+    pub detail: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The engine's code.
+    pub code: Option<String>,
+}
+
+impl From<&ScriptFailure> for FailureReport {
+    fn from(failure: &ScriptFailure) -> Self {
+        Self {
+            place: failure.place.clone(),
+            statement: failure.statement.clone(),
+            number: failure.number,
+            line: failure.line.clone(),
+            message: failure.error.message.clone(),
+            detail: failure.error.detail.clone(),
+            hint: failure.error.hint.clone(),
+            code: failure.error.code.clone(),
+        }
+    }
+}
+
+/// A script that has been read: its statements and how they are carried out.
+pub(crate) struct Ready<'a> {
+    pub(crate) script: &'a Script,
+    pub(crate) parsed: Parsed,
+    pub(crate) steps: Steps,
+}
+
+impl<'a> Ready<'a> {
+    pub(crate) fn new(script: &'a Script, dialect: EngineKind, session: &dyn Session) -> Self {
+        Self::with_rules(
+            script,
+            StepRules { dialect, enum_value_in_transaction: session.capabilities().enum_value_in_transaction },
+        )
+    }
+
+    pub(crate) fn with_rules(script: &'a Script, rules: StepRules) -> Self {
+        let parsed = script.parse(rules.dialect);
+        let steps = steps(script, &parsed, &rules);
+        Self { script, parsed, steps }
+    }
+
+    /// Whether one transaction holds the whole script.
+    pub(crate) fn is_one_transaction(&self) -> bool {
+        self.steps.single_transaction()
+    }
+
+    /// What stands before the transaction (SQLite's pragmas that have no effect inside one).
+    pub(crate) fn run_prelude(&self, session: &mut dyn Session, listener: &dyn Listener) -> Result<(), ScriptFailure> {
+        for &index in &self.steps.prelude {
+            self.run_statement(session, index, listener)?;
+        }
+        Ok(())
+    }
+
+    /// What stands after the last step and undoes the prelude.
+    pub(crate) fn run_epilogue(&self, session: &mut dyn Session, listener: &dyn Listener) -> Result<(), ScriptFailure> {
+        for &index in &self.steps.epilogue {
+            self.run_statement(session, index, listener)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a step's statements; the caller opens and ends the transaction.
+    pub(crate) fn run_step(
+        &self,
+        session: &mut dyn Session,
+        step: &Step,
+        listener: &dyn Listener,
+    ) -> Result<(), ScriptFailure> {
+        for index in step.statements.clone() {
+            self.run_statement(session, index, listener)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn run_statement(
+        &self,
+        session: &mut dyn Session,
+        index: usize,
+        listener: &dyn Listener,
+    ) -> Result<Option<StatementOutcome>, ScriptFailure> {
+        let statement = &self.parsed.statements[index];
+        if statement.kind.controls_transaction() {
+            return Ok(None);
+        }
+        let text = statement.span.of(&self.script.text);
+        let copy_data = statement.copy_data.map(|data| data.of(&self.script.text));
+        match session.run(RunStatement { sql: text, copy_data }) {
+            Ok(outcome) => {
+                for message in &outcome.notices {
+                    listener.event(&Event::Notice { message: message.clone() });
+                }
+                Ok(Some(outcome))
+            }
+            Err(error) => Err(self.failure(index, error)),
+        }
+    }
+
+    /// Says where in the file an engine's error is.
+    pub(crate) fn failure(&self, index: usize, error: EngineError) -> ScriptFailure {
+        let statement = &self.parsed.statements[index];
+        let offset = statement.span.start + error.position.unwrap_or(0).min(length(statement.span));
+        ScriptFailure {
+            place: self.script.place(offset),
+            statement: statement.kind.to_string(),
+            number: index + 1,
+            line: line_at(&self.script.text, offset).to_owned(),
+            error,
+        }
+    }
+
+    /// What a step is, in words.
+    pub(crate) fn words(&self, step: &Step) -> String {
+        let kinds: Vec<String> =
+            self.parsed.statements[step.statements.clone()].iter().map(|statement| statement.kind.to_string()).collect();
+        match kinds.as_slice() {
+            [one] => one.clone(),
+            [] => "nothing".to_owned(),
+            [first, ..] => format!("{first} and {} more in a transaction", kinds.len() - 1),
+        }
+    }
+}
+
+
+fn length(span: Span) -> usize {
+    span.end - span.start
+}
+
+fn line_at(text: &str, offset: usize) -> &str {
+    let offset = offset.min(text.len());
+    let start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[offset..].find('\n').map_or(text.len(), |newline| offset + newline);
+    text[start..end].trim_end_matches('\r')
+}
+
+/// Whether a script may leave a session with other settings than it had: then the session is reset.
+pub(crate) fn may_change_settings(ready: &Ready<'_>) -> bool {
+    use tightrope_script::Command::{Delete, Grant, Insert, Revoke, Truncate, Update};
+    use tightrope_script::Command::{Comment, CreateIndexConcurrently, DropIndexConcurrently};
+    const QUIET: [tightrope_script::Command; 9] =
+        [Comment, CreateIndexConcurrently, Delete, DropIndexConcurrently, Grant, Insert, Revoke, Truncate, Update];
+    ready.parsed.statements.iter().any(|statement| match statement.kind {
+        StatementKind::Create(_) | StatementKind::Alter(_) | StatementKind::Drop(_) => false,
+        StatementKind::Other(command) => !QUIET.contains(&command),
+        StatementKind::Unknown => true,
+    })
+}
+
+/// Milliseconds since an instant.
+pub(crate) fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether a step runs inside a transaction.
+pub(crate) fn is_transaction(step: &Step) -> bool {
+    matches!(step.mode, StepMode::Transaction)
+}

@@ -1,0 +1,19 @@
+//! Rehearsal: forward, rollback and forward again on a copy; schema and every row must come back.
+//!
+//! Two scratch databases stand side by side: the *base*, which stays in the state before the migration, and the *work* copy,
+//! on which the scripts run. What differs afterwards is therefore not only noticed by a checksum but shown by row. A passing
+//! rehearsal leaves the work copy in the state after the migration, where the next one begins.
+
+mod one;
+mod report;
+mod review;
+mod rows;
+mod run;
+mod state;
+
+pub use report::{MigrationRehearsal, RehearsalDifference};
+pub use review::{Review, ReviewOptions, review};
+pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};
+
+pub(crate) use one::{Rehearsal, RehearsalStage};
+pub(crate) use state::State;

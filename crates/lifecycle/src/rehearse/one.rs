@@ -1,0 +1,441 @@
+use std::time::Instant;
+
+use tightrope_engine::{ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Scratch, Server, Session};
+use tightrope_model::{EngineKind, Footprint, Verdict};
+use tightrope_script::{Migration, Script};
+use tightrope_store::Certificate;
+
+use super::report::{MigrationRehearsal, RehearsalDifference};
+use super::state::State;
+use crate::Listener;
+use crate::execute::{FailureReport, Ready, ScriptFailure, elapsed_ms, is_transaction, may_change_settings};
+use crate::verify;
+
+/// Where a history of rehearsals has come to: a scratch database nobody is connected to, and its state.
+pub(crate) struct RehearsalStage {
+    pub(crate) base: Box<dyn Scratch>,
+    pub(crate) state: State,
+}
+
+/// What a rehearsal needs besides the migration.
+pub(crate) struct Rehearsal<'a> {
+    pub(crate) engine: &'a dyn Engine,
+    pub(crate) dialect: EngineKind,
+    pub(crate) listener: &'a dyn Listener,
+    pub(crate) tool_version: &'a str,
+    pub(crate) strict: bool,
+    pub(crate) copy: CopyReport,
+}
+
+/// One script's run on the copy.
+struct Ran {
+    milliseconds: u64,
+    footprint: Footprint,
+}
+
+/// How the way there and back went, before it is judged.
+struct Outcome {
+    verdict: Verdict,
+    because: String,
+    hint: Option<String>,
+    differences: Vec<RehearsalDifference>,
+    failure: Option<FailureReport>,
+    rollback: Option<Ran>,
+    after_rollback: Option<tightrope_model::Fingerprint>,
+    remarks: Vec<String>,
+    /// Whether the work copy is now in the state after the migration.
+    is_forward: bool,
+}
+
+impl Outcome {
+    fn new(verdict: Verdict, because: impl Into<String>) -> Self {
+        Self {
+            verdict,
+            because: because.into(),
+            hint: None,
+            differences: Vec::new(),
+            failure: None,
+            rollback: None,
+            after_rollback: None,
+            remarks: Vec::new(),
+            is_forward: false,
+        }
+    }
+
+    fn failed(verdict: Verdict, failure: &ScriptFailure) -> Self {
+        let report = FailureReport::from(failure);
+        let hint = report.hint.clone().or_else(|| hint_for(failure));
+        Self { failure: Some(report), hint, ..Self::new(verdict, failure.error.message.clone()) }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn forward(mut self) -> Self {
+        self.is_forward = true;
+        self
+    }
+}
+
+impl Rehearsal<'_> {
+    /// Opens a session on a scratch database.
+    pub(crate) fn connect(&self, scratch: &dyn Scratch) -> Result<Box<dyn Session>, EngineError> {
+        let options = ConnectOptions { application_name: Some("tightrope rehearse".to_owned()), read_only: false };
+        self.engine.connect(scratch.url(), &options)
+    }
+
+    /// The stage at the beginning: a scratch database as it is.
+    pub(crate) fn begin(&self, base: Box<dyn Scratch>) -> Result<RehearsalStage, EngineError> {
+        let state = State::read(self.connect(base.as_ref())?.as_mut())?;
+        Ok(RehearsalStage { base, state })
+    }
+
+    /// Only forward, without proof: to come to where a rehearsal shall begin.
+    pub(crate) fn skip(&self, stage: &mut RehearsalStage, migration: &Migration) -> Result<(), RehearsalStop> {
+        let mut session = self.connect(stage.base.as_ref())?;
+        self.run(session.as_mut(), &migration.forward).map_err(|stop| match stop {
+            RunStop::Script(failure) => RehearsalStop::Script(failure),
+            RunStop::Engine(error) => RehearsalStop::Engine(error),
+        })?;
+        stage.state = State::read(session.as_mut())?;
+        Ok(())
+    }
+
+    /// Rehearses one migration; the stage moves on to the state after it, if its forward script runs at all.
+    pub(crate) fn rehearse(
+        &self,
+        stage: &mut RehearsalStage,
+        migration: &Migration,
+    ) -> Result<MigrationRehearsal, EngineError> {
+        let work = stage.base.fork()?;
+        let mut session = self.connect(work.as_ref())?;
+        let forward = match self.run_forward(session.as_mut(), migration) {
+            Ok(ran) => ran,
+            Err(RunStop::Engine(error)) => return Err(error),
+            Err(RunStop::Script(failure)) => {
+                let outcome = Outcome::failed(Verdict::ForwardFails, &failure);
+                return Ok(report(migration, outcome, Ran { milliseconds: 0, footprint: Footprint::default() }));
+            }
+        };
+        let after = State::read(session.as_mut())?;
+        let outcome = self.there_and_back(stage, &after, session.as_mut(), migration)?;
+        let is_forward = outcome.is_forward;
+        let server = session.server().clone();
+        drop(session);
+        let certificate = self.certificate(stage, &after, migration, &outcome, &forward, &server);
+        let mut rehearsal = report(migration, outcome, forward);
+        rehearsal.certificate = certificate;
+        if is_forward {
+            stage.base = work;
+            stage.state = after;
+        } else {
+            drop(work);
+            self.forward_only(stage, migration)?;
+        }
+        Ok(rehearsal)
+    }
+
+    /// The work copy is of no use any more: the base itself goes forward.
+    fn forward_only(&self, stage: &mut RehearsalStage, migration: &Migration) -> Result<(), EngineError> {
+        self.skip(stage, migration).or_else(|stop| match stop {
+            RehearsalStop::Engine(error) => Err(error),
+            // It ran once; if it does not run a second time, the history goes on from what there is.
+            RehearsalStop::Script(_) => {
+                stage.state = State::read(self.connect(stage.base.as_ref())?.as_mut())?;
+                Ok(())
+            }
+        })
+    }
+
+    fn there_and_back(
+        &self,
+        stage: &RehearsalStage,
+        after: &State,
+        session: &mut dyn Session,
+        migration: &Migration,
+    ) -> Result<Outcome, EngineError> {
+        if let Some(reason) = &migration.settings.irreversible {
+            return Ok(Outcome::new(Verdict::Irreversible, format!("declared irreversible: {reason}")).forward());
+        }
+        let Some(rollback) = &migration.rollback else {
+            let outcome = Outcome::new(Verdict::NoRollback, "there is no rollback script").forward();
+            return Ok(outcome.hint("write one beside the forward script, or declare the migration irreversible"));
+        };
+        let changed_nothing = after.fingerprint == stage.state.fingerprint && after.checksums == stage.state.checksums;
+        if rollback.is_empty(self.dialect) && !changed_nothing {
+            let outcome = Outcome::new(Verdict::EmptyRollback, "the rollback script holds no statement").forward();
+            return Ok(outcome.hint("write the statements that take the forward script back"));
+        }
+        let back = match self.run(session, rollback) {
+            Ok(ran) => ran,
+            Err(RunStop::Engine(error)) => return Err(error),
+            Err(RunStop::Script(failure)) => return Ok(self.rollback_failed(&failure, rollback, session)),
+        };
+        let returned = State::read(session)?;
+        let mut outcome = self.compare(stage, &returned, session)?;
+        outcome.rollback = Some(back);
+        outcome.after_rollback = Some(returned.fingerprint);
+        if outcome.verdict.passes() {
+            self.forward_again(&mut outcome, after, session, migration)?;
+        }
+        Ok(outcome)
+    }
+
+    fn rollback_failed(&self, failure: &ScriptFailure, rollback: &Script, session: &dyn Session) -> Outcome {
+        let mut outcome = match failure.error.kind {
+            ErrorKind::Raised => {
+                let mut outcome = Outcome::new(
+                    Verdict::Irreversible,
+                    format!("the rollback script raises an error by itself: {}", failure.error.message),
+                );
+                outcome.failure = Some(FailureReport::from(failure));
+                outcome
+            }
+            _ => Outcome::failed(Verdict::RollbackFails, failure),
+        };
+        // A transaction left the copy in the state after the forward script; steps may have left it anywhere.
+        outcome.is_forward = Ready::new(rollback, self.dialect, session).is_one_transaction();
+        outcome
+    }
+
+    fn compare(
+        &self,
+        stage: &RehearsalStage,
+        returned: &State,
+        session: &mut dyn Session,
+    ) -> Result<Outcome, EngineError> {
+        let schema = stage.state.differences(returned);
+        let base = stage.base.as_ref();
+        let data = stage.state.data_differences(returned, &mut || self.connect(base), session)?;
+        let verdict = match schema.verdict() {
+            Verdict::SchemaDiffers => Verdict::SchemaDiffers,
+            _ if !data.is_empty() => Verdict::DataDiffers,
+            verdict => verdict,
+        };
+        let mut outcome = Outcome::new(verdict, verdict.meaning());
+        outcome.differences = schema
+            .iter()
+            .map(RehearsalDifference::schema)
+            .chain(data.iter().map(RehearsalDifference::data))
+            .collect();
+        outcome.hint = match verdict {
+            Verdict::SchemaDiffers => Some("mend the rollback script so that it takes each of these back".to_owned()),
+            Verdict::DataDiffers => Some("keep what the forward script destroys, in a side table for example".to_owned()),
+            _ => None,
+        };
+        Ok(outcome)
+    }
+
+    /// Forward once more from where the rollback ended: it must run, and give the same schema and as many rows.
+    ///
+    /// Values may differ from the first time (`now()`, random keys): that is said, and no fault.
+    fn forward_again(
+        &self,
+        outcome: &mut Outcome,
+        after: &State,
+        session: &mut dyn Session,
+        migration: &Migration,
+    ) -> Result<(), EngineError> {
+        if self.strict && outcome.verdict != Verdict::Exact {
+            outcome.remarks.push("the policy is strict: only an exact return earns a certificate".to_owned());
+        }
+        match self.run(session, &migration.forward) {
+            Ok(_) => {}
+            Err(RunStop::Engine(error)) => return Err(error),
+            Err(RunStop::Script(failure)) => {
+                *outcome = Outcome {
+                    rollback: outcome.rollback.take(),
+                    ..Outcome::failed(Verdict::RollbackFails, &failure)
+                };
+                outcome.because = format!("after the rollback the forward script fails: {}", failure.error.message);
+                return Ok(());
+            }
+        }
+        let again = State::read(session)?;
+        if outcome.verdict == Verdict::Exact && again.fingerprint.logical != after.fingerprint.logical {
+            outcome.verdict = Verdict::SchemaDiffers;
+            outcome.because = "forward a second time gives another schema than the first time".to_owned();
+            let differences = after.differences(&again);
+            outcome.differences = differences
+                .iter()
+                .map(|difference| RehearsalDifference::Again { text: format!("second time: {difference}") })
+                .collect();
+            return Ok(());
+        }
+        for (table, checksum) in &after.checksums {
+            if again.checksums.get(table).is_some_and(|now| now != checksum) {
+                outcome.remarks.push(format!("rows of {table} differ from run to run (a clock or chance is in them)"));
+            }
+        }
+        outcome.is_forward = true;
+        Ok(())
+    }
+
+    fn run_forward(&self, session: &mut dyn Session, migration: &Migration) -> Result<Ran, RunStop> {
+        let ran = self.run(session, &migration.forward)?;
+        if let Some(script) = &migration.verify {
+            session.begin()?;
+            let held = verify::run(session, script, self.dialect, self.listener);
+            session.roll_back()?;
+            held?;
+        }
+        Ok(ran)
+    }
+
+    /// Runs a script step by step, observing what it touches.
+    fn run(&self, session: &mut dyn Session, script: &Script) -> Result<Ran, RunStop> {
+        let ready = Ready::new(script, self.dialect, session);
+        let mut footprint = Footprint::default();
+        let begun = Instant::now();
+        let mut observing_ms = 0;
+        ready.run_prelude(session, self.listener)?;
+        for step in &ready.steps.steps {
+            if is_transaction(step) {
+                session.begin()?;
+                session.start_counting_rows()?;
+                if let Err(failure) = ready.run_step(session, step, self.listener) {
+                    session.roll_back()?;
+                    return Err(failure.into());
+                }
+                let observing = Instant::now();
+                observe(session, &mut footprint)?;
+                observing_ms += elapsed_ms(observing);
+                if let Err(error) = session.commit() {
+                    let last = step.statements.end.saturating_sub(1);
+                    return Err(ready.failure(last, error).into());
+                }
+            } else if let Err(failure) = ready.run_step(session, step, self.listener) {
+                return Err(failure.into());
+            }
+        }
+        ready.run_epilogue(session, self.listener)?;
+        let milliseconds = elapsed_ms(begun).saturating_sub(observing_ms);
+        if may_change_settings(&ready) {
+            session.reset()?;
+        }
+        Ok(Ran { milliseconds, footprint })
+    }
+
+    fn certificate(
+        &self,
+        stage: &RehearsalStage,
+        after: &State,
+        migration: &Migration,
+        outcome: &Outcome,
+        forward: &Ran,
+        server: &Server,
+    ) -> Option<Certificate> {
+        let earned = outcome.verdict == Verdict::Exact || outcome.verdict.passes() && !self.strict;
+        let (rollback_ran, rollback) = (outcome.rollback.as_ref()?, migration.rollback.as_ref()?);
+        if !earned {
+            return None;
+        }
+        Some(
+            Certificate {
+                tightrope_certificate: Certificate::LAYOUT,
+                version: migration.version.as_str().to_owned(),
+                name: migration.name.clone(),
+                verdict: outcome.verdict,
+                issued_at: jiff::Timestamp::now().to_string(),
+                tool_version: self.tool_version.to_owned(),
+                engine: self.engine.kind(),
+                server_version: server.version.clone(),
+                server_major: server.major.clone(),
+                forward: migration.forward.digest(),
+                rollback: rollback.digest(),
+                verify: migration.verify.as_ref().map(Script::digest),
+                before: stage.state.fingerprint,
+                after: after.fingerprint,
+                after_rollback: outcome.after_rollback?,
+                forward_ms: forward.milliseconds,
+                rollback_ms: rollback_ran.milliseconds,
+                footprint: forward.footprint.clone(),
+                rollback_footprint: rollback_ran.footprint.clone(),
+                rows: stage.state.row_counts(),
+                copy: self.copy.clone(),
+                seal: None,
+            }
+            .sealed(),
+        )
+    }
+}
+
+/// Why a migration could not be passed over.
+pub(crate) enum RehearsalStop {
+    Script(ScriptFailure),
+    Engine(EngineError),
+}
+
+impl From<EngineError> for RehearsalStop {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+/// Why a script's run ended early: its own fault, or the engine's.
+enum RunStop {
+    Script(ScriptFailure),
+    Engine(EngineError),
+}
+
+impl From<EngineError> for RunStop {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<ScriptFailure> for RunStop {
+    fn from(failure: ScriptFailure) -> Self {
+        match failure.error.kind {
+            ErrorKind::ConnectionLost => Self::Engine(failure.error),
+            _ => Self::Script(failure),
+        }
+    }
+}
+
+fn observe(session: &mut dyn Session, footprint: &mut Footprint) -> Result<(), EngineError> {
+    for (table, change) in session.rows_changed()? {
+        let sum = footprint.rows.entry(table.to_string()).or_default();
+        sum.inserted += change.inserted;
+        sum.updated += change.updated;
+        sum.deleted += change.deleted;
+    }
+    footprint.locks.extend(session.locks_held()?);
+    footprint.locks.sort();
+    footprint.locks.dedup();
+    Ok(())
+}
+
+fn hint_for(failure: &ScriptFailure) -> Option<String> {
+    let hint = match failure.error.kind {
+        ErrorKind::NotInTransaction => {
+            "say `run_in_transaction = false` in the migration's metadata.toml, or put the statement in a migration of its own"
+        }
+        ErrorKind::DoesNotExist => "the script names something that is not there at this point; compare the forward script",
+        ErrorKind::AlreadyExists => "the script makes something that is already there; compare the forward script",
+        ErrorKind::DependentObjects => "drop what depends on it first, in the reverse order of the forward script",
+        ErrorKind::DataViolation => "rows do not fit; convert or keep them before the statement",
+        ErrorKind::Syntax => "the statement cannot be parsed at the marked place",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn report(migration: &Migration, outcome: Outcome, forward: Ran) -> MigrationRehearsal {
+    MigrationRehearsal {
+        version: migration.version.as_str().to_owned(),
+        name: migration.name.clone(),
+        verdict: outcome.verdict,
+        differences: outcome.differences,
+        failure: outcome.failure,
+        because: outcome.because,
+        hint: outcome.hint,
+        remarks: outcome.remarks,
+        forward_ms: forward.milliseconds,
+        rollback_ms: outcome.rollback.map(|ran| ran.milliseconds),
+        footprint: forward.footprint,
+        certificate: None,
+    }
+}

@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tightrope_engine::{CopyPlace, Server};
+use tightrope_model::{Verdict, Version};
+use tightrope_script::{Migration, MigrationKind};
+
+use super::one::{Rehearsal, RehearsalStop};
+use super::report::MigrationRehearsal;
+use super::run::RehearseError;
+use crate::execute::FailureReport;
+use crate::project::Project;
+use crate::{Event, Listener};
+
+/// What to review.
+#[derive(Clone, Debug, Default)]
+pub struct ReviewOptions {
+    /// Only the last so many; those before run forward without proof.
+    pub last: Option<usize>,
+    /// Only up to this version.
+    pub to: Option<Version>,
+}
+
+/// A history of migrations, each rehearsed on a copy of the state before it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Review {
+    /// The server that it ran on.
+    pub server: Server,
+    /// Each migration's result, in order.
+    pub migrations: Vec<MigrationRehearsal>,
+    /// Migrations before the reviewed ones whose forward script failed.
+    pub skipped_failures: Vec<(String, FailureReport)>,
+    /// How many migrations got each verdict.
+    pub summary: BTreeMap<&'static str, usize>,
+    /// How long it all took, in milliseconds.
+    pub milliseconds: u64,
+}
+
+impl Review {
+    /// Whether every way back is proven.
+    pub fn passed(&self) -> bool {
+        self.migrations.iter().all(|migration| migration.verdict.passes()) && self.skipped_failures.is_empty()
+    }
+}
+
+/// Rehearses a whole history from an empty database on, and goes on after a bad migration.
+///
+/// It needs a server, not a database: the target is only read for its encoding and never written.
+///
+/// # Errors
+/// When the folder or the server cannot be used.
+pub fn review(project: &Project, options: &ReviewOptions, listener: &dyn Listener) -> Result<Review, RehearseError> {
+    let begun = std::time::Instant::now();
+    let engine = project.engine()?;
+    let (folder, _) = project.read_folder(engine.kind())?;
+    let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
+    let place = CopyPlace { url: project.rehearse_url.clone(), empty: true };
+    let swept = cloner.sweep(&project.url, &place)?;
+    if !swept.is_empty() {
+        listener.event(&Event::Swept { names: swept });
+    }
+    let base = cloner.copy(&project.url, &place)?;
+    let rehearsal = Rehearsal {
+        engine: engine.as_ref(),
+        dialect: engine.kind(),
+        listener,
+        tool_version: &project.tool_version,
+        strict: false,
+        copy: base.report().clone(),
+    };
+    let mut stage = rehearsal.begin(base)?;
+    let server = rehearsal.connect(stage.base.as_ref())?.server().clone();
+    let history: Vec<&Migration> =
+        folder.migrations.iter().filter(|migration| migration.kind != MigrationKind::Baseline).collect();
+    let history = super::run::up_to(history, options.to.as_ref())?;
+    let first = options.last.map_or(0, |last| history.len().saturating_sub(last));
+    let mut review = Review {
+        server,
+        migrations: Vec::new(),
+        skipped_failures: Vec::new(),
+        summary: BTreeMap::new(),
+        milliseconds: 0,
+    };
+    for (index, migration) in history.iter().enumerate() {
+        let label = migration.label();
+        if index < first {
+            match rehearsal.skip(&mut stage, migration) {
+                Ok(()) => {}
+                Err(RehearsalStop::Engine(error)) => return Err(error.into()),
+                Err(RehearsalStop::Script(failure)) => {
+                    review.skipped_failures.push((label, FailureReport::from(&failure)));
+                }
+            }
+            continue;
+        }
+        listener.event(&Event::RehearsalBegun { migration: label.clone(), number: index - first + 1, of: history.len() - first });
+        let one = rehearsal.rehearse(&mut stage, migration)?;
+        listener.event(&Event::Rehearsed {
+            migration: label,
+            verdict: one.verdict,
+            forward_ms: one.forward_ms,
+            rollback_ms: one.rollback_ms,
+        });
+        review.migrations.push(one);
+    }
+    for verdict in Verdict::ALL {
+        let count = review.migrations.iter().filter(|migration| migration.verdict == verdict).count();
+        if count > 0 {
+            review.summary.insert(verdict.name(), count);
+        }
+    }
+    review.milliseconds = crate::execute::elapsed_ms(begun);
+    Ok(review)
+}

@@ -1,0 +1,186 @@
+use tightrope_engine::{CopyPlace, CopyReport, EngineError, ErrorKind, Server, UnknownScheme};
+use tightrope_model::{Differences, Verdict, Version};
+use tightrope_script::{Folder, Migration};
+use tightrope_store::Certificate;
+
+use super::one::Rehearsal;
+use super::report::MigrationRehearsal;
+use crate::project::{FolderError, Project};
+use crate::situation::{Situation, SituationError, Standing};
+use crate::{Event, Listener};
+
+/// What to rehearse.
+#[derive(Clone, Debug, Default)]
+pub struct RehearseOptions {
+    /// Only up to this version.
+    pub to: Option<Version>,
+}
+
+/// What a rehearsal of the pending migrations found.
+pub struct Rehearsed {
+    /// The server of the target.
+    pub server: Server,
+    /// How the copy was made; none if there was nothing to rehearse.
+    pub copy: Option<CopyReport>,
+    /// How the copy's schema differs from the target's; a certificate earned on a different schema does not count there.
+    pub unlike: Differences,
+    /// Each migration's result, in order. After a migration whose forward script fails, the rest is not rehearsed.
+    pub migrations: Vec<MigrationRehearsal>,
+    /// How many migrations are pending.
+    pub pending: usize,
+    /// Certificates that could not be written beside their migrations, with the reason.
+    pub unwritten: Vec<(String, String)>,
+}
+
+impl Rehearsed {
+    /// Whether every pending migration earned its certificate.
+    pub fn passed(&self) -> bool {
+        self.migrations.len() == self.pending && self.migrations.iter().all(|one| one.certificate.is_some())
+    }
+
+    /// The certificates that were earned.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.migrations.iter().filter_map(|migration| migration.certificate.as_ref())
+    }
+}
+
+/// The error of rehearsing, as opposed to what a rehearsal finds.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearseError {
+    /// No engine for the URL.
+    #[error(transparent)]
+    Scheme(#[from] UnknownScheme),
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The target.
+    #[error(transparent)]
+    Situation(#[from] SituationError),
+    /// The target or the copy.
+    #[error("cannot rehearse on a copy")]
+    Engine(#[from] EngineError),
+    /// The engine makes no copies.
+    #[error("this engine cannot make copies to rehearse on")]
+    NoCopies,
+    /// A run is open.
+    #[error("a run was interrupted and must be finished or undone first")]
+    OpenRun,
+    /// The version is not there.
+    #[error("no pending migration has the version {0}")]
+    UnknownVersion(Version),
+}
+
+/// Rehearses the pending migrations on a copy of the target and writes the certificates that they earn beside them.
+///
+/// # Errors
+/// When the folder, the target or the copy cannot be used; what a migration does wrong is no error but a verdict.
+pub fn rehearse(
+    project: &Project,
+    options: &RehearseOptions,
+    listener: &dyn Listener,
+) -> Result<Rehearsed, RehearseError> {
+    let engine = project.engine()?;
+    let (folder, _) = project.read_folder(engine.kind())?;
+    let look = match project.connect(engine.as_ref(), true) {
+        Ok(mut session) => Some(Situation::read(session.as_mut())?),
+        Err(error) if error.kind == ErrorKind::DatabaseMissing => None,
+        Err(error) => return Err(error.into()),
+    };
+    if look.as_ref().is_some_and(|look| look.open_run.is_some()) {
+        return Err(RehearseError::OpenRun);
+    }
+    rehearse_pending(project, &folder, look.as_ref(), options, listener)
+}
+
+/// The same for a folder and a situation that are known; no session may be open on the target.
+pub(crate) fn rehearse_pending(
+    project: &Project,
+    folder: &Folder,
+    look: Option<&Situation>,
+    options: &RehearseOptions,
+    listener: &dyn Listener,
+) -> Result<Rehearsed, RehearseError> {
+    let engine = project.engine()?;
+    let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
+    let standing = Standing::of(folder, look.map_or(&[], |look| &look.applied), engine.kind());
+    let pending = up_to(standing.pending, options.to.as_ref())?;
+    let place = CopyPlace { url: project.rehearse_url.clone(), empty: look.is_none() };
+    let swept = cloner.sweep(&project.url, &place)?;
+    if !swept.is_empty() {
+        listener.event(&Event::Swept { names: swept });
+    }
+    listener.event(&Event::Copying { source: project.url.redacted() });
+    let base = cloner.copy(&project.url, &place)?;
+    let copy = base.report().clone();
+    listener.event(&Event::Copied { name: base.name().to_owned(), report: copy.clone() });
+    let rehearsal = Rehearsal {
+        engine: engine.as_ref(),
+        dialect: engine.kind(),
+        listener,
+        tool_version: &project.tool_version,
+        strict: project.policy.strict,
+        copy: copy.clone(),
+    };
+    let mut stage = rehearsal.begin(base)?;
+    let mut rehearsed = Rehearsed {
+        server: match look {
+            Some(look) => look.server.clone(),
+            None => rehearsal.connect(stage.base.as_ref())?.server().clone(),
+        },
+        copy: Some(copy),
+        unlike: look.map_or_else(Differences::default, |look| look.catalog.differences(&stage.state.catalog)),
+        migrations: Vec::new(),
+        pending: pending.len(),
+        unwritten: Vec::new(),
+    };
+    for (number, migration) in pending.iter().enumerate() {
+        let label = migration.label();
+        listener.event(&Event::RehearsalBegun { migration: label.clone(), number: number + 1, of: pending.len() });
+        let one = rehearsal.rehearse(&mut stage, migration)?;
+        listener.event(&Event::Rehearsed {
+            migration: label.clone(),
+            verdict: one.verdict,
+            forward_ms: one.forward_ms,
+            rollback_ms: one.rollback_ms,
+        });
+        if let Some(certificate) = &one.certificate
+            && let Err(error) = write_certificate(project, migration, certificate)
+        {
+            rehearsed.unwritten.push((label, error.to_string()));
+        }
+        let goes_on = one.verdict != Verdict::ForwardFails;
+        rehearsed.migrations.push(one);
+        if !goes_on {
+            break;
+        }
+    }
+    Ok(rehearsed)
+}
+
+pub(crate) fn up_to<'f>(
+    pending: Vec<&'f Migration>,
+    to: Option<&Version>,
+) -> Result<Vec<&'f Migration>, RehearseError> {
+    let Some(to) = to else { return Ok(pending) };
+    match pending.iter().position(|migration| &migration.version == to) {
+        Some(last) => Ok(pending[..=last].to_vec()),
+        None => Err(RehearseError::UnknownVersion(to.clone())),
+    }
+}
+
+/// Writes a certificate beside its migration: whole or not at all.
+fn write_certificate(project: &Project, migration: &Migration, certificate: &Certificate) -> std::io::Result<()> {
+    let path = project.folder.join(migration.certificate_path());
+    let draft = path.with_extension(format!("json.{}", std::process::id()));
+    std::fs::write(&draft, certificate.to_text())?;
+    std::fs::rename(&draft, &path)
+}
+
+/// Reads the certificate beside a migration, if there is one.
+pub(crate) fn read_certificate(
+    project: &Project,
+    migration: &Migration,
+) -> Option<Result<Certificate, tightrope_store::CertificateError>> {
+    let text = std::fs::read_to_string(project.folder.join(migration.certificate_path())).ok()?;
+    Some(Certificate::parse(&text))
+}
