@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use tightrope_model::{Digest, Fingerprint, Value};
 
 use crate::lease::to_json;
-use crate::{Holder, Lease, Store, StoreError, StoredScript};
+use crate::{AppliedMigration, Holder, Lease, Store, StoreError, StoredScript};
 
 /// Which way a run goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,10 @@ pub struct MigrationBegun {
     pub before: Fingerprint,
     /// How many steps the script has.
     pub steps: usize,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// The record as it will be kept when a forward script is done.
+    pub record: Option<Box<AppliedMigration>>,
 }
 
 /// A step that cannot be in a transaction is begun.

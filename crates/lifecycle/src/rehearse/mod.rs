@@ -15,5 +15,4 @@ pub use report::{MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};
 
-pub(crate) use one::{Rehearsal, RehearsalStage};
-pub(crate) use state::State;
+pub(crate) use run::{read_certificate, rehearse_pending, up_to};

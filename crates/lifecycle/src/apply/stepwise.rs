@@ -1,0 +1,179 @@
+//! Carrying out a script that is not one transaction: step by step, each journalled.
+//!
+//! A transaction step and its journal entry become durable together. A step that must stand alone has its intent written
+//! first, with the schema's fingerprint: after a crash, the same fingerprint means that it had no effect.
+
+use std::time::Instant;
+
+use tightrope_model::Digest;
+use tightrope_script::{Migration, Script};
+use tightrope_store::{AppliedMigration, Direction, Edge, MigrationBegun, StepBegun};
+
+use super::prepare::Proof;
+use super::report::ApplyError;
+use super::run::Job;
+use crate::Event;
+use crate::execute::{Ready, ScriptFailure, elapsed_ms, is_transaction};
+use crate::run::{Run, RunError, stored};
+use crate::verify;
+
+/// A step of a script that failed, or the run itself.
+pub(crate) enum StepFailure {
+    Run(RunError),
+    Script { migration: String, failure: Box<ScriptFailure>, done: usize, of: usize },
+}
+
+impl<E: Into<RunError>> From<E> for StepFailure {
+    fn from(error: E) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+/// A script to carry out step by step.
+pub(crate) struct StepJob<'a> {
+    pub(crate) ready: &'a Ready<'a>,
+    pub(crate) label: &'a str,
+    pub(crate) version_key: &'a str,
+    /// The steps that are done already.
+    pub(crate) done: Vec<usize>,
+}
+
+/// Carries out the steps that are not done; the migration must have been journalled as begun.
+pub(crate) fn carry_out(run: &mut Run<'_>, job: &StepJob<'_>) -> Result<(), StepFailure> {
+    let steps = &job.ready.steps.steps;
+    let failed = |failure: ScriptFailure, done: usize| StepFailure::Script {
+        migration: job.label.to_owned(),
+        failure: Box::new(failure),
+        done,
+        of: steps.len(),
+    };
+    job.ready.run_prelude(run.session.as_mut(), run.watchers.listener).map_err(|failure| failed(failure, job.done.len()))?;
+    for (number, step) in steps.iter().enumerate().filter(|(number, _)| !job.done.contains(number)) {
+        let what = job.ready.words(step);
+        run.watchers.listener.event(&Event::StepBegun { number: number + 1, of: steps.len(), what });
+        if is_transaction(step) {
+            run.watchers.edges.reached("before a transaction step");
+            run.session.begin()?;
+            if let Err(failure) = run.run_step(job.ready, step) {
+                // If the connection is gone, the server has rolled back by itself.
+                let _ = run.session.roll_back();
+                return Err(failed(failure, number));
+            }
+            finish_transaction_step(run, job, number)?;
+            run.watchers.edges.reached("transaction step committed");
+        } else {
+            let statement = &job.ready.parsed.statements[step.statements.start];
+            let text = job.ready.script.text_of(statement);
+            announce(run, job, number, Digest::of(text))?;
+            run.run_step(job.ready, step).map_err(|failure| failed(failure, number))?;
+            run.watchers.edges.reached("step run");
+            run.in_transaction(|run| Ok(run.journal(Some(job.version_key), &Edge::StepDone { step: number })?))?;
+            run.watchers.edges.reached("step recorded");
+        }
+    }
+    job.ready.run_epilogue(run.session.as_mut(), run.watchers.listener).map_err(|failure| failed(failure, steps.len()))?;
+    run.session.reset()?;
+    run.bound_lock_waits(None)?;
+    Ok(())
+}
+
+fn finish_transaction_step(run: &mut Run<'_>, job: &StepJob<'_>, number: usize) -> Result<(), StepFailure> {
+    let lease = run.lease.clone();
+    let recorded = run
+        .journal(Some(job.version_key), &Edge::StepDone { step: number })
+        .and_then(|()| run.store().guard_lease(&lease));
+    if let Err(error) = recorded {
+        run.session.roll_back()?;
+        return Err(error.into());
+    }
+    run.watchers.edges.reached("before a step's commit");
+    run.session.commit()?;
+    Ok(())
+}
+
+fn announce(run: &mut Run<'_>, job: &StepJob<'_>, number: usize, statement: Digest) -> Result<(), StepFailure> {
+    let before = run.session.catalog()?.fingerprint();
+    run.watchers.edges.reached("before a step's intent");
+    run.in_transaction(|run| {
+        let begun = StepBegun { step: number, statement, before };
+        Ok(run.journal(Some(job.version_key), &Edge::StepBegun(begun))?)
+    })?;
+    run.watchers.edges.reached("step's intent written");
+    Ok(())
+}
+
+/// Applies a migration in journalled steps.
+pub(super) fn apply(
+    job: &Job<'_>,
+    run: &mut Run<'_>,
+    ready: &Ready<'_>,
+    migration: &Migration,
+    proof: &Proof,
+) -> Result<AppliedMigration, ApplyError> {
+    let mut record = job.draft(run, migration, proof);
+    let before = match job.before {
+        Some(before) => before,
+        None => run.session.catalog()?.fingerprint(),
+    };
+    record.before = Some(before);
+    let begun = MigrationBegun {
+        version: record.version.clone(),
+        name: record.name.clone(),
+        script: stored(&migration.forward, job.dialect),
+        rollback: record.rollback.clone(),
+        before,
+        steps: ready.steps.steps.len(),
+        record: Some(Box::new(record.clone())),
+        direction: Direction::Forward,
+    };
+    run.in_transaction(|run| Ok(run.journal(Some(&record.version_key), &Edge::MigrationBegun(begun))?))?;
+    run.watchers.edges.reached("migration's intent written");
+    let clock = Instant::now();
+    let label = migration.label();
+    let steps = StepJob { ready, label: &label, version_key: &record.version_key, done: Vec::new() };
+    carry_out(run, &steps)?;
+    record.forward_ms = elapsed_ms(clock);
+    finish(job, run, &label, ready.steps.steps.len(), migration.verify.as_ref(), record)
+}
+
+/// Verifies and records a migration whose steps are all done.
+pub(crate) fn finish(
+    job: &Job<'_>,
+    run: &mut Run<'_>,
+    label: &str,
+    steps: usize,
+    verify_script: Option<&Script>,
+    mut record: AppliedMigration,
+) -> Result<AppliedMigration, ApplyError> {
+    run.session.begin()?;
+    if let Some(script) = verify_script
+        && let Err(failure) = verify::run(run.session.as_mut(), script, job.dialect, run.watchers.listener)
+    {
+        run.session.roll_back()?;
+        let failure = Box::new(failure);
+        return Err(StepFailure::Script { migration: label.to_owned(), failure, done: steps, of: steps }.into());
+    }
+    match record_done(job, run, &mut record) {
+        Ok(()) => {
+            run.watchers.edges.reached("before the commit");
+            run.session.commit()?;
+            run.watchers.edges.reached("committed");
+            Ok(record)
+        }
+        Err(error) => {
+            run.session.roll_back()?;
+            Err(error)
+        }
+    }
+}
+
+fn record_done(job: &Job<'_>, run: &mut Run<'_>, record: &mut AppliedMigration) -> Result<(), ApplyError> {
+    let catalog = run.session.catalog()?;
+    let after = catalog.fingerprint();
+    record.after = Some(after);
+    run.store().keep_snapshot(&catalog, &after)?;
+    job.record(run, record)?;
+    run.journal(Some(&record.version_key), &Edge::MigrationDone)?;
+    let lease = run.lease.clone();
+    Ok(run.store().guard_lease(&lease)?)
+}

@@ -1,0 +1,140 @@
+//! The companion of a run: a thread with a session of its own that keeps the lease alive and looks who holds a lock while a
+//! statement waits.
+//!
+//! It connects only when it is first needed: a run that is over in a moment never pays for it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tightrope_engine::{Blocker, ConnectOptions, DatabaseUrl, Engine, Session, SessionId};
+use tightrope_store::Store;
+
+/// How often the companion wakes.
+const TICK: Duration = Duration::from_millis(100);
+/// How often it says that the holder of the lease lives.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// After what time a statement is looked at: shorter waits are nobody's business.
+const PATIENCE: Duration = Duration::from_millis(150);
+/// How long the companion itself waits for a lock: the run may hold the lease's row while it commits.
+const OWN_LOCK_TIMEOUT_MS: u64 = 500;
+
+#[derive(Default)]
+struct Shared {
+    stopped: bool,
+    statement_since: Option<Instant>,
+    blockers: Vec<Blocker>,
+}
+
+/// The companion; it ends when the value is dropped.
+pub(crate) struct Companion {
+    shared: Arc<(Mutex<Shared>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Work {
+    engine: Arc<dyn Engine>,
+    url: DatabaseUrl,
+    watched: Option<SessionId>,
+    fencing: i64,
+    session: Option<Box<dyn Session>>,
+}
+
+impl Companion {
+    pub(crate) fn start(
+        engine: Arc<dyn Engine>,
+        url: DatabaseUrl,
+        watched: Option<SessionId>,
+        fencing: i64,
+    ) -> Self {
+        let shared = Arc::new((Mutex::new(Shared::default()), Condvar::new()));
+        let for_thread = Arc::clone(&shared);
+        let mut work = Work { engine, url, watched, fencing, session: None };
+        let thread = std::thread::spawn(move || work.go_on(&for_thread));
+        Self { shared, thread: Some(thread) }
+    }
+
+    /// Says that a statement begins.
+    pub(crate) fn statement_begins(&self) {
+        let mut shared = lock(&self.shared.0);
+        shared.statement_since = Some(Instant::now());
+        shared.blockers.clear();
+    }
+
+    /// Says that the statement is over, and gives those who kept it waiting when it was last looked at.
+    pub(crate) fn statement_ends(&self) -> Vec<Blocker> {
+        let mut shared = lock(&self.shared.0);
+        shared.statement_since = None;
+        std::mem::take(&mut shared.blockers)
+    }
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        lock(&self.shared.0).stopped = true;
+        self.shared.1.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the companion costs a name in a message, not the run.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Work {
+    fn go_on(&mut self, shared: &(Mutex<Shared>, Condvar)) {
+        let mut last_beat = Instant::now();
+        loop {
+            let guard = lock(&shared.0);
+            if guard.stopped {
+                return;
+            }
+            let (guard, _) = shared.1.wait_timeout(guard, TICK).unwrap_or_else(PoisonError::into_inner);
+            let (stopped, since) = (guard.stopped, guard.statement_since);
+            drop(guard);
+            if stopped {
+                return;
+            }
+            if since.is_some_and(|since| since.elapsed() > PATIENCE) {
+                let found = self.blockers();
+                let mut guard = lock(&shared.0);
+                if guard.statement_since == since && !found.is_empty() {
+                    guard.blockers = found;
+                }
+            }
+            if last_beat.elapsed() > HEARTBEAT {
+                last_beat = Instant::now();
+                self.beat();
+            }
+        }
+    }
+
+    fn session(&mut self) -> Option<&mut Box<dyn Session>> {
+        if self.session.is_none() {
+            let options =
+                ConnectOptions { application_name: Some("tightrope companion".to_owned()), read_only: false };
+            let mut session = self.engine.connect(&self.url, &options).ok()?;
+            session.set_lock_timeout(OWN_LOCK_TIMEOUT_MS).ok()?;
+            self.session = Some(session);
+        }
+        self.session.as_mut()
+    }
+
+    fn blockers(&mut self) -> Vec<Blocker> {
+        let watched = self.watched.clone();
+        self.session().and_then(|session| session.blockers(watched.as_ref()).ok()).unwrap_or_default()
+    }
+
+    /// A heartbeat that cannot be written is tried again at the next; the guard before every commit decides, not this.
+    fn beat(&mut self) {
+        let fencing = self.fencing;
+        if let Some(session) = self.session()
+            && Store::new(session.as_mut()).heartbeat(fencing).is_err()
+        {
+            self.session = None;
+        }
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

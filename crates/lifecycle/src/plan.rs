@@ -1,0 +1,335 @@
+//! The plan: what would run, in which transactions, with which locks, what is at risk, and how one would get back.
+
+use serde::Serialize;
+use tightrope_engine::{Server, UnknownScheme};
+use tightrope_model::{EngineKind, Finding, Footprint, Place, Severity, Verdict};
+use tightrope_script::{Migration, StepRules};
+use tightrope_store::Certificate;
+
+use crate::apply::fresh_certificate;
+use crate::execute::{Ready, is_transaction};
+use crate::project::{FolderError, Project};
+use crate::rehearse::{RehearseError, up_to};
+use crate::situation::{Situation, SituationError, Standing};
+use crate::status::{DriftReport, OpenRunReport};
+
+/// The error of planning.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// No engine for the URL.
+    #[error(transparent)]
+    Scheme(#[from] UnknownScheme),
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The target.
+    #[error(transparent)]
+    Situation(#[from] SituationError),
+    /// The engine.
+    #[error("cannot look at the database")]
+    Engine(#[from] tightrope_engine::EngineError),
+    /// The version is not pending.
+    #[error(transparent)]
+    Rehearse(#[from] RehearseError),
+}
+
+/// What would run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// Which server and database; none if a database file is not there yet.
+    pub server: Option<Server>,
+    /// How many tables there are.
+    pub tables: usize,
+    /// How many migrations are applied.
+    pub applied: usize,
+    /// The newest applied migration's label.
+    pub at: Option<String>,
+    /// The migrations that would run, in order.
+    pub migrations: Vec<PlannedMigration>,
+    /// Applied migrations whose forward script was changed in the folder.
+    pub changed: Vec<String>,
+    /// Applied migrations that the folder does not have.
+    pub missing: Vec<String>,
+    /// What others changed.
+    pub drift: Option<DriftReport>,
+    /// A run that was interrupted.
+    pub open_run: Option<OpenRunReport>,
+    /// What else a person should look at.
+    pub findings: Vec<Finding>,
+}
+
+/// One migration of a plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedMigration {
+    /// The version as written.
+    pub version: String,
+    /// The name.
+    pub name: String,
+    /// Version and name.
+    pub label: String,
+    /// The steps, in order: each becomes durable as a whole.
+    pub steps: Vec<PlannedStep>,
+    /// What the forward script may destroy.
+    pub destroys: Vec<String>,
+    /// Whether the way back is proven here and now.
+    pub proof: CertificateStanding,
+    /// How long the forward script took in rehearsal, in milliseconds.
+    pub forward_ms: Option<u64>,
+    /// What it touched in rehearsal.
+    pub footprint: Option<Footprint>,
+    /// The ways back, best first.
+    pub ways_back: Vec<WayBack>,
+    /// What has to be decided because the best way back is slower than the migration's budget.
+    pub decision: Option<String>,
+}
+
+/// Statements that become durable together.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedStep {
+    /// Whether it is a transaction; else one statement that stands alone, journalled.
+    pub in_transaction: bool,
+    /// The statements.
+    pub statements: Vec<PlannedStatement>,
+}
+
+/// One statement of a plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedStatement {
+    /// What it is: `alter table`.
+    pub what: String,
+    /// Its text on one line, cut.
+    pub text: String,
+    /// Where it stands.
+    pub place: Place,
+    /// The locks that it takes: `access exclusive on orders`.
+    pub locks: Vec<String>,
+    /// What it may destroy.
+    pub destroys: Vec<String>,
+}
+
+/// Whether a migration's way back is proven for this database now.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "standing", rename_all = "kebab-case")]
+pub enum CertificateStanding {
+    /// There is a certificate, and it counts.
+    Fresh {
+        /// When it was issued.
+        issued_at: String,
+        /// What the rehearsal found.
+        verdict: Verdict,
+        /// How the copy was made.
+        copy: String,
+    },
+    /// There is none that counts.
+    Unproven {
+        /// Why.
+        because: String,
+    },
+}
+
+/// A way back.
+#[derive(Clone, Debug, Serialize)]
+pub struct WayBack {
+    /// Its letter in the order of DESIGN: `a` is best.
+    pub way: char,
+    /// What it is.
+    pub what: &'static str,
+    /// How long it would take, in milliseconds, if known.
+    pub milliseconds: Option<u64>,
+    /// Where the time comes from.
+    pub source: &'static str,
+    /// What it would lose.
+    pub loses: String,
+    /// Whether it is proven, and by what.
+    pub proven: String,
+    /// Whether it is open at all.
+    pub open: bool,
+}
+
+/// Makes the plan; nothing is changed, no lock beyond reading is taken.
+///
+/// # Errors
+/// When the folder or the database cannot be read.
+pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<Plan, PlanError> {
+    let engine = project.engine()?;
+    let (folder, mut findings) = project.read_folder(engine.kind())?;
+    let situation = match project.connect(engine.as_ref(), true) {
+        Ok(mut session) => Some(Situation::read(session.as_mut())?),
+        Err(error) if error.kind == tightrope_engine::ErrorKind::DatabaseMissing => {
+            findings.push(
+                Finding::new(Severity::Note, "database-missing", error.message.clone())
+                    .hint(error.hint.unwrap_or_else(|| "create it first".to_owned())),
+            );
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let applied = situation.as_ref().map_or(&[][..], |situation| &situation.applied);
+    let standing = Standing::of(&folder, applied, engine.kind());
+    for migration in &standing.out_of_order {
+        let message = format!("`{}` is older than the newest applied migration and would run after it", migration.label());
+        findings.push(Finding::new(Severity::Warning, "out-of-order", message).at(migration.forward.start()));
+    }
+    let rules = StepRules {
+        dialect: engine.kind(),
+        enum_value_in_transaction: situation
+            .as_ref()
+            .is_none_or(|situation| situation.capabilities.enum_value_in_transaction),
+    };
+    let mut before = situation.as_ref().map(|situation| situation.fingerprint);
+    let mut migrations = Vec::new();
+    for migration in up_to(standing.pending, to)? {
+        let certificate = match &situation {
+            Some(situation) => fresh_certificate(project, situation, migration, engine.as_ref(), before),
+            None => Err("the database is not there yet".to_owned()),
+        };
+        // Past the first migration without a proof nobody knows the schema that the next one will meet.
+        before = certificate.as_ref().ok().map(|certificate| certificate.after).or(before);
+        migrations.push(planned(migration, rules, certificate));
+    }
+    Ok(Plan {
+        tables: situation.as_ref().map_or(0, |situation| situation.catalog.tables().len()),
+        applied: applied.len(),
+        at: applied.last().map(|last| label_of(&last.version, &last.name)),
+        changed: standing.changed.iter().map(|migration| migration.label()).collect(),
+        missing: standing.missing.iter().map(|applied| label_of(&applied.version, &applied.name)).collect(),
+        drift: situation.as_ref().and_then(|situation| situation.drift.as_ref()).map(DriftReport::of),
+        open_run: situation.as_ref().and_then(|situation| OpenRunReport::of(situation, engine.kind())),
+        server: situation.map(|situation| situation.server),
+        migrations,
+        findings,
+    })
+}
+
+/// A migration's version and name as one word.
+pub(crate) fn label_of(version: &str, name: &str) -> String {
+    if name.is_empty() { version.to_owned() } else { format!("{version}_{name}") }
+}
+
+fn planned(migration: &Migration, rules: StepRules, certificate: Result<Certificate, String>) -> PlannedMigration {
+    let ready = Ready::with_rules(&migration.forward, rules);
+    let steps: Vec<PlannedStep> = ready
+        .steps
+        .steps
+        .iter()
+        .map(|step| PlannedStep {
+            in_transaction: is_transaction(step),
+            statements: step.statements.clone().map(|index| planned_statement(&ready, index)).collect(),
+        })
+        .collect();
+    let mut destroys: Vec<String> =
+        steps.iter().flat_map(|step| &step.statements).flat_map(|statement| statement.destroys.clone()).collect();
+    destroys.dedup();
+    let ways_back = ways_back(migration, rules.dialect, ready.is_one_transaction(), certificate.as_ref().ok());
+    PlannedMigration {
+        version: migration.version.as_str().to_owned(),
+        name: migration.name.clone(),
+        label: migration.label(),
+        steps,
+        destroys,
+        forward_ms: certificate.as_ref().ok().map(|certificate| certificate.forward_ms),
+        footprint: certificate.as_ref().ok().map(|certificate| certificate.footprint.clone()),
+        decision: decision(migration, &ways_back),
+        ways_back,
+        proof: match certificate {
+            Ok(certificate) => CertificateStanding::Fresh {
+                issued_at: certificate.issued_at,
+                verdict: certificate.verdict,
+                copy: certificate.copy.method,
+            },
+            Err(because) => CertificateStanding::Unproven { because },
+        },
+    }
+}
+
+fn planned_statement(ready: &Ready<'_>, index: usize) -> PlannedStatement {
+    const LONGEST: usize = 100;
+    let statement = &ready.parsed.statements[index];
+    let line = ready.script.text_of(statement).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = match line.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line,
+    };
+    PlannedStatement {
+        what: statement.kind.to_string(),
+        text,
+        place: ready.script.place(statement.span.start),
+        locks: statement.locks.iter().map(ToString::to_string).collect(),
+        destroys: statement.destroys.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn ways_back(
+    migration: &Migration,
+    dialect: EngineKind,
+    one_transaction: bool,
+    certificate: Option<&Certificate>,
+) -> Vec<WayBack> {
+    let inside = if one_transaction {
+        WayBack {
+            way: 'a',
+            what: "inside the transaction",
+            milliseconds: Some(0),
+            source: "by the engine",
+            loses: "nothing".to_owned(),
+            proven: "by the engine".to_owned(),
+            open: true,
+        }
+    } else {
+        WayBack {
+            way: 'b',
+            what: "undo from the journal",
+            milliseconds: certificate.map(|certificate| certificate.rollback_ms),
+            source: "rollback in rehearsal",
+            loses: "nothing".to_owned(),
+            proven: proven(certificate),
+            open: migration.rollback.is_some(),
+        }
+    };
+    let has_script = migration.rollback.as_ref().is_some_and(|script| !script.is_empty(dialect));
+    let declared = migration.settings.irreversible.as_ref();
+    let rollback = WayBack {
+        way: 'c',
+        what: "rollback script",
+        milliseconds: certificate.map(|certificate| certificate.rollback_ms),
+        source: "measured in rehearsal",
+        loses: match (declared, certificate) {
+            (Some(reason), _) => format!("closed: {reason}"),
+            (None, _) if !has_script => "closed: there is no rollback script".to_owned(),
+            (None, Some(_)) => "nothing of before; rows written since stay as far as the script keeps them".to_owned(),
+            (None, None) => "unknown until rehearsed".to_owned(),
+        },
+        proven: proven(certificate),
+        open: has_script && declared.is_none(),
+    };
+    let restore = WayBack {
+        way: 'd',
+        what: "restore a backup of your own",
+        milliseconds: None,
+        source: "not measured",
+        loses: "what was written since the backup".to_owned(),
+        proven: "no: tightrope takes no backups yet".to_owned(),
+        open: false,
+    };
+    vec![inside, rollback, restore]
+}
+
+fn proven(certificate: Option<&Certificate>) -> String {
+    match certificate {
+        Some(_) => "in rehearsal".to_owned(),
+        None => "no".to_owned(),
+    }
+}
+
+fn decision(migration: &Migration, ways: &[WayBack]) -> Option<String> {
+    let budget_ms = migration.settings.rollback_budget_s?.saturating_mul(1000);
+    let after_commit = ways.iter().find(|way| way.way == 'c')?;
+    match (after_commit.open, after_commit.milliseconds) {
+        (true, Some(milliseconds)) if milliseconds <= budget_ms => None,
+        (true, Some(milliseconds)) => Some(format!(
+            "the way back takes {milliseconds} ms, the budget is {budget_ms} ms: decide now whether to fix forward instead"
+        )),
+        (true, None) => Some("the way back's time is unknown until rehearsed, and there is a budget".to_owned()),
+        (false, _) => Some("there is no way back after the commit: decide now whether to fix forward instead".to_owned()),
+    }
+}

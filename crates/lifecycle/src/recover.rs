@@ -1,0 +1,305 @@
+//! What becomes of a run whose process died: it is finished, or undone; never left for a person to mark clean.
+//!
+//! A transaction that was open is gone, and its migration never happened. A migration in steps is finished from where the
+//! journal says it stands (`apply`), or undone (`rollback`): its rollback script runs statement by statement, what it names and
+//! is not there is passed over, and only the schema's fingerprint of before makes it count.
+
+use std::sync::Arc;
+
+use tightrope_engine::{Engine, EngineError, ErrorKind, RunStatement, Session};
+use tightrope_model::EngineKind;
+use tightrope_script::{Command, Folder, Migration, ObjectClass, Script, Step};
+use tightrope_store::{Direction, Edge, MigrationBegun, OpenRun, StepBegun, StoreError};
+
+use crate::apply::{ApplyError, Job, Left, StepFailure, StepJob, carry_out, finish as finish_steps};
+use crate::execute::{Ready, ScriptFailure, is_transaction};
+use crate::project::Project;
+use crate::run::{Run, RunError, Watchers, unstored};
+use crate::situation::version_key;
+use crate::{Event, Silent};
+
+/// The error of dealing with an interrupted run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecoverError {
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("a rollback was interrupted and must be finished first")]
+    RollbackOpen,
+    #[error("migration `{migration}` was interrupted, and the part of its script that has run was changed since")]
+    Changed { migration: String },
+    #[error("failed to finish migration `{migration}`")]
+    Script {
+        migration: String,
+        #[source]
+        failure: Box<ScriptFailure>,
+        left: Left,
+    },
+}
+
+impl From<StoreError> for RecoverError {
+    fn from(error: StoreError) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+impl From<EngineError> for RecoverError {
+    fn from(error: EngineError) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+/// Finishes a forward run that was interrupted; says what was found and done.
+pub(crate) fn finish(
+    project: &Project,
+    engine: &Arc<dyn Engine>,
+    session: Box<dyn Session>,
+    folder: &Folder,
+    watchers: Watchers<'_>,
+) -> Result<(Box<dyn Session>, Option<String>), RecoverError> {
+    let mut run = Run::take(project, engine, session, watchers)?;
+    let Some(open) = run.left_open()? else {
+        return Ok((run.leave_with_session()?, None));
+    };
+    run.name.clone_from(&open.run);
+    let what = match open.open_migration() {
+        None => nothing_half_done(&mut run, &open)?,
+        Some((_, begun, _, _)) if begun.direction == Direction::Rollback => {
+            run.leave()?;
+            return Err(RecoverError::RollbackOpen);
+        }
+        Some(_) => match resume(&mut run, engine.kind(), folder, &open) {
+            Ok(what) => what,
+            Err(error) => {
+                // What is open stays open; the error says so.
+                let _ = run.leave();
+                return Err(error);
+            }
+        },
+    };
+    watchers.listener.event(&Event::Recovered { what: what.clone() });
+    record(&mut run, None, &what)?;
+    Ok((run.end("recovered")?, Some(what)))
+}
+
+/// A run that died between transactions: what it committed is applied, the rest never happened.
+pub(crate) fn nothing_half_done(run: &mut Run<'_>, open: &OpenRun) -> Result<String, StoreError> {
+    let applied = run.store().applied()?;
+    let is_applied = |key: &&String| applied.iter().any(|applied| &&applied.version_key == key);
+    let there = open.begun.versions.iter().filter(is_applied).count();
+    let (done, of) = match open.begun.direction {
+        Direction::Forward => (there, open.begun.versions.len()),
+        Direction::Rollback => (open.begun.versions.len() - there, open.begun.versions.len()),
+    };
+    let verb = match open.begun.direction {
+        Direction::Forward => "applied",
+        Direction::Rollback => "rolled back",
+    };
+    Ok(format!(
+        "a run of {} begun at {} was interrupted: {done} of {of} migrations were {verb}, nothing else was changed",
+        open.begun.holder, open.at
+    ))
+}
+
+/// Writes what was done about an interrupted run into the ledger.
+pub(crate) fn record(run: &mut Run<'_>, version: Option<&str>, what: &str) -> Result<(), RunError> {
+    run.in_transaction(|run| {
+        run.record("recovered", version, serde_json::json!({ "what": what }))?;
+        Ok(())
+    })
+}
+
+fn resume(
+    run: &mut Run<'_>,
+    dialect: EngineKind,
+    folder: &Folder,
+    open: &OpenRun,
+) -> Result<String, RecoverError> {
+    let Some((key, begun, done, _)) = open.open_migration() else { return Ok(String::new()) };
+    let label = label(begun);
+    let in_folder = folder.migrations.iter().find(|migration| version_key(migration) == key);
+    let script = script_to_resume(run, dialect, begun, in_folder, &done)
+        .ok_or_else(|| RecoverError::Changed { migration: label.clone() })?;
+    let ready = Ready::new(&script, dialect, run.session.as_ref());
+    let done = settled_steps(run, &ready, open)?;
+    let from = done.len();
+    let of = ready.steps.steps.len();
+    run.watchers.edges.reached("resuming");
+    let job = StepJob { ready: &ready, label: &label, version_key: key, done };
+    carry_out(run, &job).map_err(failed)?;
+    if let Some(record) = &begun.record {
+        let verify = in_folder.and_then(|migration| migration.verify.as_ref());
+        let job = Job {
+            dialect,
+            before: Some(begun.before),
+            first_snapshot: None,
+            sequence: record.sequence,
+            accept_drift: None,
+        };
+        finish_steps(&job, run, &label, of, verify, (**record).clone()).map_err(|error| match error {
+            ApplyError::Script { migration, failure, left, .. } => RecoverError::Script { migration, failure, left },
+            ApplyError::Run(error) => error.into(),
+            ApplyError::Store(error) => error.into(),
+            ApplyError::Engine(error) => error.into(),
+            other => RecoverError::Run(RunError::Engine(EngineError::new(ErrorKind::Other, other.to_string()))),
+        })?;
+    }
+    Ok(format!("`{label}` was interrupted after {from} of {of} steps and has been finished"))
+}
+
+pub(crate) fn label(begun: &MigrationBegun) -> String {
+    if begun.name.is_empty() { begun.version.clone() } else { format!("{}_{}", begun.version, begun.name) }
+}
+
+fn failed(failure: StepFailure) -> RecoverError {
+    match failure {
+        StepFailure::Run(error) => RecoverError::Run(error),
+        StepFailure::Script { migration, failure, done, of } => {
+            let because = "it is the next `tightrope apply` or `tightrope rollback` that goes on from here".to_owned();
+            RecoverError::Script { migration, failure, left: Left::Interrupted { done, of, because } }
+        }
+    }
+}
+
+/// The script to go on with: the folder's, if what has run of it is unchanged (the rest may have been mended); the stored one
+/// where the folder has none.
+fn script_to_resume(
+    run: &Run<'_>,
+    dialect: EngineKind,
+    begun: &MigrationBegun,
+    in_folder: Option<&Migration>,
+    done: &[usize],
+) -> Option<Script> {
+    let kept = unstored(&begun.script);
+    let Some(migration) = in_folder else { return Some(kept) };
+    if migration.forward.digest() == begun.script.digest {
+        return Some(migration.forward.clone());
+    }
+    let texts = |script: &Script| -> Vec<String> {
+        let ready = Ready::new(script, dialect, run.session.as_ref());
+        let steps = ready.steps.steps.iter().take(done.len());
+        steps
+            .flat_map(|step| step.statements.clone())
+            .map(|index| script.text_of(&ready.parsed.statements[index]).to_owned())
+            .collect()
+    };
+    (texts(&kept) == texts(&migration.forward)).then(|| migration.forward.clone())
+}
+
+/// The steps of the open migration that are done: those the journal knows, and the one begun alone, if it has had its effect.
+pub(crate) fn settled_steps(run: &mut Run<'_>, ready: &Ready<'_>, open: &OpenRun) -> Result<Vec<usize>, RunError> {
+    let Some((key, _, mut done, alone)) = open.open_migration() else { return Ok(Vec::new()) };
+    if let Some(step) = alone
+        && settle(run, ready, step)?
+    {
+        run.in_transaction(|run| Ok(run.journal(Some(key), &Edge::StepDone { step: step.step })?))?;
+        done.push(step.step);
+    }
+    Ok(done)
+}
+
+/// Finds out whether a step that was begun alone has had its effect; clears away half of one.
+fn settle(run: &mut Run<'_>, ready: &Ready<'_>, begun: &StepBegun) -> Result<bool, RunError> {
+    if run.session.catalog()?.fingerprint() == begun.before {
+        return Ok(false);
+    }
+    let Some(step) = ready.steps.steps.get(begun.step) else { return Ok(true) };
+    Ok(!drop_invalid_index(run, ready, step)?)
+}
+
+/// Drops the index that a broken `CREATE INDEX CONCURRENTLY` left behind invalid; true if there was one.
+fn drop_invalid_index(run: &mut Run<'_>, ready: &Ready<'_>, step: &Step) -> Result<bool, RunError> {
+    let statement = &ready.parsed.statements[step.statements.start];
+    if !statement.kind.is(Command::CreateIndexConcurrently) {
+        return Ok(false);
+    }
+    let Some(index) = statement.objects.iter().find(|object| object.class == ObjectClass::Index) else {
+        return Ok(false);
+    };
+    if run.session.index_validity(index.schema.as_deref(), &index.name)? != Some(false) {
+        return Ok(false);
+    }
+    let schema = index.schema.as_ref().map(|schema| format!("{}.", run.session.quote(schema))).unwrap_or_default();
+    let sql = format!("drop index concurrently {schema}{}", run.session.quote(&index.name));
+    run.session.run(RunStatement { sql: &sql, copy_data: None })?;
+    Ok(true)
+}
+
+/// Undoes the forward migration in steps that is open, and proves that the schema is that of before; else says why not.
+pub(crate) fn undo_open(run: &mut Run<'_>) -> Result<(), String> {
+    let open = run.left_open().map_err(|error| error.to_string())?;
+    let Some(open) = open else { return Ok(()) };
+    let Some((key, begun, done, alone)) = open.open_migration() else { return Ok(()) };
+    let words = |error: RunError| error.to_string();
+    let dialect = run.session.server().engine;
+    let forward = unstored(&begun.script);
+    let ready = Ready::new(&forward, dialect, run.session.as_ref());
+    if let Some(step) = alone.and_then(|alone| ready.steps.steps.get(alone.step)) {
+        drop_invalid_index(run, &ready, step).map_err(words)?;
+    }
+    let untouched = |run: &mut Run<'_>| -> Result<bool, RunError> {
+        Ok(run.session.catalog()?.fingerprint().logical == begun.before.logical)
+    };
+    if !(done.is_empty() && untouched(run).map_err(words)?) {
+        let Some(rollback) = &begun.rollback else { return Err("there is no rollback script".to_owned()) };
+        let script = unstored(rollback);
+        let back = Ready::new(&script, dialect, run.session.as_ref());
+        undo_steps(run, &back)?;
+        if !untouched(run).map_err(words)? {
+            return Err("after the rollback script the schema is not that of before".to_owned());
+        }
+    }
+    run.in_transaction(|run| {
+        run.journal(Some(key), &Edge::MigrationUndone)?;
+        let detail = serde_json::json!({ "name": begun.name, "steps_done": done.len() });
+        run.record("undone", Some(&begun.version), detail)?;
+        Ok(())
+    })
+    .map_err(words)
+}
+
+/// Runs a rollback script over a migration that is only half there: what is not there is passed over.
+fn undo_steps(run: &mut Run<'_>, ready: &Ready<'_>) -> Result<(), String> {
+    let words = |error: EngineError| error.to_string();
+    for step in &ready.steps.steps {
+        run.watchers.edges.reached("before an undo step");
+        if is_transaction(step) {
+            run.session.begin().map_err(words)?;
+            for index in step.statements.clone() {
+                if let Err(failure) = undo_statement(run, ready, index) {
+                    // If the connection is gone, the server has rolled back by itself.
+                    let _ = run.session.roll_back();
+                    return Err(failure);
+                }
+            }
+            run.session.commit().map_err(words)?;
+        } else if let Err(failure) = run.run_step(ready, step)
+            && !is_not_there(&failure.error)
+        {
+            return Err(in_words(&failure));
+        }
+        run.watchers.edges.reached("undo step done");
+    }
+    Ok(())
+}
+
+fn undo_statement(run: &mut Run<'_>, ready: &Ready<'_>, index: usize) -> Result<(), String> {
+    let words = |error: EngineError| error.to_string();
+    let control = |run: &mut Run<'_>, sql: &str| run.session.run(RunStatement { sql, copy_data: None }).map_err(words);
+    control(run, "savepoint tightrope_undo")?;
+    match ready.run_statement(run.session.as_mut(), index, &Silent) {
+        Ok(_) => {}
+        Err(failure) if is_not_there(&failure.error) => {
+            control(run, "rollback to savepoint tightrope_undo")?;
+        }
+        Err(failure) => return Err(in_words(&failure)),
+    }
+    control(run, "release savepoint tightrope_undo").map(drop)
+}
+
+fn is_not_there(error: &EngineError) -> bool {
+    matches!(error.kind, ErrorKind::DoesNotExist | ErrorKind::AlreadyExists)
+}
+
+fn in_words(failure: &ScriptFailure) -> String {
+    format!("{}: {}", failure.place, failure.error)
+}

@@ -1,0 +1,12 @@
+//! Rolling back: from the scripts stored in the database, in the reverse order of application, all or nothing.
+//!
+//! Where every script allows it, all migrations go back in one transaction, which commits only after the schema has been proven
+//! to be the one of before.
+
+mod prepare;
+mod report;
+mod run;
+mod steps;
+
+pub use prepare::{PreparedRollback, RollbackOptions, prepare_rollback};
+pub use report::{Return, RollbackError, RolledBack, RolledBackOne};

@@ -1,0 +1,113 @@
+use serde::Serialize;
+use tightrope_engine::{EngineError, UnknownScheme};
+use tightrope_model::{Differences, Version};
+use tightrope_store::StoreError;
+
+use crate::execute::ScriptFailure;
+use crate::run::RunError;
+use crate::situation::{Drift, SituationError};
+
+/// How a schema came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Return {
+    /// To the letter.
+    Exact,
+    /// In all that it means; column order or text differ.
+    Logical,
+    /// It differs, and a person had decided to go on.
+    Differs,
+    /// Nobody measured what it was.
+    Unmeasured,
+}
+
+/// What rolling back did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RolledBack {
+    /// The migrations that were rolled back, in order.
+    pub migrations: Vec<RolledBackOne>,
+    /// What an interrupted run had left, and what was done about it.
+    pub recovered: Option<String>,
+}
+
+/// One migration that was rolled back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RolledBackOne {
+    /// The version as written.
+    pub version: String,
+    /// The name.
+    pub name: String,
+    /// How long its script took, in milliseconds.
+    pub rollback_ms: u64,
+    /// How the schema came back.
+    pub schema: Return,
+    /// The schema now.
+    pub fingerprint: String,
+}
+
+/// The error of rolling back. Whatever it is, the database is as it was, unless it says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum RollbackError {
+    /// No engine for the URL.
+    #[error(transparent)]
+    Scheme(#[from] UnknownScheme),
+    /// The target.
+    #[error(transparent)]
+    Situation(#[from] SituationError),
+    /// The engine.
+    #[error("cannot work on the database")]
+    Engine(#[from] EngineError),
+    /// tightrope's own tables.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Getting the run going.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The version is not applied.
+    #[error("the version {0} is not applied")]
+    UnknownVersion(Version),
+    /// There is nothing to run.
+    #[error("migration `{migration}` has no rollback script")]
+    NoScript {
+        /// Its label.
+        migration: String,
+    },
+    /// Others changed the schema.
+    #[error("the database drifted: its schema is not what the last migration left")]
+    Drifted(Box<Drift>),
+    /// The database changed between the look and the run.
+    #[error("the database changed while the rollback was being prepared")]
+    MovedOn,
+    /// A statement failed.
+    #[error("failed to roll back migration `{migration}`")]
+    Script {
+        /// Its label.
+        migration: String,
+        /// The failure.
+        #[source]
+        failure: Box<ScriptFailure>,
+        /// How often it was tried.
+        tries: u32,
+        /// How many steps are done and durable, where the script is not one transaction.
+        steps_done: Option<usize>,
+    },
+    /// The schema is not that of before.
+    #[error("the rollback of `{migration}` does not bring the schema back")]
+    NotRestored {
+        /// Its label.
+        migration: String,
+        /// What differs, if the schema of before was kept.
+        differences: Option<Differences>,
+    },
+    /// An interrupted migration cannot be undone.
+    #[error("the interrupted migration `{migration}` cannot be undone: {because}")]
+    NotUndone {
+        /// Its label.
+        migration: String,
+        /// Why.
+        because: String,
+    },
+    /// The connection broke at a commit.
+    #[error("the connection broke while the rollback was being committed")]
+    OutcomeUnknown(#[source] EngineError),
+}

@@ -1,0 +1,306 @@
+//! A run: one process at work on the target, with the lease, its journal and its ledger entries.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use tightrope_engine::{Engine, EngineError, ErrorKind, Session};
+use tightrope_model::Place;
+use tightrope_script::{Script, Step, TransactionMode};
+use tightrope_store::{
+    Direction, Edge, Holder, Lease, LeaseOutcome, LedgerEntry, OpenRun, Record, RunBegun, Store, StoreError, StoredScript,
+};
+
+use crate::companion::Companion;
+use crate::execute::{Ready, ScriptFailure};
+use crate::{Edges, Event, Listener, Project};
+
+/// The error of getting a run going, whatever it is for.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The engine.
+    #[error("cannot work on the database")]
+    Engine(#[from] EngineError),
+    /// tightrope's own tables.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Somebody else is at work.
+    #[error("another run is at work: {by}, for {seconds} s")]
+    Held {
+        /// Who.
+        by: Holder,
+        /// Since when, by the server's clock.
+        since: String,
+        /// For how many seconds.
+        seconds: i64,
+    },
+}
+
+/// Who wants to know, and where the process may be killed.
+#[derive(Clone, Copy)]
+pub struct Watchers<'a> {
+    /// Hears the events.
+    pub listener: &'a dyn Listener,
+    /// Is told of the edges.
+    pub edges: &'a dyn Edges,
+}
+
+impl Watchers<'_> {
+    /// Watchers that do nothing.
+    pub const SILENT: Watchers<'static> = Watchers { listener: &crate::Silent, edges: &crate::Silent };
+}
+
+/// A run that holds the lease.
+pub(crate) struct Run<'a> {
+    pub(crate) session: Box<dyn Session>,
+    pub(crate) lease: Lease,
+    pub(crate) name: String,
+    pub(crate) watchers: Watchers<'a>,
+    pub(crate) actor: String,
+    companion: Companion,
+    taken: Instant,
+    lock_timeout_ms: u64,
+    pub(crate) lock_tries: u32,
+}
+
+/// How long to pause between two looks at a lease that somebody else holds.
+const LEASE_PAUSE: Duration = Duration::from_millis(100);
+
+impl<'a> Run<'a> {
+    /// Takes the lease, waiting for it as long as the policy says; makes tightrope's tables if they are not there.
+    pub(crate) fn take(
+        project: &Project,
+        engine: &Arc<dyn Engine>,
+        mut session: Box<dyn Session>,
+        watchers: Watchers<'a>,
+    ) -> Result<Self, RunError> {
+        session.set_lock_timeout(project.policy.lock_timeout_ms)?;
+        Store::new(session.as_mut()).ensure()?;
+        let lease = wait_for_lease(project, session.as_mut(), watchers)?;
+        watchers.edges.reached("lease taken");
+        let taken = Instant::now();
+        let companion = Companion::start(Arc::clone(engine), project.url.clone(), session.id(), lease.fencing);
+        let user = session.server().user.clone();
+        let actor = match user {
+            Some(user) => format!("{user} ({})", lease.holder),
+            None => lease.holder.to_string(),
+        };
+        Ok(Self {
+            session,
+            name: format!("{}-{}", lease.fencing, lease.taken_at),
+            lease,
+            watchers,
+            actor,
+            companion,
+            taken,
+            lock_timeout_ms: project.policy.lock_timeout_ms,
+            lock_tries: project.policy.lock_tries,
+        })
+    }
+
+    pub(crate) fn store(&mut self) -> Store<'_> {
+        Store::new(self.session.as_mut())
+    }
+
+    /// The server's time now, counted on from when the lease was taken.
+    pub(crate) fn now(&self) -> String {
+        let elapsed = SignedDuration::try_from(self.taken.elapsed()).unwrap_or_default();
+        self.lease.taken_at.checked_add(elapsed).unwrap_or(Timestamp::MAX).to_string()
+    }
+
+    /// A run that a dead process left open: ours to finish, since we hold the lease.
+    pub(crate) fn left_open(&mut self) -> Result<Option<OpenRun>, StoreError> {
+        self.store().open_run()
+    }
+
+    /// Writes the intent, before anything is done.
+    pub(crate) fn begin(&mut self, direction: Direction, versions: Vec<String>) -> Result<(), RunError> {
+        let begun = RunBegun { direction, versions, holder: self.lease.holder.clone() };
+        self.watchers.edges.reached("before the intent");
+        self.journal(None, &Edge::RunBegun(begun))?;
+        self.watchers.edges.reached("intent written");
+        Ok(())
+    }
+
+    /// Says that nothing is open any more, and gives the lease back.
+    pub(crate) fn end(mut self, outcome: &str) -> Result<Box<dyn Session>, RunError> {
+        let (lease, name) = (self.lease.clone(), self.name.clone());
+        self.watchers.edges.reached("before the end");
+        self.in_transaction(|run| {
+            let mut store = run.store();
+            store.journal(&lease, &name, None, &Edge::RunEnded { outcome: outcome.to_owned() })?;
+            let used: Vec<_> = store
+                .applied()?
+                .iter()
+                .flat_map(|applied| [applied.before, applied.after])
+                .flatten()
+                .collect();
+            store.drop_unused_snapshots(&used)?;
+            store.release_lease(&lease)?;
+            Ok(())
+        })?;
+        self.watchers.edges.reached("ended");
+        Ok(self.session)
+    }
+
+    /// Gives the lease back and the session with it.
+    pub(crate) fn leave_with_session(mut self) -> Result<Box<dyn Session>, RunError> {
+        let lease = self.lease.clone();
+        self.in_transaction(|run| Ok(run.store().release_lease(&lease)?))?;
+        Ok(self.session)
+    }
+
+    /// Gives the lease back without a word in the journal: nothing was begun, or what is open stays open.
+    pub(crate) fn leave(self) -> Result<(), RunError> {
+        self.leave_with_session().map(drop)
+    }
+
+    /// Appends to the journal.
+    pub(crate) fn journal(&mut self, version_key: Option<&str>, edge: &Edge) -> Result<(), StoreError> {
+        let (lease, name) = (self.lease.clone(), self.name.clone());
+        self.store().journal(&lease, &name, version_key, edge)
+    }
+
+    /// Appends to the ledger, inside the open transaction.
+    pub(crate) fn record(
+        &mut self,
+        action: &str,
+        version: Option<&str>,
+        detail: serde_json::Value,
+    ) -> Result<LedgerEntry, StoreError> {
+        let record = Record {
+            at: self.now(),
+            actor: self.actor.clone(),
+            action: action.to_owned(),
+            version: version.map(str::to_owned),
+            detail,
+        };
+        self.store().record(&record)
+    }
+
+    /// Does something in a transaction of its own, which commits only while the lease is ours.
+    pub(crate) fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        self.session.begin()?;
+        let done = work(self).and_then(|value| {
+            let lease = self.lease.clone();
+            self.store().guard_lease(&lease)?;
+            Ok(value)
+        });
+        match done {
+            Ok(value) => {
+                self.session.commit()?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.session.roll_back()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs a step's statements while the companion looks who keeps them waiting; the caller opens and ends the transaction.
+    pub(crate) fn run_step(&mut self, ready: &Ready<'_>, step: &Step) -> Result<(), ScriptFailure> {
+        self.watched(|session, listener| ready.run_step(session, step, listener))
+    }
+
+    pub(crate) fn watched(
+        &mut self,
+        work: impl FnOnce(&mut dyn Session, &dyn Listener) -> Result<(), ScriptFailure>,
+    ) -> Result<(), ScriptFailure> {
+        self.companion.statement_begins();
+        let done = work(self.session.as_mut(), self.watchers.listener);
+        let blockers = self.companion.statement_ends();
+        done.map_err(|mut failure| {
+            if failure.error.kind == ErrorKind::LockNotGranted && failure.error.blockers.is_empty() {
+                failure.error.blockers = blockers;
+            }
+            failure
+        })
+    }
+
+    /// Bounds the waiting for locks again, after a script may have changed it.
+    pub(crate) fn bound_lock_waits(&mut self, own: Option<u64>) -> Result<(), EngineError> {
+        let milliseconds = own.unwrap_or(self.lock_timeout_ms);
+        self.session.set_lock_timeout(milliseconds)
+    }
+
+    /// The pause before the next try: longer each time, and never the same for two processes.
+    pub(crate) fn pause_before_retry(&self, attempt: u32, failure: &EngineError) {
+        let longest_ms = 250_u64.saturating_mul(1 << attempt.min(5));
+        let pause_ms = rand::random_range(longest_ms / 2..=longest_ms);
+        self.watchers.listener.event(&Event::LockRetry {
+            attempt,
+            of: self.lock_tries,
+            held_by: failure.blockers.first().map(|blocker| {
+                format!("pid {}, {}, {}", blocker.pid, blocker.user, blocker.state)
+            }),
+            pause_ms,
+        });
+        std::thread::sleep(Duration::from_millis(pause_ms));
+    }
+}
+
+fn wait_for_lease(project: &Project, session: &mut dyn Session, watchers: Watchers<'_>) -> Result<Lease, RunError> {
+    let deadline = Instant::now() + Duration::from_secs(project.policy.lease_wait_s);
+    let mut told = false;
+    loop {
+        match Store::new(session).take_lease(&project.holder) {
+            Ok(LeaseOutcome::Taken { lease, from }) => {
+                if let Some(from) = from {
+                    watchers.listener.event(&Event::TookOver { from });
+                }
+                return Ok(lease);
+            }
+            Ok(LeaseOutcome::Held { by, since, seconds }) => {
+                if Instant::now() >= deadline {
+                    return Err(RunError::Held { by, since, seconds });
+                }
+                if !told {
+                    watchers.listener.event(&Event::WaitingForLease { by, seconds });
+                    told = true;
+                }
+            }
+            Err(StoreError::Engine(error)) if error.kind == ErrorKind::LockNotGranted => {
+                if Instant::now() >= deadline {
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        std::thread::sleep(LEASE_PAUSE);
+    }
+}
+
+/// A script as it is kept in the database.
+pub(crate) fn stored(script: &Script, dialect: tightrope_model::EngineKind) -> StoredScript {
+    StoredScript {
+        file: script.file.display().to_string(),
+        first_line: script.start().line,
+        text: script.source().to_owned(),
+        transaction: match script.transaction {
+            TransactionMode::Auto => "auto",
+            TransactionMode::Required => "required",
+            TransactionMode::Never => "never",
+        }
+        .to_owned(),
+        digest: script.digest(),
+        meaning: script.meaning_digest(dialect),
+    }
+}
+
+/// A script out of the database, so that its places are those of the file it came from.
+pub(crate) fn unstored(stored: &StoredScript) -> Script {
+    let transaction = match stored.transaction.as_str() {
+        "required" => TransactionMode::Required,
+        "never" => TransactionMode::Never,
+        _ => TransactionMode::Auto,
+    };
+    let above = "\n".repeat(stored.first_line.saturating_sub(1));
+    let mut script = Script::whole(&stored.file, format!("{above}{}", stored.text), transaction);
+    script.range.start = above.len();
+    debug_assert_eq!(script.start(), Place { line: stored.first_line, ..script.start() });
+    script
+}
