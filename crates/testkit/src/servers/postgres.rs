@@ -86,13 +86,8 @@ fn find_or_start(major: u32, options: PostgresOptions) -> anyhow::Result<Postgre
     }
     keeper::sweep()?;
     keeper::end(&folder)?;
-    let cluster = Cluster {
-        user: ServerUser::find()?,
-        binaries,
-        folder,
-    };
-    keeper::start(runner, &cluster.folder)?;
-    let port = cluster.start(options)?;
+    keeper::start(runner, &folder)?;
+    let port = Cluster::new(binaries, folder)?.start(options)?;
     Ok(PostgresServer { major, port })
 }
 
@@ -120,10 +115,25 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the data folder and starts the server; gives its port.
+    /// A new one in a folder that is made now.
+    fn new(binaries: PathBuf, folder: PathBuf) -> anyhow::Result<Self> {
+        let user = ServerUser::find()?;
+        fs::create_dir(&folder)?;
+        user.own(&folder)?;
+        let binaries = if user.reaches(&binaries) {
+            binaries
+        } else {
+            copy_installation(&binaries, &folder)?
+        };
+        Ok(Self {
+            user,
+            binaries,
+            folder,
+        })
+    }
+
+    /// Fills the data folder and starts the server; gives its port.
     fn start(&self, options: PostgresOptions) -> anyhow::Result<u16> {
-        fs::create_dir(&self.folder)?;
-        self.user.own(&self.folder)?;
         self.initialise()?;
         let mut failure = None;
         for _ in 0..STARTS {
@@ -191,6 +201,16 @@ impl Cluster {
         self.user
             .command(&self.binaries.join(program), &self.folder)
     }
+}
+
+/// Copies an installation to where the server's user can use it: a checkout may lie in root's closed home.
+fn copy_installation(binaries: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let installation = binaries.parent().context("the programs are in a folder")?;
+    let copy = folder.join("programs");
+    let mut command = Command::new("cp");
+    command.arg("-a").arg(installation).arg(&copy);
+    run_quietly(command)?;
+    Ok(copy.join("bin"))
 }
 
 /// Runs a command to its end; what it says is the error's text when it fails.

@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -37,6 +37,15 @@ impl ServerUser {
             command.uid(user).gid(group);
         }
         command
+    }
+
+    /// Whether the user can use what is in that folder, as far as others' rights on the folders above tell.
+    pub(super) fn reaches(self, folder: &Path) -> bool {
+        let Ok(folder) = fs::canonicalize(folder) else {
+            return false;
+        };
+        let open = |above: &Path| fs::metadata(above).is_ok_and(|found| found.mode() & 0o001 != 0);
+        self.0.is_none() || folder.ancestors().all(open)
     }
 
     /// Gives the user a folder.
