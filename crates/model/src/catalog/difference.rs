@@ -134,7 +134,7 @@ impl Differences {
 
 fn rank(level: AttributeLevel) -> u8 {
     match level {
-        AttributeLevel::Text => 0,
+        AttributeLevel::Text | AttributeLevel::Letter => 0,
         AttributeLevel::Position => 1,
         AttributeLevel::Logical => 2,
     }
@@ -160,7 +160,27 @@ pub(super) fn between(before: &Catalog, now: &Catalog) -> Differences {
         }
     }
     differences.sort_by(|left, right| left.object.cmp(&right.object));
-    Differences(drop_parts_of_whole_objects(differences))
+    Differences(drop_explained_letters(drop_parts_of_whole_objects(
+        differences,
+    )))
+}
+
+/// Where an object or a part of it means something else, its text had to change too: that is not said twice.
+fn drop_explained_letters(differences: Vec<Difference>) -> Vec<Difference> {
+    let explained = |letter: &Difference| {
+        differences.iter().any(|other| {
+            other.level() != AttributeLevel::Letter
+                && (other.object == letter.object
+                    || other.object.kind.is_part()
+                        && letter.object.kind.has_parts()
+                        && other.object.path.starts_with(&letter.object.path))
+        })
+    };
+    differences
+        .iter()
+        .filter(|difference| difference.level() != AttributeLevel::Letter || !explained(difference))
+        .cloned()
+        .collect()
 }
 
 fn attributes_between(old: &Object, new: &Object, differences: &mut Vec<Difference>) {
@@ -280,6 +300,22 @@ mod tests {
         let after = catalog([table(), column("a", "2"), column("b", "1")]);
         assert_eq!(before.differences(&after).verdict(), Verdict::ColumnOrder);
         assert_eq!(before.differences(&before).verdict(), Verdict::Exact);
+    }
+
+    #[test]
+    fn another_letter_is_text_only_and_silent_where_the_meaning_differs() {
+        let lettered = |text: &str| table().with("text", AttributeLevel::Letter, text);
+        let before = catalog([lettered("create table t (a)"), column("a", "1")]);
+        let text = before.differences(&catalog([lettered("CREATE TABLE T (b)"), column("a", "1")]));
+        assert_eq!((text.len(), text.verdict()), (1, Verdict::TextOnly));
+        let column_too = before.differences(&catalog([lettered("create table t (b)")]));
+        assert_eq!(
+            column_too
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            ["column t.a is missing"]
+        );
     }
 
     #[test]

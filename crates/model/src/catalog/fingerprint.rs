@@ -45,7 +45,7 @@ pub(super) fn of(catalog: &Catalog) -> Fingerprint {
             object
                 .attributes
                 .values()
-                .filter(|a| a.level != AttributeLevel::Position)
+                .filter(|a| a.logical_value().is_some())
                 .count()
                 .to_string(),
         ));
@@ -73,7 +73,7 @@ impl Attribute {
         match self.level {
             AttributeLevel::Logical => Some(Cow::Borrowed(&self.value)),
             AttributeLevel::Text => Some(Cow::Owned(squeeze_text(&self.value))),
-            AttributeLevel::Position => None,
+            AttributeLevel::Position | AttributeLevel::Letter => None,
         }
     }
 }

@@ -109,6 +109,9 @@ pub enum AttributeLevel {
     Text,
     /// It is where something stands (a column's position): only in the strict fingerprint.
     Position,
+    /// It is the author's text to the letter, whose meaning other attributes carry: only in the strict fingerprint, and
+    /// another letter is never more than another text.
+    Letter,
 }
 
 /// One attribute of an object.

@@ -1,0 +1,81 @@
+//! Copies of a database file to rehearse on.
+
+mod backup;
+mod scratch;
+mod tag;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use tightrope_engine::{
+    Cloner, CopyPlace, CopyReport, DatabaseUrl, EngineError, ErrorKind, Scratch,
+};
+
+use crate::process::beside;
+use crate::url::FileUrl;
+use scratch::FileScratch;
+use tag::Tag;
+
+/// Copies database files by the library's backup interface.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FileCloner;
+
+impl Cloner for FileCloner {
+    fn copy(
+        &self,
+        source: &DatabaseUrl,
+        place: &CopyPlace,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let source = FileUrl::parse(source)?;
+        let began = Instant::now();
+        let tag = Tag::make(&folder(&source, place)?)?;
+        let copied = if place.empty {
+            backup::empty(&source, tag.database())?
+        } else {
+            backup::copy(&source, tag.database())?
+        };
+        let report = CopyReport {
+            method: copied.method.to_owned(),
+            bytes: std::fs::metadata(tag.database())
+                .ok()
+                .map(|file| file.len()),
+            milliseconds: milliseconds(began),
+            remarks: copied.remarks,
+        };
+        Ok(Box::new(FileScratch::new(&source, tag, report)))
+    }
+
+    fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError> {
+        let path = FileUrl::parse(source)?.path;
+        let file = std::fs::metadata(&path).map_err(|error| {
+            EngineError::new(
+                ErrorKind::DatabaseMissing,
+                format!("the database file {} cannot be read", path.display()),
+            )
+            .detail(error.to_string())
+            .hint("correct the path in the URL")
+        })?;
+        let log = std::fs::metadata(beside(&path, "-wal")).map_or(0, |log| log.len());
+        Ok(file.len() + log)
+    }
+
+    fn sweep(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<Vec<String>, EngineError> {
+        tag::sweep(&folder(&FileUrl::parse(source)?, place)?)
+    }
+}
+
+/// The folder that copies are made in: the one that the place names, else the one that the source lies in.
+fn folder(source: &FileUrl, place: &CopyPlace) -> Result<PathBuf, EngineError> {
+    let Some(url) = &place.url else {
+        return Ok(source.folder().to_owned());
+    };
+    let place = FileUrl::parse(url)?;
+    if place.path.is_file() {
+        return Ok(place.folder().to_owned());
+    }
+    Ok(place.path)
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,382 @@
+//! Counting the rows that a script changes, by the library's hooks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use rusqlite::hooks::{Action, AuthAction, AuthContext, Authorization};
+use tightrope_model::{TableChange, TableName};
+
+use crate::catalog::is_own_or_internal;
+use crate::definition::{Statement, first_word};
+use crate::quote::quote_identifier;
+use crate::run::writes_rows;
+
+type Counts = Arc<Mutex<BTreeMap<String, TableChange>>>;
+
+/// Counts rows per table from the time it is made.
+///
+/// What the library does not tell is made up for: a DELETE of all rows is made to go row by row; the rows of a WITHOUT ROWID
+/// table that a statement names are taken from its count of changes; rows that REPLACE removes are found by counting the
+/// table before and after; CREATE TABLE AS by counting after. Rows follow a table that is renamed, and go with one that is dropped. Not
+/// seen: what triggers and cascades write into WITHOUT ROWID tables, and what an `ON CONFLICT REPLACE` in a table's definition
+/// removes.
+pub(crate) struct RowCounter {
+    counts: Counts,
+}
+
+/// What has to be remembered from before a statement.
+pub(crate) struct Before {
+    tables: Option<BTreeMap<String, i64>>,
+    target: Option<Target>,
+}
+
+/// The one table that a statement names as the one it writes to.
+struct Target {
+    table: String,
+    without_rowid: bool,
+    replaces: bool,
+    rows: i64,
+    change: TableChange,
+}
+
+impl RowCounter {
+    /// Starts counting.
+    pub(crate) fn start(connection: &mut Connection) -> rusqlite::Result<Self> {
+        let counts = Counts::default();
+        let shared = Arc::clone(&counts);
+        connection.update_hook(Some(
+            move |action: Action, database: &str, table: &str, _: i64| {
+                if database != "main" {
+                    return;
+                }
+                let mut counts = lock(&shared);
+                let change = match counts.get_mut(table) {
+                    Some(change) => change,
+                    None => counts.entry(table.to_owned()).or_default(),
+                };
+                match action {
+                    Action::SQLITE_INSERT => change.inserted += 1,
+                    Action::SQLITE_UPDATE => change.updated += 1,
+                    Action::SQLITE_DELETE => change.deleted += 1,
+                    _ => {}
+                }
+            },
+        ))?;
+        Ok(Self { counts })
+    }
+
+    /// The counts so far, by table; tables without a change, the library's own and tightrope's own left out.
+    pub(crate) fn counts(&self) -> Vec<(TableName, TableChange)> {
+        lock(&self.counts)
+            .iter()
+            .filter(|(table, change)| !change.is_empty() && !is_own_or_internal(table))
+            .map(|(table, change)| (TableName::new("", table.as_str()), *change))
+            .collect()
+    }
+
+    /// Forgets what was counted: the transaction was undone.
+    pub(crate) fn forget(&self) {
+        lock(&self.counts).clear();
+    }
+
+    /// Prepares for a statement.
+    pub(crate) fn before(
+        &self,
+        connection: &mut Connection,
+        sql: &str,
+    ) -> rusqlite::Result<Before> {
+        let mut before = Before {
+            tables: None,
+            target: None,
+        };
+        if writes_rows(sql) {
+            before.target = self.target(connection, sql)?;
+            row_by_row(connection)?;
+        } else if matches!(first_word(sql).as_str(), "create" | "alter" | "drop") {
+            before.tables = Some(tables(connection)?);
+        }
+        Ok(before)
+    }
+
+    /// Takes stock after a statement that ran.
+    pub(crate) fn after(
+        &self,
+        connection: &mut Connection,
+        sql: &str,
+        before: Before,
+    ) -> rusqlite::Result<()> {
+        if writes_rows(sql) {
+            at_once(connection)?;
+        }
+        if let Some(target) = before.target {
+            self.make_up(connection, sql, &target)?;
+        }
+        if let Some(old) = before.tables {
+            self.follow_tables(connection, &old)?;
+        }
+        Ok(())
+    }
+
+    fn target(&self, connection: &Connection, sql: &str) -> rusqlite::Result<Option<Target>> {
+        let Some(written) = Statement::read(sql).target() else {
+            return Ok(None);
+        };
+        let found = connection.query_row(
+            "select name, wr from pragma_table_list where schema = 'main' and lower(name) = lower(?1) and type = 'table'",
+            [&written.table],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)),
+        );
+        let (table, without_rowid) = match found {
+            Ok(found) => found,
+            Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !without_rowid && !written.replaces {
+            return Ok(None);
+        }
+        Ok(Some(Target {
+            rows: count(connection, &table)?,
+            change: lock(&self.counts).get(&table).copied().unwrap_or_default(),
+            table,
+            without_rowid,
+            replaces: written.replaces,
+        }))
+    }
+
+    fn make_up(&self, connection: &Connection, sql: &str, target: &Target) -> rusqlite::Result<()> {
+        let rows = count(connection, &target.table)?;
+        let mut counts = lock(&self.counts);
+        let change = counts.entry(target.table.clone()).or_default();
+        if target.without_rowid {
+            let changed = connection.changes();
+            match first_word(sql).as_str() {
+                "update" => change.updated += changed,
+                "delete" => change.deleted += changed,
+                "with" => match Statement::read(sql).verb() {
+                    Some("update") => change.updated += changed,
+                    Some("delete") => change.deleted += changed,
+                    _ => change.inserted += changed,
+                },
+                _ => change.inserted += changed,
+            }
+        }
+        if target.replaces {
+            let expected = i128::from(target.rows)
+                + i128::from(change.inserted - target.change.inserted)
+                - i128::from(change.deleted - target.change.deleted);
+            let replaced = expected - i128::from(rows);
+            change.deleted += u64::try_from(replaced).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    /// A table keeps its root page when it is renamed; a new one with rows was filled by CREATE TABLE AS.
+    fn follow_tables(
+        &self,
+        connection: &Connection,
+        old: &BTreeMap<String, i64>,
+    ) -> rusqlite::Result<()> {
+        let new = tables(connection)?;
+        let mut moved = BTreeMap::new();
+        for (name, root) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
+            let change = lock(&self.counts).remove(name);
+            moved.insert(*root, change);
+        }
+        for (name, root) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+            let change = match moved.remove(root) {
+                Some(change) => change.unwrap_or_default(),
+                None => TableChange {
+                    inserted: u64::try_from(count(connection, name)?).unwrap_or(0),
+                    ..TableChange::default()
+                },
+            };
+            lock(&self.counts).insert(name.clone(), change);
+        }
+        Ok(())
+    }
+}
+
+/// Makes the library delete row by row, also where it could empty the table at once.
+///
+/// Only around statements that write rows: for others "ignore" means that a DROP silently does nothing.
+fn row_by_row(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
+        AuthAction::Delete { table_name } if !is_own_or_internal(table_name) => {
+            Authorization::Ignore
+        }
+        _ => Authorization::Allow,
+    }))
+}
+
+/// Takes back [`row_by_row`].
+pub(crate) fn at_once(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)
+}
+
+fn lock(counts: &Counts) -> MutexGuard<'_, BTreeMap<String, TableChange>> {
+    // The map is whole at every step, so a panic elsewhere leaves nothing half done.
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The tables that hold rows of their own, with their root pages.
+fn tables(connection: &Connection) -> rusqlite::Result<BTreeMap<String, i64>> {
+    let mut statement = connection.prepare_cached(
+        "select name, rootpage from main.sqlite_schema where type = 'table' and rootpage > 0",
+    )?;
+    statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+fn count(connection: &Connection, table: &str) -> rusqlite::Result<i64> {
+    let sql = format!("select count(*) from main.{}", quote_identifier(table));
+    connection.query_row(&sql, [], |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(setup: &str, statements: &[&str], expect: &[(&str, [u64; 3])]) {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(setup).unwrap();
+        let counter = RowCounter::start(&mut connection).unwrap();
+        for sql in statements {
+            let before = counter.before(&mut connection, sql).unwrap();
+            crate::run::statement(&connection, sql).unwrap();
+            counter.after(&mut connection, sql, before).unwrap();
+        }
+        let counts = counter.counts();
+        let counted: Vec<(&str, [u64; 3])> = counts
+            .iter()
+            .map(|(table, change)| {
+                (
+                    table.name.as_str(),
+                    [change.inserted, change.updated, change.deleted],
+                )
+            })
+            .collect();
+        assert_eq!(counted, expect, "{statements:?}");
+    }
+
+    const T: &str = "create table t (id integer primary key, a unique); insert into t values (1, 1), (2, 2), (3, 3);";
+
+    #[test]
+    fn ordinary_writes() {
+        check(
+            T,
+            &[
+                "insert into t (a) values (4), (5)",
+                "update t set a = a + 10 where id < 3",
+                "delete from t where id = 3",
+            ],
+            &[("t", [2, 2, 1])],
+        );
+        check(T, &["select * from t", "create index i on t (a)"], &[]);
+    }
+
+    #[test]
+    fn deleting_everything_is_counted() {
+        check(T, &["delete from t"], &[("t", [0, 0, 3])]);
+        check(
+            T,
+            &["with x as (select 1) delete from t"],
+            &[("t", [0, 0, 3])],
+        );
+        let trigger =
+            "create table u (a); create trigger g after insert on u begin delete from t; end;";
+        check(
+            &format!("{T}{trigger}"),
+            &["insert into u values (1)"],
+            &[("t", [0, 0, 3]), ("u", [1, 0, 0])],
+        );
+    }
+
+    #[test]
+    fn replaced_rows_are_deleted_ones() {
+        check(
+            T,
+            &["insert or replace into t values (1, 2)"],
+            &[("t", [1, 0, 2])],
+        );
+        check(T, &["replace into t (a) values (9)"], &[("t", [1, 0, 0])]);
+        check(
+            T,
+            &["update or replace t set a = 3 where id = 1"],
+            &[("t", [0, 1, 1])],
+        );
+    }
+
+    #[test]
+    fn tables_without_rowid() {
+        let table =
+            "create table w (k primary key, v) without rowid; insert into w values (1, 1), (2, 2);";
+        check(table, &["insert into w values (3, 3)"], &[("w", [1, 0, 0])]);
+        check(table, &["update w set v = 0"], &[("w", [0, 2, 0])]);
+        check(table, &["delete from \"W\""], &[("w", [0, 0, 2])]);
+        check(
+            table,
+            &["replace into w values (1, 5), (7, 7)"],
+            &[("w", [2, 0, 1])],
+        );
+    }
+
+    #[test]
+    fn cascades_are_counted() {
+        let tables = "create table p (id integer primary key);
+            create table c (id integer primary key, p references p on delete cascade);
+            insert into p values (1), (2); insert into c values (1, 1), (2, 1), (3, 2);";
+        check(
+            tables,
+            &["delete from p where id = 1"],
+            &[("c", [0, 0, 2]), ("p", [0, 0, 1])],
+        );
+    }
+
+    #[test]
+    fn rows_follow_a_rebuilt_table() {
+        check(
+            T,
+            &[
+                "create table n (id integer primary key, a)",
+                "insert into n select * from t",
+                "drop table t",
+                "alter table n rename to t",
+            ],
+            &[("t", [3, 0, 0])],
+        );
+        check(
+            T,
+            &["create table copy as select * from t"],
+            &[("copy", [3, 0, 0])],
+        );
+        check(T, &["alter table t add column b default 5"], &[]);
+    }
+
+    #[test]
+    fn a_drop_still_drops() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(T).unwrap();
+        let counter = RowCounter::start(&mut connection).unwrap();
+        let before = counter.before(&mut connection, "drop table t").unwrap();
+        crate::run::statement(&connection, "drop table t").unwrap();
+        counter
+            .after(&mut connection, "drop table t", before)
+            .unwrap();
+        assert!(tables(&connection).unwrap().is_empty());
+    }
+
+    #[test]
+    fn own_tables_are_left_out() {
+        let tables = "create table tightrope_journal (a); create table t (id integer primary key autoincrement);";
+        check(
+            tables,
+            &[
+                "insert into tightrope_journal values (1)",
+                "insert into t default values",
+            ],
+            &[("t", [1, 0, 0])],
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! What the operating system knows about other processes: whether one lives, and which holds a lock on a file.
+
+mod describe;
+mod liveness;
+mod locks;
+
+pub(crate) use liveness::{evidence, is_alive};
+pub(crate) use locks::{CAN_NAME_HOLDERS, beside, holders};

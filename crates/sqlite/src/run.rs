@@ -1,0 +1,184 @@
+//! Running one statement of a script, and one of tightrope's own.
+
+use rusqlite::types::{Value as SqlValue, ValueRef};
+use rusqlite::{Connection, Rows};
+use tightrope_engine::{EngineError, ErrorKind, StatementOutcome};
+use tightrope_model::Value;
+
+use crate::definition::first_word;
+use crate::error::from_sqlite;
+use crate::value;
+
+/// How many rows of a result are kept for a person to see; all are stepped through.
+const ROWS_KEPT: usize = 100;
+
+/// Runs one statement as it is, to its last row.
+pub(crate) fn statement(
+    connection: &Connection,
+    sql: &str,
+) -> Result<StatementOutcome, EngineError> {
+    let mut statement = connection.prepare(sql).map_err(from_sqlite)?;
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let writes_rows = !statement.readonly() && writes_rows(sql);
+    let mut outcome = StatementOutcome {
+        columns,
+        ..StatementOutcome::default()
+    };
+    let mut rows = statement.raw_query();
+    step_through(&mut rows, &mut outcome).map_err(from_sqlite)?;
+    drop(rows);
+    if writes_rows {
+        outcome.rows_affected = Some(connection.changes());
+    }
+    Ok(outcome)
+}
+
+fn step_through(rows: &mut Rows<'_>, outcome: &mut StatementOutcome) -> rusqlite::Result<()> {
+    let width = outcome.columns.len();
+    let mut boolean = width == 1;
+    let mut any = false;
+    while let Some(row) = rows.next()? {
+        any = true;
+        if boolean {
+            boolean = matches!(row.get_ref(0)?, ValueRef::Null | ValueRef::Integer(0 | 1));
+        }
+        if outcome.rows.len() < ROWS_KEPT {
+            let shown = (0..width).map(|index| row.get_ref(index).map(value::shown));
+            outcome.rows.push(shown.collect::<rusqlite::Result<_>>()?);
+        }
+    }
+    outcome.booleans = vec![boolean && any; width];
+    Ok(())
+}
+
+/// Whether the statement is one whose rows the library counts.
+pub(crate) fn writes_rows(sql: &str) -> bool {
+    matches!(
+        first_word(sql).as_str(),
+        "insert" | "update" | "delete" | "replace" | "with"
+    )
+}
+
+/// Runs one of tightrope's own statements with its parameters, bound by their order.
+pub(crate) fn query(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[Value],
+) -> Result<Vec<Vec<Value>>, EngineError> {
+    let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
+    let wanted = statement.parameter_count();
+    if wanted != parameters.len() {
+        return Err(EngineError::new(
+            ErrorKind::Other,
+            format!(
+                "the statement takes {wanted} parameters, and {} were given",
+                parameters.len()
+            ),
+        ));
+    }
+    for (index, parameter) in parameters.iter().enumerate() {
+        let bound = match parameter {
+            Value::Null => SqlValue::Null,
+            Value::Integer(number) => SqlValue::Integer(*number),
+            Value::Text(text) => SqlValue::Text(text.clone()),
+        };
+        statement
+            .raw_bind_parameter(index + 1, bound)
+            .map_err(from_sqlite)?;
+    }
+    let width = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut read = Vec::new();
+    while let Some(row) = rows.next().map_err(from_sqlite)? {
+        let values = (0..width).map(|index| {
+            let value = row.get_ref(index)?;
+            Ok(match value {
+                ValueRef::Integer(number) => Value::Integer(number),
+                other => value::shown(other).into(),
+            })
+        });
+        read.push(
+            values
+                .collect::<rusqlite::Result<_>>()
+                .map_err(from_sqlite)?,
+        );
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(setup: &str, sql: &str) -> StatementOutcome {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(setup).unwrap();
+        statement(&connection, sql).unwrap()
+    }
+
+    const NUMBERS: &str = "create table t (a);
+        with recursive n(i) as (select 1 union all select i + 1 from n where i < 150)
+        insert into t select i from n;";
+
+    #[test]
+    fn rows_are_stepped_to_the_end_and_a_hundred_kept() {
+        let outcome = run(NUMBERS, "select a, 'x' as b from t");
+        assert_eq!(outcome.columns, ["a", "b"]);
+        assert_eq!(outcome.rows.len(), ROWS_KEPT);
+        assert_eq!(outcome.rows_affected, None);
+        assert_eq!(outcome.booleans, [false, false]);
+    }
+
+    #[test]
+    fn rows_affected_are_those_of_the_statement() {
+        assert_eq!(
+            run(NUMBERS, "-- c\n delete from t where a < 11").rows_affected,
+            Some(10)
+        );
+        let with = "with x as (select 1) update t set a = 0 where a in (select * from x)";
+        assert_eq!(run(NUMBERS, with).rows_affected, Some(1));
+        assert_eq!(run(NUMBERS, "create table u (a)").rows_affected, None);
+        assert_eq!(run(NUMBERS, "pragma user_version = 3").rows_affected, None);
+        let returning = run(NUMBERS, "delete from t returning a");
+        assert_eq!(
+            (returning.rows.len(), returning.rows_affected),
+            (100, Some(150))
+        );
+    }
+
+    fn check_boolean(sql: &str, expect: bool) {
+        assert_eq!(run(NUMBERS, sql).booleans[0], expect, "{sql}");
+    }
+
+    #[test]
+    fn booleans_are_zeros_and_ones_in_one_column() {
+        check_boolean("select a > 3 from t", true);
+        check_boolean("select null", true);
+        check_boolean("select 2", false);
+        check_boolean("select a < 150 or a from t", true);
+        check_boolean("select 1.0", false);
+        check_boolean("select 1, 1", false);
+        check_boolean("select 1 where false", false);
+    }
+
+    #[test]
+    fn more_than_one_statement_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        let error = statement(&connection, "create table a (x); create table b (x)").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Syntax);
+        statement(&connection, "create table a (x); -- and no more").unwrap();
+    }
+
+    #[test]
+    fn parameters_are_bound_by_their_order() {
+        let connection = Connection::open_in_memory().unwrap();
+        let rows = query(
+            &connection,
+            "select $1, $2, $3, 1.5",
+            &["a".into(), 7.into(), Value::Null],
+        );
+        let expect = vec!["a".into(), 7.into(), Value::Null, "1.5".into()];
+        assert_eq!(rows.unwrap(), [expect]);
+        assert!(query(&connection, "select $1", &[]).is_err());
+    }
+}
