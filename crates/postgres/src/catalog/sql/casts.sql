@@ -1,0 +1,8 @@
+select
+  format_type(c.castsource, null) || ' as ' || format_type(c.casttarget, null) as path_1
+, c.oid
+, nullif(c.castfunc, 0)::regprocedure::text as function
+, case c.castcontext when 'a' then 'assignment' when 'i' then 'implicit' end as context
+, case c.castmethod when 'f' then null when 'i' then 'input and output' when 'b' then 'binary' end as method
+from pg_cast c
+where c.oid >= 16384

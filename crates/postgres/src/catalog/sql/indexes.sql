@@ -1,0 +1,28 @@
+-- Also those behind constraints: their options and tablespace are nowhere else.
+-- _key: the columns by which every row can be told from the others, if the index guarantees it.
+select
+  n.nspname as path_1
+, c.relname as path_2
+, c.oid
+, x.indrelid as relation
+, t.relname as "table"
+, pg_get_indexdef(c.oid) as definition
+, case when not x.indisvalid then 'no' end as valid
+, case when x.indisprimary then 'yes' end as "primary"
+, case when x.indisreplident then 'yes' end as replica_identity
+, case when x.indisclustered then 'yes' end as clustered
+, s.spcname as tablespace
+, case when c.relispartition then (select i.inhparent::regclass::text from pg_inherits i where i.inhrelid = c.oid) end as partition_of
+, case when 0 = any (x.indkey) then
+    (select string_agg(a.attnum || ': ' || a.attstattarget, ', ' order by a.attnum) from pg_attribute a
+     where a.attrelid = c.oid and a.attstattarget >= 0) end as statistics_targets
+, case when x.indisunique and x.indimmediate and x.indisvalid and x.indpred is null and x.indexprs is null then
+    (select case when bool_and(a.attnotnull) then json_agg(a.attname) end from pg_attribute a
+     where a.attrelid = x.indrelid and a.attnum = any ((x.indkey::int2[])[0:x.indnkeyatts - 1])) end as _key
+from pg_index x
+join pg_class c on c.oid = x.indexrelid
+join pg_class t on t.oid = x.indrelid
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_tablespace s on s.oid = c.reltablespace
+where c.oid >= 16384
+  and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')

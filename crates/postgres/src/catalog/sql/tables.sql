@@ -1,0 +1,31 @@
+-- _holds_rows: the table has rows of its own (a partitioned table has not).
+select
+  n.nspname as path_1
+, c.relname as path_2
+, c.oid
+, case when c.relkind = 'r' then 'yes' end as _holds_rows
+, pg_get_userbyid(c.relowner) as owner
+, case c.relpersistence when 'u' then 'unlogged' end as persistence
+, case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end as partition_key
+, case when c.relispartition then pg_get_expr(c.relpartbound, c.oid) end as partition_bound
+, case when c.relispartition or exists (select from pg_inherits i where i.inhrelid = c.oid) then
+    (select string_agg(i.inhparent::regclass::text, ', ' order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid) end as inherits
+--14+ , case when c.relispartition and exists (select from pg_inherits i where i.inhrelid = c.oid and i.inhdetachpending) then 'pending' end as detach
+, case when c.reloftype <> 0 then format_type(c.reloftype, null) end as row_type
+, nullif(a.amname, 'heap') as access_method
+, s.spcname as tablespace
+, (select string_agg(o, ', ' order by o) from unnest(c.reloptions) o) as options
+, case when c.reltoastrelid <> 0 then
+    (select string_agg(o, ', ' order by o) from pg_class t, unnest(t.reloptions) o where t.oid = c.reltoastrelid) end as toast_options
+, case when c.relrowsecurity then 'enabled' end as row_security
+, case when c.relforcerowsecurity then 'yes' end as row_security_forced
+, case c.relreplident when 'd' then null when 'n' then 'nothing' when 'f' then 'full' when 'i' then 'index' end as replica_identity
+, case when c.relacl is not null then nullif(
+    coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(c.relacl) i), 'none'),
+    (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i)) end as privileges
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_am a on a.oid = c.relam
+left join pg_tablespace s on s.oid = c.reltablespace
+where c.relkind in ('r', 'p') and c.oid >= 16384
+  and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')

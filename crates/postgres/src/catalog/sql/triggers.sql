@@ -1,0 +1,14 @@
+-- Internal triggers (foreign keys, deferred uniqueness) belong to their constraints.
+select
+  n.nspname as path_1
+, c.relname as path_2
+, t.tgname as path_3
+, t.oid
+, c.oid as relation
+, pg_get_triggerdef(t.oid) as definition
+, case t.tgenabled when 'O' then null when 'D' then 'disabled' when 'R' then 'replica' when 'A' then 'always' end as enabled
+from pg_trigger t
+join pg_class c on c.oid = t.tgrelid
+join pg_namespace n on n.oid = c.relnamespace
+where not t.tgisinternal and t.oid >= 16384
+  and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')

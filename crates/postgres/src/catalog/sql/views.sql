@@ -1,0 +1,14 @@
+select
+  n.nspname as path_1
+, c.relname as path_2
+, c.oid
+, pg_get_userbyid(c.relowner) as owner
+, pg_get_viewdef(c.oid) as definition
+, (select string_agg(o, ', ' order by o) from unnest(c.reloptions) o) as options
+, case when c.relacl is not null then nullif(
+    coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(c.relacl) i), 'none'),
+    (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i)) end as privileges
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'v' and c.oid >= 16384
+  and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')

@@ -1,0 +1,142 @@
+//! Copies to rehearse on: a template copy where the source is alone, dump and restore otherwise.
+//!
+//! A scratch database's name says what it is, and its maker holds an advisory lock on that name for as long as it lives:
+//! whoever sweeps sees in `pg_locks` which makers are gone.
+
+mod maintenance;
+mod scratch;
+mod settings;
+mod template;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use tightrope_engine::{Cloner, CopyPlace, DatabaseUrl, EngineError, ErrorKind, Scratch};
+
+use crate::connect::Target;
+use maintenance::Maintenance;
+use scratch::PostgresScratch;
+
+/// What scratch databases' names begin with.
+const PREFIX: &str = "tightrope_scratch_";
+
+/// Makes and sweeps scratch databases.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PostgresCloner {
+    bin_dir: Option<PathBuf>,
+}
+
+impl PostgresCloner {
+    /// Looks for the client programs in that folder first.
+    pub(crate) fn look_in(&mut self, folder: PathBuf) {
+        self.bin_dir = Some(folder);
+    }
+}
+
+impl Cloner for PostgresCloner {
+    fn copy(
+        &self,
+        source: &DatabaseUrl,
+        place: &CopyPlace,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let started = Instant::now();
+        let target = Target::parse(source)?;
+        let mut maintenance = Maintenance::open(source, &target)?;
+        let name = scratch_name();
+        maintenance.claim(&name)?;
+        let url = with_database(source, &name);
+        if place.empty {
+            template::create_empty(&mut maintenance, &name, target.database())?;
+        } else {
+            template::create_copy(&mut maintenance, &name, target.database())?;
+        }
+        let mut scratch = PostgresScratch::new(name, url, Arc::new(Mutex::new(maintenance)));
+        scratch.describe(
+            if place.empty {
+                "empty database"
+            } else {
+                "template"
+            },
+            target.database(),
+            started,
+        )?;
+        Ok(Box::new(scratch))
+    }
+
+    fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError> {
+        let target = Target::parse(source)?;
+        Maintenance::open(source, &target)?.size_of(target.database())
+    }
+
+    fn sweep(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<Vec<String>, EngineError> {
+        let url = place.url.as_ref().unwrap_or(source);
+        let mut maintenance = Maintenance::open(url, &Target::parse(url)?)?;
+        let mut swept = Vec::new();
+        for name in maintenance.orphans()? {
+            maintenance.drop_database(&name)?;
+            swept.push(name);
+        }
+        Ok(swept)
+    }
+}
+
+/// A name that nobody else has.
+fn scratch_name() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    let number = RandomState::new().hash_one(std::process::id());
+    format!("{PREFIX}{:012x}", number & 0xffff_ffff_ffff)
+}
+
+/// The same URL with another database.
+fn with_database(url: &DatabaseUrl, name: &str) -> DatabaseUrl {
+    let (base, query) = url.secret().split_once('?').unwrap_or((url.secret(), ""));
+    let authority = base.find("://").map_or(0, |at| at + 3);
+    let host = base[authority..]
+        .find('@')
+        .map_or(authority, |at| authority + at + 1);
+    let path = base[host..].find('/').map_or(base.len(), |at| host + at);
+    let query: Vec<&str> = query
+        .split('&')
+        .filter(|parameter| !parameter.is_empty() && !parameter.starts_with("dbname="))
+        .collect();
+    let query = if query.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", query.join("&"))
+    };
+    DatabaseUrl::new(format!("{}/{name}{query}", &base[..path]))
+}
+
+fn poisoned() -> EngineError {
+    EngineError::new(
+        ErrorKind::Other,
+        "another thread failed while it held the maintenance connection",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_database_of_the_same_url() {
+        let check = |url: &str, expect: &str| {
+            assert_eq!(with_database(&DatabaseUrl::new(url), "x").secret(), expect);
+        };
+        check(
+            "postgres://me:a/b@h:1/shop?sslmode=disable",
+            "postgres://me:a/b@h:1/x?sslmode=disable",
+        );
+        check("postgres://h", "postgres://h/x");
+        check(
+            "postgresql:///shop?host=/run&dbname=other",
+            "postgresql:///x?host=/run",
+        );
+    }
+
+    #[test]
+    fn names_differ() {
+        assert_ne!(scratch_name(), scratch_name());
+    }
+}
