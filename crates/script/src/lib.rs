@@ -19,11 +19,11 @@ mod steps;
 
 pub use folder::{Folder, ReadSettings, SourceFile, read_folder};
 pub use formats::{Format, UnknownFormat};
-pub use lint::{RULES, Rule, lint};
+pub use lint::{READING_RULES, RULES, Rule, lint};
 pub use migration::{Migration, MigrationKind, MigrationSettings};
 pub use script::{Script, TransactionMode};
 pub use statement::{
-    Command, Destroys, LockMode, LockTaken, NamedObject, ObjectAction, ObjectClass, Parsed,
-    Statement, StatementKind, TransactionFit,
+    Command, Destroys, LockMode, LockTaken, LongLock, LongLockReason, NamedObject, ObjectAction,
+    ObjectClass, Parsed, Statement, StatementKind, TransactionFit,
 };
 pub use steps::{Step, StepMode, StepRules, Steps, steps};

@@ -84,10 +84,16 @@ impl Script {
 
     /// Whether the script holds no statement.
     pub fn is_empty(&self, dialect: EngineKind) -> bool {
-        self.scan(dialect)
-            .segments
+        self.statement_count(dialect) == 0
+    }
+
+    /// How many statements the script holds.
+    pub fn statement_count(&self, dialect: EngineKind) -> usize {
+        let segments = self.scan(dialect).segments;
+        segments
             .iter()
-            .all(|segment| segment.kind == SegmentKind::MetaCommand)
+            .filter(|segment| segment.kind == SegmentKind::Statement)
+            .count()
     }
 
     /// Splits and classifies the script.

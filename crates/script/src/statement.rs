@@ -30,6 +30,8 @@ pub struct Statement {
     pub locks: Vec<LockTaken>,
     /// The data that it may destroy.
     pub destroys: Vec<Destroys>,
+    /// What in it keeps a strong lock for as long as a table is large.
+    pub long_locks: Vec<LongLock>,
     /// The inline data of `COPY … FROM stdin`, without the closing `\.`.
     pub copy_data: Option<Span>,
     /// Its only effect is to raise an error: in a rollback script this declares the migration irreversible.
@@ -381,6 +383,32 @@ impl fmt::Display for LockTaken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.mode, self.relation)
     }
+}
+
+words! {
+    /// Why a lock is kept for as long as the table is large.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    LongLockReason {
+        BuildsIndex => "builds an index",
+        BuildsConstraintIndex => "builds the index of a constraint",
+        ChecksForeignKey => "checks every row against a foreign key",
+        ChecksConstraint => "checks every row against a constraint",
+        ChecksNotNull => "checks every row for NULL",
+        ChangesType => "changes a column's type, which may rewrite the table",
+        FillsColumn => "fills a column with a value of its own in every row, which rewrites the table",
+        RewritesTable => "rewrites the table",
+    }
+}
+
+/// A part of a statement that keeps a strong lock for as long as a table is large.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LongLock {
+    /// The table, as the statement names it, unquoted.
+    pub table: String,
+    /// Why.
+    pub reason: LongLockReason,
+    /// Where it stands in the file's text.
+    pub span: Span,
 }
 
 /// Data that a statement may destroy.

@@ -100,6 +100,24 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Goes behind the next comma outside parentheses; false if a clause or the end comes first.
+    pub(super) fn next_item(&mut self) -> bool {
+        const CLAUSES: [&str; 4] = ["from", "where", "returning", "when"];
+        loop {
+            let Some(token) = self.peek() else {
+                return false;
+            };
+            if CLAUSES.iter().any(|word| token.is_word(word)) {
+                return false;
+            }
+            if token.is_symbol("(") {
+                self.skip_parentheses();
+            } else if self.next().is_some_and(|token| token.is_symbol(",")) {
+                return true;
+            }
+        }
+    }
+
     /// Whether these words stand anywhere ahead, outside parentheses.
     pub(super) fn holds(&self, words: &str) -> bool {
         let mut ahead = self.clone();

@@ -1,35 +1,60 @@
 //! The classifier: what a statement is, what it names, locks and destroys, and whether it fits into a transaction.
 //!
-//! Kind and transaction fit come from the words alone, so that they are known for every statement of either dialect. The rest
-//! comes from a syntax tree where there is one.
+//! Most of it comes from the words alone, so that it is known for every statement of either dialect, also for what no parser
+//! knows yet. A syntax tree adds what words cannot tell, where there is one.
 
+mod alter_table;
 mod cursor;
+mod data;
+mod do_block;
 mod fit;
 mod head;
+mod locks;
+mod names;
+mod tree;
+
+#[cfg(test)]
+mod tests;
 
 use tightrope_model::{EngineKind, Span};
 
-use crate::statement::Statement;
+use crate::statement::{Command, Statement};
 
 use cursor::{Cursor, significant};
 
 /// Classifies the statement that stands in that part of a text.
 pub(crate) fn classify(text: &str, span: Span, dialect: EngineKind) -> Statement {
+    classify_at(text, span, dialect, 0)
+}
+
+/// Classifies a statement inside so many `DO` blocks.
+fn classify_at(text: &str, span: Span, dialect: EngineKind, depth: usize) -> Statement {
     let tokens = significant(text, span, dialect);
-    let mut cursor = Cursor::new(&tokens, dialect);
+    let whole = Cursor::new(&tokens, dialect);
+    let mut cursor = whole.clone();
     let kind = head::kind(&mut cursor);
-    let runs_in_transaction = match dialect {
-        EngineKind::Postgres => fit::postgres(kind, &cursor),
-        EngineKind::Sqlite => fit::sqlite(kind, &cursor),
-    };
-    Statement {
+    let objects = names::objects(kind, &whole, &cursor, dialect);
+    let mut statement = Statement {
         span,
         kind,
-        objects: Vec::new(),
-        runs_in_transaction,
+        destroys: data::destroys(kind, &cursor, &objects),
+        objects,
+        runs_in_transaction: match dialect {
+            EngineKind::Postgres => fit::postgres(kind, &cursor),
+            EngineKind::Sqlite => fit::sqlite(kind, &cursor),
+        },
         locks: Vec::new(),
-        destroys: Vec::new(),
+        long_locks: Vec::new(),
         copy_data: None,
         raises: false,
+    };
+    if dialect == EngineKind::Postgres {
+        statement.locks = locks::locks(kind, &cursor, &statement.objects);
+        statement.long_locks = locks::long_locks(kind, &statement.locks, span);
+        tree::refine(&mut statement, text, &tokens);
+        if kind.is(Command::Do) {
+            do_block::refine(&mut statement, text, &tokens, depth);
+        }
     }
+    statement
 }

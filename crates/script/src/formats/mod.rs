@@ -8,6 +8,8 @@ mod flyway;
 mod golang_migrate;
 mod native;
 mod pairs;
+mod placeholders;
+mod sections;
 mod source;
 mod sql_migrate;
 
@@ -215,7 +217,7 @@ fn unknown(reading: &Reading<'_>) -> Finding {
     if let Some(source) = reading
         .sources
         .iter()
-        .find(|s| s.has_line_with("-- +goose Up"))
+        .find(|s| s.has_line(|line| line.starts_with("-- +goose Up")))
     {
         return finding(
             "unknown-format",

@@ -48,12 +48,13 @@ impl<'a> Source<'a> {
         self.content.as_deref().ok()
     }
 
-    /// Whether a line begins with these words.
-    pub(super) fn has_line_with(&self, beginning: &str) -> bool {
+    /// Whether a line passes a test.
+    pub(super) fn has_line(&self, test: impl Fn(&str) -> bool) -> bool {
         self.bytes().is_some_and(|bytes| {
-            bytes
+            without_mark(bytes)
                 .split(|&byte| byte == b'\n')
-                .any(|line| without_mark(line).starts_with(beginning.as_bytes()))
+                .filter_map(|line| std::str::from_utf8(line).ok())
+                .any(|line| test(line.trim_end_matches('\r')))
         })
     }
 

@@ -1,0 +1,128 @@
+use tightrope_model::{Finding, Severity, Span};
+
+use crate::scan::Tokens;
+use crate::statement::{Command, Destroys, ObjectAction, ObjectClass, Statement, StatementKind};
+
+use super::Rule;
+use super::subject::{Side, Subject, bare};
+
+pub(super) const RULE: Rule = Rule {
+    name: "destructive-without-a-way-back",
+    severity: Severity::Warning,
+    summary: "the forward script destroys data that no rollback script can bring back",
+    check,
+};
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.migration.settings.irreversible.is_some() {
+        return;
+    }
+    let side = &subject.forward;
+    for (index, statement) in side.statements.iter().enumerate() {
+        // An upsert says itself that its own values are the better ones.
+        if statement.kind.is(Command::Insert) && statement.destroys.len() < 2 {
+            continue;
+        }
+        let lost: Vec<&Destroys> = statement
+            .destroys
+            .iter()
+            .filter(|destroyed| is_lost(subject, side, index, destroyed))
+            .collect();
+        findings.extend(report(side, statement, &lost));
+    }
+}
+
+fn report(side: &Side<'_>, statement: &Statement, lost: &[&Destroys]) -> Option<Finding> {
+    if lost.is_empty() {
+        return None;
+    }
+    let only_values = lost.iter().all(|d| matches!(d, Destroys::Values { .. }));
+    let severity = match only_values {
+        true => Severity::Note,
+        false => RULE.severity,
+    };
+    let names: Vec<String> = lost.iter().map(|d| format!("`{d}`")).collect();
+    let message = format!(
+        "`{}` destroys {}, and no rollback script can bring that back",
+        statement.kind,
+        names.join(", ")
+    );
+    let rule = (RULE.name, severity);
+    Some(side.finding(rule, statement.span.start, message).hint(
+        "copy it into another table first and restore it from there in the rollback, set it aside with a rename, or declare \
+         `irreversible = \"why\"` in metadata.toml",
+    ))
+}
+
+/// Whether it was there before the migration, and nothing was kept of it.
+fn is_lost(subject: &Subject<'_>, side: &Side<'_>, index: usize, destroyed: &Destroys) -> bool {
+    let (table, columns): (&str, Vec<&str>) = match destroyed {
+        Destroys::Everything(_) => return true,
+        Destroys::Table(table) | Destroys::Rows(table) => (table, Vec::new()),
+        Destroys::Column { table, column } => (table, vec![column]),
+        Destroys::Values { table, columns } => {
+            (table, columns.iter().map(String::as_str).collect())
+        }
+    };
+    if side.makes_table(table) || is_temporary(table) {
+        return false;
+    }
+    let is_new = |column: &&str| adds_column(side, table, column);
+    if !columns.is_empty() && columns.iter().all(|column| is_new(column)) {
+        return false;
+    }
+    let earlier = &side.statements[..index];
+    !earlier
+        .iter()
+        .any(|statement| copies(subject, side, statement, table, &columns))
+}
+
+fn is_temporary(table: &str) -> bool {
+    table.starts_with("pg_temp.") || table.starts_with("temp.")
+}
+
+fn adds_column(side: &Side<'_>, table: &str, column: &str) -> bool {
+    side.objects().any(|object| {
+        object.class == ObjectClass::Column
+            && object.action == ObjectAction::Create
+            && object.name.eq_ignore_ascii_case(column)
+            && object
+                .parent
+                .as_deref()
+                .is_some_and(|parent| bare(parent).eq_ignore_ascii_case(bare(table)))
+    })
+}
+
+/// Whether an earlier statement copies from the table: names it, and the column if there is one, as a source.
+fn copies(
+    subject: &Subject<'_>,
+    side: &Side<'_>,
+    statement: &Statement,
+    table: &str,
+    columns: &[&str],
+) -> bool {
+    let is_copy = matches!(
+        statement.kind,
+        StatementKind::Create(ObjectClass::Table)
+            | StatementKind::Other(Command::Insert | Command::Update | Command::Merge)
+    );
+    if !is_copy {
+        return false;
+    }
+    let words = words(subject, side, statement.span);
+    let reads_all = words.iter().any(|word| word == "*");
+    let names = |name: &str| {
+        words
+            .iter()
+            .skip(1)
+            .any(|word| word.eq_ignore_ascii_case(name))
+    };
+    names(bare(table)) && columns.iter().all(|column| reads_all || names(column))
+}
+
+fn words(subject: &Subject<'_>, side: &Side<'_>, span: Span) -> Vec<String> {
+    Tokens::new(&side.script.text, span, subject.dialect)
+        .filter(|token| token.is_significant())
+        .map(|token| token.text.trim_matches(['"', '`', '[', ']']).to_owned())
+        .collect()
+}
