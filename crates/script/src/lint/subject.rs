@@ -26,7 +26,7 @@ pub(super) fn bare(name: &str) -> &str {
 pub(super) struct Side<'a> {
     pub(super) script: &'a Script,
     pub(super) statements: &'a [Statement],
-    dialect: EngineKind,
+    pub(super) dialect: EngineKind,
 }
 
 impl<'a> Side<'a> {
