@@ -26,7 +26,7 @@ pub(super) fn bare(name: &str) -> &str {
 pub(super) struct Side<'a> {
     pub(super) script: &'a Script,
     pub(super) statements: &'a [Statement],
-    dialect: EngineKind,
+    pub(super) dialect: EngineKind,
 }
 
 impl<'a> Side<'a> {
@@ -197,7 +197,11 @@ impl<'a> Subject<'a> {
     /// Both scripts, the rollback only if there is a way back to look at.
     pub(super) fn both(&self) -> Option<(&Side<'a>, &Side<'a>)> {
         let rollback = self.rollback.as_ref()?;
-        let is_written = !rollback.statements.is_empty() && !self.needs_no_rollback();
+        let does_something = rollback
+            .statements
+            .iter()
+            .any(|statement| !statement.kind.controls_transaction());
+        let is_written = does_something && !self.needs_no_rollback();
         is_written.then_some((&self.forward, rollback))
     }
 
