@@ -20,7 +20,7 @@ type Counts = Arc<Mutex<BTreeMap<String, TableChange>>>;
 /// table that a statement names are taken from its count of changes; rows that REPLACE removes are found by counting the
 /// table before and after; CREATE TABLE AS by counting after. Rows follow a table that is renamed, and go with one that is dropped. Not
 /// seen: what triggers and cascades write into WITHOUT ROWID tables, and what an `ON CONFLICT REPLACE` in a table's definition
-/// removes.
+/// removes; an upsert into a WITHOUT ROWID table counts as inserts.
 pub(crate) struct RowCounter {
     counts: Counts,
 }

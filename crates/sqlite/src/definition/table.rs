@@ -221,15 +221,15 @@ impl<'a> Reader<'a, '_> {
             .copied()
             .collect();
         // A key's column may be written as text.
-        let names: Vec<String> = super::index::parts(&kept)
+        let names: Vec<String> = super::key::parts(&kept)
             .into_iter()
-            .map(|part| super::index::column(part, self.names))
+            .map(|part| super::key::column(part, self.names))
             .collect();
         Some((names.join(", "), autoincrement))
     }
 
     fn check(&mut self, name: Option<String>) -> Option<()> {
-        let expression = self.brackets()?;
+        let expression = super::key::bare(self.brackets()?);
         let identity = format!("check ({})", normal(expression, self.names));
         let constraint = self.constraint(identity, name);
         self.table.constraints.push(constraint);
@@ -296,7 +296,7 @@ impl<'a> Reader<'a, '_> {
     fn default(&mut self) -> Option<String> {
         let first = self.tokens.first()?;
         if first.is("(") {
-            let inner = self.brackets()?;
+            let inner = super::key::bare(self.brackets()?);
             return Some(normal_default(inner, self.names));
         }
         let sign = first.is("+") || first.is("-");
@@ -321,7 +321,7 @@ impl<'a> Reader<'a, '_> {
             self.expect("always")?;
         }
         self.expect("as")?;
-        let expression = normal(self.brackets()?, self.names);
+        let expression = normal(super::key::bare(self.brackets()?), self.names);
         let kind = if self.take("stored") {
             "stored"
         } else {
