@@ -3,6 +3,7 @@
 //! Most of what a table means stands only in the text of its CREATE statement, and the library rewrites that text when a table or column is renamed
 //! or added. Everything here works on tokens, so that quoting, letter case, white space and comments play no part.
 
+mod cursor;
 mod index;
 mod key;
 mod keywords;

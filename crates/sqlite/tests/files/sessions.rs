@@ -105,6 +105,45 @@ fn foreign_keys_are_off_unless_asked_for() {
 }
 
 #[test]
+fn rebuilding_a_parent_leaves_its_children_alone() {
+    let database = Database::new(
+        "create table p (id integer primary key, a); create table c (id integer primary key, p references p on delete cascade);
+         insert into p values (1, 'x'); insert into c values (1, 1), (2, 1)",
+    );
+    let mut session = database.session();
+    session.start_counting_rows().unwrap();
+    session.begin().unwrap();
+    for sql in [
+        "create table n (id integer primary key, a text)",
+        "insert into n select * from p",
+        "drop table p",
+        "alter table n rename to p",
+    ] {
+        must(session.as_mut(), sql);
+    }
+    let changed = session.rows_changed().unwrap();
+    assert_eq!(
+        (
+            changed.len(),
+            changed[0].0.name.as_str(),
+            changed[0].1.inserted
+        ),
+        (1, "p", 1)
+    );
+    session.commit().unwrap();
+    assert_eq!(
+        session.query("select count(*) from c", &[]).unwrap(),
+        [[Value::Integer(2)]]
+    );
+    assert!(
+        session
+            .query("pragma foreign_key_check", &[])
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
 fn a_deferred_violation_at_commit_undoes_everything() {
     let database = Database::new(
         "create table p (id integer primary key); create table c (p references p deferrable initially deferred)",
