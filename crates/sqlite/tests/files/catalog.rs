@@ -475,6 +475,39 @@ fn rows_of_full_text_tables_are_summed_and_their_shadows_are_not() {
     assert_ne!(state(session.as_mut()).1, before);
 }
 
+fn check_virtual(using: &str, columns: &[&str], key: &[&str]) {
+    let database = Database::new(&format!(
+        "create table d (id integer primary key, title); create virtual table s using {using}"
+    ));
+    let mut session = database.session();
+    let (catalog, _) = state(session.as_mut());
+    let shape = catalog
+        .tables()
+        .iter()
+        .find(|shape| shape.table.name == "s");
+    let read = shape
+        .map(|shape| (shape.columns.clone(), shape.key.clone()))
+        .unwrap_or_default();
+    assert_eq!(read, (owned(columns), owned(key)), "{using}");
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn virtual_tables_are_read_where_they_keep_rows() {
+    check_virtual(
+        "fts5(title, content)",
+        &["content", "rowid", "title"],
+        &["rowid"],
+    );
+    check_virtual("fts4(title)", &["rowid", "title"], &["rowid"]);
+    check_virtual("rtree(id, a, b)", &["a", "b", "id"], &["id"]);
+    check_virtual("fts5(title, content = 'd', content_rowid = 'id')", &[], &[]);
+    check_virtual("fts5(title, content='')", &[], &[]);
+}
+
 #[test]
 fn names_of_any_kind_are_read() {
     let database = Database::new(
