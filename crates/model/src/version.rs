@@ -66,7 +66,10 @@ impl Version {
 /// Numbers by their value; a date stands for the beginning of its day, so that it is filled up to a time first.
 fn compare_numbers(left: &str, right: &str) -> Ordering {
     let (full_left, full_right) = (filled(left), filled(right));
-    let by_value = full_left.len().cmp(&full_right.len()).then_with(|| full_left.cmp(&full_right));
+    let by_value = full_left
+        .len()
+        .cmp(&full_right.len())
+        .then_with(|| full_left.cmp(&full_right));
     by_value.then_with(|| left.len().cmp(&right.len()))
 }
 
@@ -83,7 +86,11 @@ fn filled(number: &str) -> Cow<'_, str> {
 
 /// Whether the first eight digits read as year, month and day.
 fn begins_with_date(number: &str) -> bool {
-    let part = |range| number.get(range).and_then(|digits: &str| digits.parse::<u32>().ok());
+    let part = |range| {
+        number
+            .get(range)
+            .and_then(|digits: &str| digits.parse::<u32>().ok())
+    };
     let (year, month, day) = (part(0..4), part(4..6), part(6..8));
     year.is_some_and(|year| (1970..2100).contains(&year))
         && month.is_some_and(|month| (1..=12).contains(&month))
@@ -166,7 +173,11 @@ mod tests {
         check("2024-03-06-170000", "2024-03-13", Ordering::Less);
         check("20240306170000", "20240313", Ordering::Less);
         check("20240313", "20240313000000", Ordering::Less);
-        check("2024-07-01-000000-0000", "2024-07-01-000001", Ordering::Less);
+        check(
+            "2024-07-01-000000-0000",
+            "2024-07-01-000001",
+            Ordering::Less,
+        );
         check("99999999", "20240313", Ordering::Less);
         check("0", "00", Ordering::Equal);
     }
