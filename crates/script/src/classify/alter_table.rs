@@ -159,7 +159,7 @@ impl Part<'_, '_> {
         let guarded = add.if_not_exists().is_some();
         self.push(ObjectClass::Column, name, ObjectAction::Create, guarded);
         let ty = add.ty().map(|ty| ty.syntax().text().to_string());
-        let is_serial = ty.is_some_and(|ty| ty.to_lowercase().contains("serial"));
+        let is_serial = ty.is_some_and(|ty| SERIAL.contains(&ty.to_lowercase().as_str()));
         let fills = is_serial || add.constraints().any(|constraint| fills(&constraint));
         if fills {
             self.long(LongLockReason::FillsColumn, add.syntax());
@@ -255,6 +255,16 @@ impl Part<'_, '_> {
         }
     }
 }
+
+/// Types that bring a sequence along.
+const SERIAL: [&str; 6] = [
+    "bigserial",
+    "serial",
+    "serial2",
+    "serial4",
+    "serial8",
+    "smallserial",
+];
 
 /// Functions whose value differs from row to row, so that a column with such a default is filled row by row.
 const VOLATILE: [&str; 10] = [

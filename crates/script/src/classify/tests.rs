@@ -332,6 +332,7 @@ fn objects_are_named_with_what_happens_to_them() {
     );
     postgres("alter type e add value 'x'", "~type e; +enum value x on e");
     postgres("do $$ begin create table t (a int); end $$", "+table t");
+    postgres("select a into s.t from u", "+table t");
     let sqlite = |sql, expect| objects(sql, EngineKind::Sqlite, expect);
     sqlite("alter table t rename to T2", "T2=table t");
     sqlite("alter table t rename a to b", "~table t; b=column a on t");

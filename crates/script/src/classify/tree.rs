@@ -7,11 +7,12 @@ use tightrope_model::{EngineKind, Span};
 
 use crate::scan::Token;
 use crate::statement::{
-    Command, Destroys, LockMode, LockTaken, ObjectClass, Statement, StatementKind,
+    Command, Destroys, LockMode, LockTaken, ObjectAction, ObjectClass, Statement, StatementKind,
 };
 
 use super::alter_table;
 use super::cursor::{Cursor, Name, significant};
+use super::names::object;
 
 /// Statements that are longer hold data rather than structure; a tree of them is not worth its time.
 const LONGEST: usize = 256 * 1024;
@@ -64,6 +65,11 @@ pub(super) fn refine(statement: &mut Statement, text: &str, tokens: &[Token<'_>]
     };
     if let ast::Stmt::AlterTable(alter) = &root {
         alter_table::refine(statement, &tree, alter);
+    }
+    if let ast::Stmt::SelectInto(select) = &root {
+        let table = tree.name_in(select.syntax(), SyntaxKind::TABLE_NAME);
+        let made = table.map(|name| object(ObjectClass::Table, name, ObjectAction::Create, false));
+        statement.objects.extend(made);
     }
     references(statement, &tree, root.syntax());
     written_below(statement, &tree, root.syntax());

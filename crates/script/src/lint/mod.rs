@@ -103,7 +103,7 @@ pub fn lint(folder: &Folder, dialect: EngineKind) -> Vec<Finding> {
         for rule in RULES {
             (rule.check)(&subject, &mut findings);
         }
-        let made = subject.forward.made();
+        let made = subject.forward.made;
         known.extend(made);
     }
     findings
