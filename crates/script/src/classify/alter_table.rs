@@ -109,6 +109,11 @@ impl Part<'_, '_> {
                 let child = child.and_then(|name| self.tree.name(name.syntax()));
                 self.statement.add_lock(LockMode::AccessExclusive, child);
             }
+            Action::DetachPartition(detach) => {
+                let child = detach.table_name_ref();
+                let child = child.and_then(|name| self.tree.name(name.syntax()));
+                self.statement.add_lock(LockMode::AccessExclusive, child);
+            }
             Action::SetLogged(_)
             | Action::SetUnlogged(_)
             | Action::SetAccessMethod(_)
