@@ -342,6 +342,11 @@ fn transactions_are_looked_at() {
         &["warning own-transaction up:2:1"],
     );
     check(
+        "begin isolation level serializable;\ncreate table t (a int);\ncommit;",
+        "drop table t;",
+        &["warning own-transaction up:1:1"],
+    );
+    check(
         "create table t (a int);\nvacuum;",
         "drop table t;",
         &["warning not-in-a-transaction up:2:1"],
