@@ -75,7 +75,7 @@ fn locks_are_those_of_the_documentation() {
     );
     locks(
         "alter table p detach partition c concurrently",
-        "share update exclusive on p",
+        "access exclusive on c; share update exclusive on p",
     );
     locks(
         "create trigger g after insert on t for each row execute function f()",
@@ -121,6 +121,8 @@ fn locks_are_those_of_the_documentation() {
         "reindex index concurrently i",
         "share update exclusive on i",
     );
+    locks("alter sequence q restart", "share row exclusive on q");
+    locks("alter sequence q rename to r", "access exclusive on q");
     locks("cluster t using i", "access exclusive on t");
     locks(
         "comment on column s.t.a is 'x'",
@@ -332,6 +334,7 @@ fn objects_are_named_with_what_happens_to_them() {
     );
     postgres("alter type e add value 'x'", "~type e; +enum value x on e");
     postgres("do $$ begin create table t (a int); end $$", "+table t");
+    postgres("select a into s.t from u", "+table t");
     let sqlite = |sql, expect| objects(sql, EngineKind::Sqlite, expect);
     sqlite("alter table t rename to T2", "T2=table t");
     sqlite("alter table t rename a to b", "~table t; b=column a on t");

@@ -473,3 +473,35 @@ fn files_that_cannot_be_read_are_errors_with_a_place() {
         "m/1_a.sql:1:1: error[unreadable-file]: file cannot be read: permission denied",
     );
 }
+
+/// The fenced blocks of that language in the page about formats.
+fn documented(language: &str) -> Vec<String> {
+    let docs = include_str!("../../../../docs/reference/formats.md");
+    let fence = format!("```{language}\n");
+    let blocks = docs.split(fence.as_str()).skip(1);
+    let blocks = blocks.map(|rest| rest.split("```").next().unwrap_or_default().to_owned());
+    blocks.collect()
+}
+
+#[test]
+fn the_examples_of_the_docs_are_read() {
+    let examples = documented("sql");
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let folder = good(&[("1_a.sql", &example)]);
+        let migration = &folder.migrations[0];
+        let scripts = [Some(&migration.forward), migration.rollback.as_ref()];
+        for script in scripts {
+            let parsed = script.unwrap().parse(EngineKind::Postgres);
+            assert!(
+                parsed.findings.is_empty() && !parsed.statements.is_empty(),
+                "{example}"
+            );
+        }
+    }
+    for example in documented("toml") {
+        let folder = good(&[("1_a/up.sql", ""), ("1_a/metadata.toml", &example)]);
+        assert_eq!(folder.migrations[0].settings.lock_timeout_ms, Some(2000));
+        assert_eq!(folder.migrations[0].forward.transaction, Required);
+    }
+}

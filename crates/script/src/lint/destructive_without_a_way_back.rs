@@ -31,7 +31,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let (changed, gone): (Vec<_>, Vec<_>) =
             lost.partition(|destroyed| matches!(destroyed, Destroys::Values { .. }));
         if !gone.is_empty() {
-            findings.push(report_gone(side, statement, &gone));
+            findings.push(report_gone(subject, statement, &gone));
         }
         if !changed.is_empty() {
             let (_, all) = values.get_or_insert((statement.span.start, Vec::new()));
@@ -41,17 +41,18 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     findings.extend(values.map(|(offset, lost)| report_values(side, offset, &lost)));
 }
 
-fn report_gone(side: &Side<'_>, statement: &Statement, lost: &[&Destroys]) -> Finding {
+fn report_gone(subject: &Subject<'_>, statement: &Statement, lost: &[&Destroys]) -> Finding {
     let message = format!(
         "`{}` destroys {}, and no rollback script can bring that back",
         statement.kind,
         list(lost)
     );
     let rule = (RULE.name, RULE.severity);
-    side.finding(rule, statement.span.start, message).hint(
-        "copy it into another table first and restore it from there in the rollback, set it aside with a rename, or declare \
-         `irreversible = \"why\"` in metadata.toml",
-    )
+    let finding = subject.forward.finding(rule, statement.span.start, message);
+    finding.hint(format!(
+        "copy it into another table first and restore it from there in the rollback, set it aside with a rename, or {}",
+        subject.how_to_declare_irreversible()
+    ))
 }
 
 /// Values that are changed are one note for the whole script: a rollback may compute them back, and often does.
@@ -90,7 +91,7 @@ fn is_lost(subject: &Subject<'_>, side: &Side<'_>, index: usize, destroyed: &Des
         return false;
     }
     let is_new = |column: &&str| adds_column(side, table, column);
-    if !columns.is_empty() && columns.iter().all(|column| is_new(column)) {
+    if !columns.is_empty() && columns.iter().all(is_new) {
         return false;
     }
     let earlier = &side.statements[..index];

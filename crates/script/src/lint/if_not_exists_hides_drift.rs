@@ -51,7 +51,7 @@ fn hides(subject: &Subject<'_>, side: &Side<'_>, object: &NamedObject) -> bool {
     }
     match object.action {
         ObjectAction::Create => !(replaceable && subject.known.contains(&key)),
-        ObjectAction::Drop => !side.made().contains(&key),
+        ObjectAction::Drop => !side.made.contains(&key),
         _ => true,
     }
 }

@@ -198,7 +198,7 @@ fn wrong_objects_in_rollbacks_are_found() {
         "warning wrong-object-in-rollback down:1:12",
         "warning rollback-leaves-behind up:1:14",
     ];
-    check("create table orders (a int);", "drop table order;", &wrong);
+    check("create table orders (a int);", "drop table oders;", &wrong);
     check(
         "create unique index concurrently uniq on t (a);",
         "alter table t drop constraint uniq;",
@@ -342,6 +342,11 @@ fn transactions_are_looked_at() {
         &["warning own-transaction up:2:1"],
     );
     check(
+        "begin isolation level serializable;\ncreate table t (a int);\ncommit;",
+        "drop table t;",
+        &["warning own-transaction up:1:1"],
+    );
+    check(
         "create table t (a int);\nvacuum;",
         "drop table t;",
         &["warning not-in-a-transaction up:2:1"],
@@ -427,6 +432,15 @@ fn guards_that_hide_drift_are_found() {
     assert_eq!(
         words(&found(&files, EngineKind::Postgres)),
         Vec::<String>::new()
+    );
+}
+
+#[test]
+fn statements_that_do_not_parse_are_found() {
+    check(
+        "alter table t drop constraint c\nalter table t drop constraint d;",
+        "alter table t add constraint c unique using index i;",
+        &["warning syntax-error up:1:32"],
     );
 }
 
