@@ -5,8 +5,8 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tightrope_engine::{EngineError, RunStatement, Session, StatementOutcome};
-use tightrope_model::{EngineKind, Place, Span};
+use tightrope_engine::{EngineError, ErrorKind, RunStatement, Session, StatementOutcome};
+use tightrope_model::{EngineKind, Place, Severity, Span};
 use tightrope_script::{Parsed, Script, StatementKind, Step, StepMode, StepRules, Steps, steps};
 
 use crate::{Event, Listener};
@@ -19,7 +19,7 @@ pub struct ScriptFailure {
     pub place: Place,
     /// The statement's kind: `alter table`.
     pub statement: String,
-    /// The statement's place in the script, from 1.
+    /// The statement's place in the script, from 1; 0 if the script was refused whole.
     pub number: usize,
     /// The line on which the error is.
     pub line: String,
@@ -30,7 +30,10 @@ pub struct ScriptFailure {
 
 impl ScriptFailure {
     fn headline(&self) -> String {
-        format!("statement {} ({}) failed", self.number, self.statement)
+        match self.number {
+            0 => "the script cannot be run".to_owned(),
+            number => format!("statement {number} ({}) failed", self.statement),
+        }
     }
 }
 
@@ -41,7 +44,7 @@ pub struct FailureReport {
     pub place: Place,
     /// The statement's kind.
     pub statement: String,
-    /// The statement's place in the script, from 1.
+    /// The statement's place in the script, from 1; 0 if the script was refused whole.
     pub number: usize,
     /// The line on which the error is.
     pub line: String,
@@ -101,6 +104,33 @@ impl<'a> Ready<'a> {
     /// Whether one transaction holds the whole script.
     pub(crate) fn is_one_transaction(&self) -> bool {
         self.steps.single_transaction()
+    }
+
+    /// What the reader found that forbids running the script at all (a quote that is never closed, a command that only psql
+    /// understands), as the failure of the script.
+    pub(crate) fn refusal(&self) -> Result<(), ScriptFailure> {
+        let errors = self
+            .parsed
+            .findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error);
+        let Some(finding) = errors else { return Ok(()) };
+        let place = finding.place.clone().unwrap_or_else(|| self.script.start());
+        let line = self
+            .script
+            .text
+            .lines()
+            .nth(place.line.saturating_sub(1))
+            .unwrap_or_default();
+        let mut error = EngineError::new(ErrorKind::Syntax, finding.message.clone());
+        error.hint.clone_from(&finding.hint);
+        Err(ScriptFailure {
+            line: line.to_owned(),
+            place,
+            statement: "script".to_owned(),
+            number: 0,
+            error,
+        })
     }
 
     /// What stands before the transaction (SQLite's pragmas that have no effect inside one).

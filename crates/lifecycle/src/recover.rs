@@ -9,7 +9,9 @@ use std::sync::Arc;
 use tightrope_engine::{Engine, EngineError, ErrorKind, RunStatement, Session};
 use tightrope_model::EngineKind;
 use tightrope_script::{Command, Folder, Migration, ObjectClass, Script, Step};
-use tightrope_store::{Direction, Edge, MigrationBegun, OpenRun, StepBegun, StoreError};
+use tightrope_store::{
+    Direction, Edge, MigrationBegun, OpenMigration, OpenRun, StepBegun, StoreError,
+};
 
 use crate::apply::{
     ApplyError, Job, Left, StepFailure, StepJob, carry_out, finish as finish_steps,
@@ -67,7 +69,7 @@ pub(crate) fn finish(
     run.name.clone_from(&open.run);
     let what = match open.open_migration() {
         None => nothing_half_done(&mut run, &open)?,
-        Some((_, begun, _, _)) if begun.direction == Direction::Rollback => {
+        Some(half) if half.begun.direction == Direction::Rollback => {
             run.leave()?;
             return Err(RecoverError::RollbackOpen);
         }
@@ -120,7 +122,13 @@ fn resume(
     folder: &Folder,
     open: &OpenRun,
 ) -> Result<String, RecoverError> {
-    let Some((key, begun, done, _)) = open.open_migration() else {
+    let Some(OpenMigration {
+        version_key: key,
+        begun,
+        done,
+        ..
+    }) = open.open_migration()
+    else {
         return Ok(String::new());
     };
     let label = label(begun);
@@ -247,7 +255,13 @@ pub(crate) fn settled_steps(
     ready: &Ready<'_>,
     open: &OpenRun,
 ) -> Result<Vec<usize>, RunError> {
-    let Some((key, _, mut done, alone)) = open.open_migration() else {
+    let Some(OpenMigration {
+        version_key: key,
+        mut done,
+        alone,
+        ..
+    }) = open.open_migration()
+    else {
         return Ok(Vec::new());
     };
     if let Some(step) = alone
@@ -310,7 +324,13 @@ fn drop_invalid_index(run: &mut Run<'_>, ready: &Ready<'_>, step: &Step) -> Resu
 pub(crate) fn undo_open(run: &mut Run<'_>) -> Result<(), String> {
     let open = run.left_open().map_err(|error| error.to_string())?;
     let Some(open) = open else { return Ok(()) };
-    let Some((key, begun, done, alone)) = open.open_migration() else {
+    let Some(OpenMigration {
+        version_key: key,
+        begun,
+        done,
+        alone,
+    }) = open.open_migration()
+    else {
         return Ok(());
     };
     let words = |error: RunError| error.to_string();

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tightrope_engine::{Alive, EngineError, Server, UnknownScheme};
 use tightrope_model::{EngineKind, Finding, Verdict};
 use tightrope_script::{Command, ObjectClass};
-use tightrope_store::{Direction, LedgerBreak, LedgerEntry, Store};
+use tightrope_store::{Direction, LedgerBreak, LedgerEntry, OpenMigration, Store};
 
 use crate::execute::Ready;
 use crate::plan::label_of;
@@ -166,7 +166,7 @@ impl OpenRunReport {
             dialect,
             enum_value_in_transaction: situation.capabilities.enum_value_in_transaction,
         };
-        let half_done = open.open_migration().map(|(_, begun, done, alone)| {
+        let half_done = open.open_migration().map(|OpenMigration { begun, done, alone, .. }| {
             let script = unstored(&begun.script);
             let ready = Ready::with_rules(&script, rules);
             let steps = ready

@@ -128,6 +128,12 @@ impl Job<'_> {
         measure: bool,
     ) -> Result<(AppliedMigration, u32), ApplyError> {
         let ready = Ready::new(&migration.forward, self.dialect, run.session.as_ref());
+        ready.refusal().map_err(|failure| ApplyError::Script {
+            migration: migration.label(),
+            failure: Box::new(failure),
+            tries: 0,
+            left: Left::Unchanged { applied: 0 },
+        })?;
         if ready.is_one_transaction() {
             transaction::apply(self, run, &ready, migration, proof, measure)
         } else {

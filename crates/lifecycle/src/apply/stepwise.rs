@@ -160,7 +160,10 @@ pub(super) fn apply(
         direction: Direction::Forward,
     };
     run.in_transaction(|run| {
-        Ok(run.journal(Some(&record.version_key), &Edge::MigrationBegun(begun))?)
+        Ok(run.journal(
+            Some(&record.version_key),
+            &Edge::MigrationBegun(Box::new(begun)),
+        )?)
     })?;
     run.watchers.edges.reached("migration's intent written");
     let clock = Instant::now();

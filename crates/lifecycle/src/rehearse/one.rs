@@ -362,6 +362,7 @@ impl Rehearsal<'_> {
     /// Runs a script step by step, observing what it touches.
     fn run(&self, session: &mut dyn Session, script: &Script) -> Result<Ran, RunStop> {
         let ready = Ready::new(script, self.dialect, session);
+        ready.refusal()?;
         let mut footprint = Footprint::default();
         let begun = Instant::now();
         let mut observing_ms = 0;

@@ -42,7 +42,7 @@ impl PreparedRollback<'_> {
     pub fn interrupted(&self) -> Option<String> {
         let open = self.situation.open_run.as_ref()?;
         open.open_migration()
-            .map(|(_, begun, _, _)| crate::recover::label(begun))
+            .map(|open| crate::recover::label(open.begun))
     }
 
     /// Where the database stands.

@@ -61,6 +61,20 @@ pub(super) fn run(
         .map(|script| Ready::new(script, dialect, run.session.as_ref()))
         .collect();
     let work: Vec<(&AppliedMigration, &Ready<'_>)> = migrations.iter().zip(&ready).collect();
+    for (migration, ready) in &work {
+        if let Err(failure) = ready.refusal() {
+            let (migration, failure) = (label(migration), Box::new(failure));
+            return Err(give_up(
+                run,
+                RollbackError::Script {
+                    migration,
+                    failure,
+                    tries: 0,
+                    steps_done: None,
+                },
+            ));
+        }
+    }
     let all_in_one = work.iter().all(|(_, ready)| ready.is_one_transaction());
     let mut done = Vec::new();
     let batches: Vec<&[(&AppliedMigration, &Ready<'_>)]> = if all_in_one {

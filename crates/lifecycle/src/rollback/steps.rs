@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use tightrope_engine::{EngineError, ErrorKind};
 use tightrope_model::EngineKind;
-use tightrope_store::{AppliedMigration, Direction, Edge, MigrationBegun, OpenRun};
+use tightrope_store::{AppliedMigration, Direction, Edge, MigrationBegun, OpenMigration, OpenRun};
 
 use super::prepare::RollbackOptions;
 use super::report::{Return, RollbackError, RolledBack, RolledBackOne};
@@ -31,7 +31,10 @@ pub(super) fn roll_back(
         record: Some(Box::new(migration.clone())),
     };
     run.in_transaction(|run| {
-        Ok(run.journal(Some(&migration.version_key), &Edge::MigrationBegun(begun))?)
+        Ok(run.journal(
+            Some(&migration.version_key),
+            &Edge::MigrationBegun(Box::new(begun)),
+        )?)
     })?;
     run.watchers.edges.reached("migration's intent written");
     go_on(run, migration, ready, Vec::new(), options)
@@ -112,7 +115,7 @@ pub(super) fn settle_open(
     dialect: EngineKind,
     open: &OpenRun,
 ) -> Result<RolledBack, RollbackError> {
-    let Some((_, begun, done, _)) = open.open_migration() else {
+    let Some(OpenMigration { begun, done, .. }) = open.open_migration() else {
         return Ok(RolledBack {
             migrations: Vec::new(),
             recovered: None,
