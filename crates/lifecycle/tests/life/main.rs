@@ -1,5 +1,4 @@
 //! The life of a migration on real databases: every verdict, every refusal, every way a run can end.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod cases;
 mod refusals;
