@@ -39,3 +39,4 @@ pub use situation::{Drift, Situation, SituationError, Standing, version_key};
 pub use status::{
     AppliedStatus, AtWork, DriftReport, HalfDone, Log, OpenRunReport, Status, StatusError, StepStanding, check, log, status,
 };
+pub use verify::VERIFY_DOES_NOT_HOLD;

@@ -171,7 +171,7 @@ pub(crate) fn up_to<'f>(
 
 /// Writes a certificate beside its migration: whole or not at all.
 fn write_certificate(project: &Project, migration: &Migration, certificate: &Certificate) -> std::io::Result<()> {
-    let path = project.folder.join(migration.certificate_path());
+    let path = migration.certificate_path();
     let draft = path.with_extension(format!("json.{}", std::process::id()));
     std::fs::write(&draft, certificate.to_text())?;
     std::fs::rename(&draft, &path)
@@ -182,6 +182,6 @@ pub(crate) fn read_certificate(
     project: &Project,
     migration: &Migration,
 ) -> Option<Result<Certificate, tightrope_store::CertificateError>> {
-    let text = std::fs::read_to_string(project.folder.join(migration.certificate_path())).ok()?;
+    let text = std::fs::read_to_string(migration.certificate_path()).ok()?;
     Some(Certificate::parse(&text))
 }
