@@ -28,10 +28,15 @@ impl Database {
     fn state(&self) -> State {
         let mut session = self
             .engine
-            .connect(&DatabaseUrl::new(self.url.as_str()), &ConnectOptions::default())
+            .connect(
+                &DatabaseUrl::new(self.url.as_str()),
+                &ConnectOptions::default(),
+            )
             .expect("the database answers");
         let catalog = session.catalog().expect("the schema is read");
-        let sums = session.checksums(catalog.tables()).expect("the rows are read");
+        let sums = session
+            .checksums(catalog.tables())
+            .expect("the rows are read");
         (catalog.fingerprint(), sums)
     }
 }
@@ -51,7 +56,11 @@ impl Bench {
             fs::write(home.join("up.sql"), up).expect("a script is written");
             fs::write(home.join("down.sql"), down).expect("a script is written");
         }
-        Self { make: Box::new(make), folder: guard.path().to_owned(), _guard: guard }
+        Self {
+            make: Box::new(make),
+            folder: guard.path().to_owned(),
+            _guard: guard,
+        }
     }
 
     fn run(&self, database: &Database, arguments: &[&str]) -> Outcome {
@@ -63,7 +72,10 @@ impl Bench {
     }
 
     fn apply(&self, database: &Database) -> Outcome {
-        self.run(database, &["apply", "--unrehearsed", "--reason", "a crash test"])
+        self.run(
+            database,
+            &["apply", "--unrehearsed", "--reason", "a crash test"],
+        )
     }
 
     /// Runs a command until its N-th edge and kills it there; false if it ended before.
@@ -89,7 +101,10 @@ impl Bench {
             child.kill().expect("it is killed");
         }
         let status = child.wait().expect("it ends");
-        assert!(paused || status.success(), "{arguments:?} without a pause: {status}\n{said}");
+        assert!(
+            paused || status.success(),
+            "{arguments:?} without a pause: {status}\n{said}"
+        );
         paused
     }
 
@@ -97,12 +112,26 @@ impl Bench {
     fn states(&self) -> Vec<State> {
         let database = (self.make)();
         let mut states = vec![database.state()];
-        let mut names: Vec<_> = fs::read_dir(&self.folder).expect("the folder is read").flatten().collect();
+        let mut names: Vec<_> = fs::read_dir(&self.folder)
+            .expect("the folder is read")
+            .flatten()
+            .collect();
         names.sort_by_key(fs::DirEntry::file_name);
         for entry in names {
             let name = entry.file_name().to_string_lossy().into_owned();
             let version = name.split('_').next().unwrap_or_default().to_owned();
-            self.run(&database, &["apply", "--unrehearsed", "--reason", "a crash test", "--to", &version]).expect_code(0);
+            self.run(
+                &database,
+                &[
+                    "apply",
+                    "--unrehearsed",
+                    "--reason",
+                    "a crash test",
+                    "--to",
+                    &version,
+                ],
+            )
+            .expect_code(0);
             states.push(database.state());
         }
         states
@@ -120,7 +149,11 @@ impl Bench {
             // One half goes on, the other goes back.
             if edge % 2 == 0 {
                 self.apply(&database).expect_code(0);
-                assert_eq!(database.state(), states[states.len() - 1], "after edge {edge}");
+                assert_eq!(
+                    database.state(),
+                    states[states.len() - 1],
+                    "after edge {edge}"
+                );
             } else {
                 self.back_to_a_state(&database, &states, edge);
             }
@@ -133,7 +166,10 @@ impl Bench {
     fn back_to_a_state(&self, database: &Database, states: &[State], edge: usize) {
         self.run(database, &["rollback"]).expect_code(0);
         let now = database.state();
-        assert!(states.contains(&now), "after edge {edge}: neither before nor after a migration");
+        assert!(
+            states.contains(&now),
+            "after edge {edge}: neither before nor after a migration"
+        );
         self.run(database, &["rollback", "--all"]).expect_code(0);
         assert_eq!(database.state(), states[0], "after edge {edge}");
     }
@@ -155,31 +191,65 @@ impl Bench {
     }
 
     fn nothing_is_open(&self, database: &Database, edge: usize) {
-        let status = self.run(database, &["status", "--json"]).expect_code(0).json();
-        assert_eq!(status["open_run"], serde_json::Value::Null, "after edge {edge}");
-        assert_eq!(status["at_work"], serde_json::Value::Null, "after edge {edge}");
-        assert_eq!(status["ledger_break"], serde_json::Value::Null, "after edge {edge}");
+        let status = self
+            .run(database, &["status", "--json"])
+            .expect_code(0)
+            .json();
+        assert_eq!(
+            status["open_run"],
+            serde_json::Value::Null,
+            "after edge {edge}"
+        );
+        assert_eq!(
+            status["at_work"],
+            serde_json::Value::Null,
+            "after edge {edge}"
+        );
+        assert_eq!(
+            status["ledger_break"],
+            serde_json::Value::Null,
+            "after edge {edge}"
+        );
     }
 }
 
 const SQLITE: [(&str, &str, &str); 3] = [
-    ("0001_orders", "create table orders (id integer primary key, total integer);", "drop table orders;"),
-    ("0002_rows", "insert into orders values (1, 10), (2, 20); alter table orders add column paid integer;",
-     "alter table orders drop column paid; delete from orders;"),
-    ("0003_index", "create index orders_total on orders (total);", "drop index orders_total;"),
+    (
+        "0001_orders",
+        "create table orders (id integer primary key, total integer);",
+        "drop table orders;",
+    ),
+    (
+        "0002_rows",
+        "insert into orders values (1, 10), (2, 20); alter table orders add column paid integer;",
+        "alter table orders drop column paid; delete from orders;",
+    ),
+    (
+        "0003_index",
+        "create index orders_total on orders (total);",
+        "drop index orders_total;",
+    ),
 ];
 
 fn sqlite(migrations: &[(&str, &str, &str)]) -> Bench {
     Bench::new(migrations, || {
         let folder = tempfile::tempdir().expect("a folder is made");
         let url = format!("sqlite://{}", folder.path().join("shop.db").display());
-        Database { engine: Box::new(SqliteEngine::new()), url, _guard: Box::new(folder) }
+        Database {
+            engine: Box::new(SqliteEngine::new()),
+            url,
+            _guard: Box::new(folder),
+        }
     })
 }
 
 fn sqlite_in_steps() -> Bench {
     let bench = sqlite(&SQLITE);
-    fs::write(bench.folder.join("0002_rows/metadata.toml"), "run_in_transaction = false\n").expect("it is written");
+    fs::write(
+        bench.folder.join("0002_rows/metadata.toml"),
+        "run_in_transaction = false\n",
+    )
+    .expect("it is written");
     bench
 }
 
@@ -196,7 +266,11 @@ fn postgres(major: u32) -> Bench {
     Bench::new(&POSTGRES, move || {
         let server = servers::postgres(major).expect("the server starts");
         let database = server.create_database().expect("a database is made");
-        Database { engine: Box::new(PostgresEngine::new()), url: database.url(), _guard: Box::new(database) }
+        Database {
+            engine: Box::new(PostgresEngine::new()),
+            url: database.url(),
+            _guard: Box::new(database),
+        }
     })
 }
 
@@ -240,7 +314,14 @@ fn postgres_rollback_killed_at_every_edge() {
 fn an_interrupted_migration_is_undone_without_its_folder() {
     let bench = postgres(15);
     let states = bench.states();
-    let arguments = ["apply", "--unrehearsed", "--reason", "a crash test", "--to", "0002"];
+    let arguments = [
+        "apply",
+        "--unrehearsed",
+        "--reason",
+        "a crash test",
+        "--to",
+        "0002",
+    ];
     let database = (bench.make)();
     let edge = (1..MOST_EDGES)
         .find(|edge| {

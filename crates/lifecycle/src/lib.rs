@@ -44,3 +44,4 @@ pub use status::{
     AppliedStatus, AtWork, DriftReport, HalfDone, Log, OpenRunReport, Status, StatusError,
     StepStanding, check, log, status,
 };
+pub use verify::VERIFY_DOES_NOT_HOLD;

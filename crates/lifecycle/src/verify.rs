@@ -10,6 +10,9 @@ use tightrope_script::Script;
 use crate::Listener;
 use crate::execute::{Ready, ScriptFailure};
 
+/// The message of a verify query that does not hold, by which it is told from a statement that fails.
+pub const VERIFY_DOES_NOT_HOLD: &str = "the verify query does not hold";
+
 /// Runs a verify script in the transaction that is open.
 pub(crate) fn run(
     session: &mut dyn Session,
@@ -23,9 +26,8 @@ pub(crate) fn run(
             continue;
         };
         if let Some(row) = first_false(&outcome) {
-            let error =
-                EngineError::new(ErrorKind::DataViolation, "the verify query does not hold")
-                    .detail(format!("it returned {row}"));
+            let error = EngineError::new(ErrorKind::DataViolation, VERIFY_DOES_NOT_HOLD)
+                .detail(format!("it returned {row}"));
             return Err(ready.failure(index, error));
         }
     }

@@ -1,1 +1,36 @@
-//! Placeholder.
+//! Renders what the lifecycle gives back: as text for a person, as JSON for a program.
+//!
+//! One file per screen; each has a function that gives text and, where there is a result, one that gives JSON with the same
+//! facts. Every screen answers what happened, whether one is safe, and what to do next.
+//!
+//! **Invariant:** nothing here prints, reads the environment or looks at the clock; nothing is said by colour alone.
+
+mod apply;
+mod check;
+mod error;
+mod events;
+mod history;
+mod page;
+mod place;
+mod plan;
+mod rehearsal;
+mod review;
+mod rollback;
+mod status;
+mod style;
+mod words;
+
+pub use apply::{applied, applied_json};
+pub use check::{findings, findings_json};
+pub use error::{ErrorReport, error, error_json};
+pub use events::{Loudness, event, loudness};
+pub use history::{log, log_json};
+pub use plan::{plan, plan_json};
+pub use rehearsal::{rehearsal, rehearsal_json};
+pub use review::{review, review_json};
+pub use rollback::{rollback_plan, rollback_plan_json, rolled_back, rolled_back_json};
+pub use status::{status, status_json};
+pub use style::Style;
+
+/// Finds the text of the line at a place, where it can be read: the caller reads files, this crate does not.
+pub type Lines<'a> = &'a dyn Fn(&tightrope_model::Place) -> Option<String>;

@@ -199,7 +199,7 @@ fn write_certificate(
     migration: &Migration,
     certificate: &Certificate,
 ) -> std::io::Result<()> {
-    let path = project.folder.join(migration.certificate_path());
+    let path = migration.certificate_path();
     let draft = path.with_extension(format!("json.{}", std::process::id()));
     std::fs::write(&draft, certificate.to_text())?;
     std::fs::rename(&draft, &path)
@@ -210,6 +210,6 @@ pub(crate) fn read_certificate(
     project: &Project,
     migration: &Migration,
 ) -> Option<Result<Certificate, tightrope_store::CertificateError>> {
-    let text = std::fs::read_to_string(project.folder.join(migration.certificate_path())).ok()?;
+    let text = std::fs::read_to_string(migration.certificate_path()).ok()?;
     Some(Certificate::parse(&text))
 }

@@ -1,0 +1,86 @@
+use tightrope_lifecycle::{ApplyOptions, Project, Watchers};
+use tightrope_model::Version;
+
+use crate::context::Context;
+use crate::errors::CommandError;
+use crate::exit::Exit;
+use crate::watching::{self, Progress};
+
+/// Apply the pending migrations, each of them whole or not at all
+///
+/// Every migration needs a certificate that fits; where one is missing and a copy can be made, it is rehearsed first, and
+/// applied only if its way back is proven. A run that was interrupted is finished.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tightrope apply\n  tightrope apply --yes --dir migrations --url sqlite://shop.db\n  \
+    tightrope apply --unrehearsed --reason \"incident 512, no copy at hand\""
+)]
+pub(crate) struct Args {
+    /// Only up to this version
+    #[arg(long, value_name = "VERSION", value_parser = super::version)]
+    to: Option<Version>,
+    /// Apply without a proven way back; the reason goes on the record
+    #[arg(long, requires = "reason")]
+    unrehearsed: bool,
+    /// Why it is applied unrehearsed
+    #[arg(long, value_name = "REASON", requires = "unrehearsed", value_parser = super::reason)]
+    reason: Option<String>,
+    /// Go on although others changed the schema, for this reason; it goes on the record
+    #[arg(long, value_name = "REASON", value_parser = super::reason)]
+    accept_drift: Option<String>,
+    /// How long to wait for another run to end [default: lease_wait_s of tightrope.toml, else 5]
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let mut project = context.project("apply")?;
+    project.policy.lease_wait_s = args.wait.unwrap_or(project.policy.lease_wait_s);
+    let options = ApplyOptions {
+        to: args.to.clone(),
+        unrehearsed: args.reason.clone(),
+        accept_drift: args.accept_drift.clone(),
+    };
+    let asked = ask_before_anything(args, context, &project)?;
+    let progress = Progress::new(context.terminal);
+    let edges = watching::edges();
+    let watchers = Watchers {
+        listener: &progress,
+        edges: edges.as_ref(),
+    };
+    let prepared = tightrope_lifecycle::prepare_apply(&project, &options, watchers)?;
+    if !context.options.yes && !asked && !prepared.is_empty() {
+        ask(args, context, &project)?;
+    }
+    let applied = prepared.run(watchers)?;
+    drop(progress);
+    context.terminal.show(
+        |style| tightrope_report::applied(&applied, style),
+        || tightrope_report::applied_json(&applied),
+    );
+    Ok(Exit::Done)
+}
+
+/// Refuses where there is something to do and nobody to ask; asks at once where an interrupted run would be finished.
+fn ask_before_anything(
+    args: &Args,
+    context: &Context,
+    project: &Project,
+) -> Result<bool, CommandError> {
+    if context.options.yes {
+        return Ok(false);
+    }
+    let plan = tightrope_lifecycle::plan(project, args.to.as_ref())?;
+    let is_open = plan.open_run.is_some();
+    if !is_open && (plan.migrations.is_empty() || context.terminal.can_ask()) {
+        return Ok(false);
+    }
+    ask(args, context, project).map(|()| true)
+}
+
+fn ask(args: &Args, context: &Context, project: &Project) -> Result<(), CommandError> {
+    let plan = tightrope_lifecycle::plan(project, args.to.as_ref())?;
+    context.confirm("Apply?", |style| {
+        tightrope_report::plan(&plan, "", 0, style)
+    })
+}

@@ -1,0 +1,46 @@
+use tightrope_lifecycle::ReviewOptions;
+use tightrope_model::Version;
+
+use crate::context::Context;
+use crate::errors::CommandError;
+use crate::exit::Exit;
+use crate::watching::Progress;
+
+/// Find out which migrations of a whole history have a rollback that works
+///
+/// Every migration is rehearsed, in order, from an empty database on, each on a copy of the state before it. It goes on
+/// after a bad one. The database that is named is never written: it only says on which server to work.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tightrope review --dir migrations --url postgres://localhost/scratch\n  \
+    tightrope review --last 3 --json"
+)]
+pub(crate) struct Args {
+    /// Only the last so many; those before only run forward
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    last: Option<u32>,
+    /// Only up to this version
+    #[arg(long, value_name = "VERSION", value_parser = super::version)]
+    to: Option<Version>,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project("review")?;
+    let progress = Progress::new(context.terminal);
+    let options = ReviewOptions {
+        last: args.last.and_then(|last| usize::try_from(last).ok()),
+        to: args.to.clone(),
+    };
+    let review = tightrope_lifecycle::review(&project, &options, &progress)?;
+    drop(progress);
+    let exit = if review.passed() {
+        Exit::Done
+    } else {
+        Exit::NotProven
+    };
+    context.terminal.show(
+        |style| tightrope_report::review(&review, exit.code(), style),
+        || tightrope_report::review_json(&review),
+    );
+    Ok(exit)
+}

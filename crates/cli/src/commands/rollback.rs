@@ -1,0 +1,92 @@
+use tightrope_lifecycle::{PreparedRollback, RollbackOptions, RolledBack, Watchers};
+use tightrope_model::Version;
+
+use crate::context::Context;
+use crate::errors::CommandError;
+use crate::exit::Exit;
+use crate::watching::{self, Progress};
+
+/// Go back: the newest migration, or down to a version
+///
+/// The scripts come from the database, where `apply` stored them; no folder is needed. All of it is one transaction where
+/// the scripts allow it, and commits only after the schema has been proven to be the one of before.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tightrope rollback\n  tightrope rollback --to 0040 --dry-run\n  tightrope rollback --all --yes"
+)]
+pub(crate) struct Args {
+    /// Down to this version, which stays applied [default: the newest migration only]
+    #[arg(long, value_name = "VERSION", value_parser = super::version)]
+    to: Option<Version>,
+    /// Everything, down to the schema before the first migration
+    #[arg(long, conflicts_with = "to")]
+    all: bool,
+    /// Only show what would be rolled back
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on although the schema does not come back, for this reason; it goes on the record
+    #[arg(long, value_name = "REASON", value_parser = super::reason)]
+    unproven: Option<String>,
+    /// Go on although others changed the schema, for this reason; it goes on the record
+    #[arg(long, value_name = "REASON", value_parser = super::reason)]
+    accept_drift: Option<String>,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project("rollback")?;
+    let options = RollbackOptions {
+        to: args.to.clone(),
+        all: args.all,
+        unproven: args.unproven.clone(),
+        accept_drift: args.accept_drift.clone(),
+    };
+    let prepared = tightrope_lifecycle::prepare_rollback(&project, &options)?;
+    if prepared.is_empty() {
+        let nothing = RolledBack {
+            migrations: Vec::new(),
+            recovered: None,
+        };
+        show(context, &nothing);
+        return Ok(Exit::Done);
+    }
+    let interrupted = prepared.interrupted();
+    if args.dry_run {
+        show_plan(context, &prepared, interrupted.as_deref());
+        return Ok(Exit::Done);
+    }
+    if !context.options.yes {
+        let plan = |style: &_| {
+            tightrope_report::rollback_plan(
+                prepared.migrations(),
+                interrupted.as_deref(),
+                "",
+                style,
+            )
+        };
+        context.confirm("Roll back?", plan)?;
+    }
+    let progress = Progress::new(context.terminal);
+    let edges = watching::edges();
+    let rolled_back = prepared.run(Watchers {
+        listener: &progress,
+        edges: edges.as_ref(),
+    })?;
+    drop(progress);
+    show(context, &rolled_back);
+    Ok(Exit::Done)
+}
+
+fn show(context: &Context, rolled_back: &RolledBack) {
+    context.terminal.show(
+        |style| tightrope_report::rolled_back(rolled_back, style),
+        || tightrope_report::rolled_back_json(rolled_back),
+    );
+}
+
+fn show_plan(context: &Context, prepared: &PreparedRollback<'_>, interrupted: Option<&str>) {
+    let next = "Nothing was changed: this was a dry run. Do it with `tightrope rollback`.";
+    context.terminal.show(
+        |style| tightrope_report::rollback_plan(prepared.migrations(), interrupted, next, style),
+        || tightrope_report::rollback_plan_json(prepared.migrations(), interrupted),
+    );
+}

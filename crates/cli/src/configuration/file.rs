@@ -1,0 +1,162 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tightrope_model::Place;
+
+use super::nearest::nearest;
+use super::secret::Secret;
+use crate::errors::CommandError;
+use crate::exit::Exit;
+
+/// The file as it is written.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    /// The folder of migrations, from the file's own folder.
+    pub(super) dir: Option<PathBuf>,
+    /// The folder's format.
+    pub(super) format: Option<String>,
+    /// The target that is meant where none is named.
+    pub(super) target: Option<String>,
+    /// The databases.
+    #[serde(default)]
+    pub(super) targets: BTreeMap<String, TargetTable>,
+    /// What is allowed and how patient we are.
+    #[serde(default)]
+    pub(super) policy: PolicyTable,
+    /// Values for placeholders in scripts.
+    #[serde(default)]
+    pub(super) placeholders: BTreeMap<String, String>,
+}
+
+/// A database.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetTable {
+    pub(super) url: Secret,
+    pub(super) rehearse: Option<RehearseTable>,
+}
+
+/// Where copies of it are made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RehearseTable {
+    pub(super) url: Secret,
+}
+
+/// What is not set is at its default.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicyTable {
+    pub(super) lock_timeout_ms: Option<u64>,
+    pub(super) lock_tries: Option<u32>,
+    pub(super) lease_wait_s: Option<u64>,
+    pub(super) copy_limit_bytes: Option<u64>,
+    pub(super) strict: Option<bool>,
+}
+
+/// Reads the file's text.
+pub(super) fn parse(path: &Path, text: &str) -> Result<File, CommandError> {
+    toml::from_str(text).map_err(|error| {
+        let message = error.message().replace('\n', ", ");
+        let place = Place::at(path, text, error.span().map_or(0, |span| span.start));
+        let line = text
+            .lines()
+            .nth(place.line - 1)
+            .filter(|line| !may_hold_secret(line));
+        let mut command_error = CommandError::new(
+            Exit::Error,
+            format!("the configuration cannot be understood: {message}"),
+        )
+        .at(place, line.map(str::to_owned));
+        if let Some(hint) = nearest_key(&message) {
+            command_error = command_error.hint(hint);
+        }
+        command_error.hint("docs/reference/configuration.md lists every key")
+    })
+}
+
+/// A line that may hold a password is not shown, whatever is wrong with it.
+fn may_hold_secret(line: &str) -> bool {
+    let line = line.to_lowercase();
+    ["://", "url", "password", "secret"]
+        .iter()
+        .any(|sign| line.contains(sign))
+}
+
+/// For an unknown key, the known one that it may have been meant to be: the parser lists all that it knows.
+fn nearest_key(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = quoted
+        .next()
+        .filter(|_| message.starts_with("unknown field"))?;
+    let known: Vec<&str> = quoted.collect();
+    nearest(unknown, &known).map(|known| format!("did you mean `{known}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> tightrope_report::ErrorReport {
+        parse(Path::new("tightrope.toml"), text)
+            .err()
+            .unwrap()
+            .report()
+    }
+
+    #[test]
+    fn a_whole_file_is_understood() {
+        let text = r#"
+            dir = "db/migrations"
+            target = "staging"
+            [targets.staging]
+            url = { env = "DATABASE_URL" }
+            [targets.staging.rehearse]
+            url = "postgres://localhost/postgres"
+            [targets.production]
+            url = { command = ["vault", "read"] }
+            [policy]
+            lock_timeout_ms = 500
+            strict = true
+            [placeholders]
+            schema = "shop"
+        "#;
+        let file = parse(Path::new("x"), text).ok().unwrap();
+        assert_eq!(file.targets.len(), 2);
+        assert_eq!(file.policy.lock_timeout_ms, Some(500));
+        assert_eq!(file.placeholders["schema"], "shop");
+    }
+
+    #[test]
+    fn an_unknown_key_comes_back_with_its_place_and_the_nearest() {
+        let report = refused("dir = \"x\"\n[policy]\nlock_timeout = 3\n");
+        let place = report.place.unwrap();
+        assert_eq!((place.line, place.column), (3, 1));
+        assert_eq!(report.hints[0], "did you mean `lock_timeout_ms`?");
+    }
+
+    #[test]
+    fn a_line_with_a_password_is_never_shown() {
+        let report = refused("[targets.a]\nurl = \"postgres://me:secret@host/x\" oops\n");
+        assert_eq!(report.line, None);
+        assert!(!serde_json::to_string(&report).unwrap().contains("secret"));
+    }
+
+    #[test]
+    fn a_secret_has_one_source() {
+        let check = |value: &str, expect: &str| {
+            let report = refused(&format!("[targets.a]\nurl = {value}\n"));
+            assert!(report.message.contains(expect), "{}", report.message);
+        };
+        check(
+            "{ env = \"A\", file = \"b\" }",
+            "one of `env`, `file` and `command`",
+        );
+        check("{ }", "one of `env`, `file` and `command`");
+        check("{ environment = \"A\" }", "unknown field `environment`");
+        check("{ command = [] }", "`command` names no program");
+        check("3", "invalid type");
+    }
+}

@@ -1,0 +1,155 @@
+//! `tightrope.toml`: found here or in a folder above; every command works without it.
+
+mod file;
+mod nearest;
+mod password;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tightrope_engine::DatabaseUrl;
+use tightrope_lifecycle::Policy;
+use tightrope_script::Format;
+
+use crate::errors::CommandError;
+use crate::exit::Exit;
+
+pub(crate) use password::with_password;
+
+/// The file's name.
+pub(crate) const FILE: &str = "tightrope.toml";
+
+/// What the file says, with the folder that it lies in; all of it empty where there is none.
+#[derive(Default)]
+pub(crate) struct Configuration {
+    /// The folder that paths in it start from.
+    home: PathBuf,
+    file: file::File,
+    pub(crate) placeholders: BTreeMap<String, String>,
+}
+
+/// A database, and where copies of it are made.
+pub(crate) struct Target {
+    pub(crate) url: DatabaseUrl,
+    pub(crate) rehearse_url: Option<DatabaseUrl>,
+}
+
+/// Reads the file that is named, else the one here or in the nearest folder above; without any, nothing is configured.
+pub(crate) fn find(named: Option<&Path>) -> Result<Configuration, CommandError> {
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => match nearest_file() {
+            Some(path) => path,
+            None => return Ok(Configuration::default()),
+        },
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        CommandError::new(
+            Exit::Error,
+            format!("cannot read the configuration {}: {error}", path.display()),
+        )
+        .hint("name another with `--config FILE`, or go without: `--dir` and `--url` are enough")
+    })?;
+    let file = file::parse(&path, &text)?;
+    let home = path.parent().map(Path::to_owned).unwrap_or_default();
+    Ok(Configuration {
+        home,
+        placeholders: file.placeholders.clone(),
+        file,
+    })
+}
+
+/// The path is relative where the file is here, so that messages stay short.
+fn nearest_file() -> Option<PathBuf> {
+    let here = Path::new(FILE);
+    if here.is_file() {
+        return Some(here.to_owned());
+    }
+    let folder = std::env::current_dir().ok()?;
+    folder
+        .ancestors()
+        .skip(1)
+        .map(|folder| folder.join(FILE))
+        .find(|path| path.is_file())
+}
+
+impl Configuration {
+    /// The folder of migrations, from here.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        let folder = self.file.dir.as_ref().map(|dir| self.home.join(dir));
+        // Where the file is above, its own `migrations` is meant, not one beneath the current folder.
+        folder.or_else(|| (self.home != Path::new("")).then(|| self.home.join("migrations")))
+    }
+
+    pub(crate) fn format(&self) -> Result<Option<Format>, CommandError> {
+        let parse = |name: &String| {
+            name.parse::<Format>().map_err(|error| {
+                CommandError::of(Exit::Error, error).hint("mend `format` in tightrope.toml")
+            })
+        };
+        self.file.format.as_ref().map(parse).transpose()
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        let (said, default) = (&self.file.policy, Policy::default());
+        Policy {
+            lock_timeout_ms: said.lock_timeout_ms.unwrap_or(default.lock_timeout_ms),
+            lock_tries: said.lock_tries.unwrap_or(default.lock_tries).max(1),
+            lease_wait_s: said.lease_wait_s.unwrap_or(default.lease_wait_s),
+            copy_limit_bytes: said.copy_limit_bytes.unwrap_or(default.copy_limit_bytes),
+            strict: said.strict.unwrap_or(default.strict),
+        }
+    }
+
+    /// The target of that name, or the default one; none if there are no targets.
+    pub(crate) fn target(&self, name: Option<&str>) -> Result<Option<Target>, CommandError> {
+        let targets = &self.file.targets;
+        let only = || {
+            if targets.len() == 1 {
+                targets.keys().next()
+            } else {
+                None
+            }
+        };
+        let chosen = match name
+            .or(self.file.target.as_deref())
+            .or_else(|| only().map(String::as_str))
+        {
+            Some(name) => name,
+            None if targets.is_empty() => return Ok(None),
+            None => {
+                return Err(CommandError::new(
+                    Exit::Error,
+                    "several targets are configured, and none is the default",
+                )
+                .hint(format!("choose with `--target NAME`: {}", names(targets)))
+                .hint("or set `target = \"NAME\"` at the top of tightrope.toml"));
+            }
+        };
+        let Some(target) = targets.get(chosen) else {
+            let known = if targets.is_empty() {
+                "there is none in tightrope.toml".to_owned()
+            } else {
+                names(targets)
+            };
+            return Err(
+                CommandError::new(Exit::Error, format!("no target is called `{chosen}`"))
+                    .hint(format!("known targets: {known}")),
+            );
+        };
+        let rehearse = target
+            .rehearse
+            .as_ref()
+            .map(|rehearse| rehearse.url.read(&self.home, chosen))
+            .transpose()?;
+        Ok(Some(Target {
+            url: target.url.read(&self.home, chosen)?,
+            rehearse_url: rehearse,
+        }))
+    }
+}
+
+fn names<T>(targets: &BTreeMap<String, T>) -> String {
+    targets.keys().cloned().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,141 @@
+use tightrope_engine::ErrorKind;
+use tightrope_lifecycle::{ApplyError, Left, ScriptFailure, VERIFY_DOES_NOT_HOLD};
+
+use super::engine::{engine_exit, script_exit};
+use super::{CommandError, UNCHANGED};
+use crate::exit::Exit;
+
+impl From<ApplyError> for CommandError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Scheme(error) => error.into(),
+            ApplyError::Folder(error) => error.into(),
+            ApplyError::Situation(error) => error.into(),
+            ApplyError::Store(error) => error.into(),
+            ApplyError::Run(error) => error.into(),
+            ApplyError::Rehearse(error) => error.into(),
+            ApplyError::Engine(ref engine) => {
+                let exit = engine_exit(engine);
+                Self::of(exit, error).hint_for_engine()
+            }
+            ApplyError::Changed { .. } => Self::of(Exit::Refused, error)
+                .hint("bring the file back to what ran (comments and white space do not matter)")
+                .hint("put the change into a migration of its own: `tightrope new NAME`"),
+            ApplyError::Drifted(ref drift) => {
+                let drift = drift.clone();
+                Self::of(Exit::Refused, error).drifted(&drift).hint_for_drift()
+            }
+            ApplyError::NotProven { reasons, rehearsed } => not_proven(ApplyError::NotProven { reasons, rehearsed: None }, rehearsed),
+            ApplyError::MovedOn => Self::of(Exit::Held, error).hint("run the same command again"),
+            ApplyError::Script { ref failure, ref left, .. } => {
+                let (exit, state, hint) = (exit_of(failure, left), in_words(left), hint_of(failure, left));
+                Self::of(exit, error).state(state).maybe_hint(hint)
+            }
+            ApplyError::NotAsRehearsed { ref differences, ref left, .. } => {
+                let (differences, state) = (differences.clone(), in_words(left));
+                Self::of(Exit::NotProven, error)
+                    .differing(differences.as_ref())
+                    .state(state)
+                    .hint("the copy was not like the target: run `tightrope rehearse` again, on a fresh copy")
+            }
+            ApplyError::RollbackOpen => Self::of(Exit::Interrupted, error).hint("finish it with `tightrope rollback`"),
+            ApplyError::ResumeChanged { .. } => Self::of(Exit::Interrupted, error)
+                .hint("bring the script back to what has run of it, then `tightrope apply` goes on")
+                .hint("or go back with `tightrope rollback`"),
+            ApplyError::OutcomeUnknown { .. } => Self::of(Exit::Interrupted, error)
+                .state("it is applied whole or not at all; which of the two could not be asked any more.")
+                .hint("run `tightrope status` to see which"),
+        }
+    }
+}
+
+impl CommandError {
+    #[must_use]
+    pub(super) fn hint_for_drift(self) -> Self {
+        self.hint("put the difference into a migration, or take it back; `tightrope status` names all of it")
+            .hint("or go on as it is, on the record, with `--accept-drift REASON`")
+    }
+}
+
+fn not_proven(
+    error: ApplyError,
+    rehearsed: Option<Box<tightrope_lifecycle::Rehearsed>>,
+) -> CommandError {
+    if rehearsed.is_some() {
+        return CommandError::of(Exit::NotProven, error)
+            .rehearsed(rehearsed)
+            .hint("mend the rollback script, then run `tightrope apply` again")
+            .hint("or go without a way back, on the record: `tightrope apply --unrehearsed --reason REASON`");
+    }
+    CommandError::of(Exit::Refused, error)
+        .hint("prove it on a copy with `tightrope rehearse`")
+        .hint("or go without, on the record: `tightrope apply --unrehearsed --reason REASON`")
+}
+
+fn exit_of(failure: &ScriptFailure, left: &Left) -> Exit {
+    match left {
+        Left::Interrupted { .. } | Left::Unknown => Exit::Interrupted,
+        Left::Unchanged { .. } | Left::Undone { .. } if does_not_hold(failure) => Exit::NotProven,
+        Left::Unchanged { .. } | Left::Undone { .. } => script_exit(failure),
+    }
+}
+
+fn does_not_hold(failure: &ScriptFailure) -> bool {
+    failure.error.kind == ErrorKind::DataViolation && failure.error.message == VERIFY_DOES_NOT_HOLD
+}
+
+/// How the database was left, in words.
+fn in_words(left: &Left) -> String {
+    let before = |applied: usize| match applied {
+        0 => String::new(),
+        1 => " 1 migration before it is applied and stays.".to_owned(),
+        several => format!(" {several} migrations before it are applied and stay."),
+    };
+    match left {
+        Left::Unchanged { applied: 0 } => UNCHANGED.to_owned(),
+        Left::Unchanged { applied } => {
+            format!("nothing of this migration was changed.{}", before(*applied))
+        }
+        Left::Undone { applied } => {
+            format!(
+                "its steps have been undone; the schema is that of before.{}",
+                before(*applied)
+            )
+        }
+        Left::Interrupted { done, of, because } => {
+            format!(
+                "{done} of {of} steps are done and recorded; they could not be undone: {because}."
+            )
+        }
+        Left::Unknown => {
+            "the connection broke at the commit; it is applied whole or not at all.".to_owned()
+        }
+    }
+}
+
+fn hint_of(failure: &ScriptFailure, left: &Left) -> Option<String> {
+    if matches!(left, Left::Interrupted { .. } | Left::Unknown) {
+        return Some("`tightrope status` shows each step; `tightrope apply` goes on, `tightrope rollback` goes back".to_owned());
+    }
+    if failure.error.hint.is_some() {
+        return None;
+    }
+    let hint = match failure.error.kind {
+        ErrorKind::LockNotGranted | ErrorKind::InUse => {
+            "end the session that holds the lock, or wait for it; then run `tightrope apply` again"
+        }
+        ErrorKind::NotInTransaction => {
+            "say `run_in_transaction = false` in the migration's metadata.toml, or put it in a migration of its own"
+        }
+        ErrorKind::Transient => "run `tightrope apply` again",
+        ErrorKind::ConnectionLost => "run `tightrope status` to see where things stand",
+        _ if does_not_hold(failure) => {
+            "mend the migration, or the verify script; nothing of it stays before it holds"
+        }
+        ErrorKind::Syntax | ErrorKind::DoesNotExist | ErrorKind::AlreadyExists => {
+            "mend the script at the marked place; `tightrope rehearse` tries it on a copy first"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}

@@ -1,0 +1,141 @@
+//! The one error of the edge: what failed, its exit code, how the database was left, what to do.
+
+mod apply;
+mod engine;
+mod reading;
+mod rollback;
+
+use std::error::Error;
+
+use serde_json::Value;
+use tightrope_lifecycle::{Drift, Rehearsed};
+use tightrope_model::{Differences, Finding, Place};
+use tightrope_report::{ErrorReport, Style};
+
+use crate::exit::Exit;
+
+/// What is said where nothing was begun, or all of it was undone.
+pub(crate) const UNCHANGED: &str = "nothing was changed.";
+
+/// An error as a command ends with it.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    exit: Exit,
+    error: Box<dyn Error>,
+    place: Option<(Place, Option<String>)>,
+    differences: Vec<String>,
+    findings: Vec<Finding>,
+    state: Option<String>,
+    hints: Vec<String>,
+    rehearsed: Option<Box<Rehearsed>>,
+}
+
+/// An error that is only its words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Words(String);
+
+impl CommandError {
+    /// An error of our own.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self::of(exit, Words(message.into()))
+    }
+
+    /// An error of somebody else.
+    pub(crate) fn of(exit: Exit, error: impl Error + 'static) -> Self {
+        Self {
+            exit,
+            error: Box::new(error),
+            place: None,
+            differences: Vec::new(),
+            findings: Vec::new(),
+            state: Some(UNCHANGED.to_owned()),
+            hints: Vec::new(),
+            rehearsed: None,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn at(mut self, place: Place, line: Option<String>) -> Self {
+        self.place = Some((place, line));
+        self
+    }
+
+    #[must_use]
+    fn state(mut self, state: impl Into<String>) -> Self {
+        self.state = Some(state.into());
+        self
+    }
+
+    #[must_use]
+    fn findings(mut self, findings: Vec<Finding>) -> Self {
+        self.findings = findings;
+        self
+    }
+
+    #[must_use]
+    fn differing(mut self, differences: Option<&Differences>) -> Self {
+        let differences = differences.into_iter().flat_map(Differences::iter);
+        self.differences = differences.map(ToString::to_string).collect();
+        self
+    }
+
+    #[must_use]
+    fn drifted(self, drift: &Drift) -> Self {
+        self.differing(drift.differences.as_ref())
+    }
+
+    #[must_use]
+    fn rehearsed(mut self, rehearsed: Option<Box<Rehearsed>>) -> Self {
+        self.rehearsed = rehearsed;
+        self
+    }
+
+    /// The same error under another exit code.
+    #[must_use]
+    pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The error taken apart.
+    pub(crate) fn report(&self) -> ErrorReport {
+        let mut report = ErrorReport::of(self.error.as_ref(), self.exit.name(), self.exit.code());
+        if let Some((place, line)) = &self.place {
+            report.place = Some(place.clone());
+            report.line.clone_from(line);
+        }
+        report.differences.clone_from(&self.differences);
+        report.findings.clone_from(&self.findings);
+        report.state.clone_from(&self.state);
+        report.hints.extend(self.hints.iter().cloned());
+        report
+    }
+
+    /// What is shown above the error: the rehearsal that it is about.
+    pub(crate) fn screen(&self, style: &Style) -> String {
+        let screen = |rehearsed: &Rehearsed| {
+            tightrope_report::rehearsal(rehearsed, self.exit.code(), style) + "\n"
+        };
+        self.rehearsed.as_deref().map(screen).unwrap_or_default()
+    }
+
+    /// The error as JSON, with the rehearsal that it is about.
+    pub(crate) fn json(&self, report: &ErrorReport) -> Value {
+        let mut value = tightrope_report::error_json(report);
+        if let Some(rehearsed) = &self.rehearsed {
+            value["rehearsal"] = tightrope_report::rehearsal_json(rehearsed);
+        }
+        value
+    }
+}

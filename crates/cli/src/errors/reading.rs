@@ -1,0 +1,77 @@
+//! The errors of commands that only read the target: plan, rehearse, review, status, log, check.
+
+use tightrope_lifecycle::{FolderError, PlanError, RehearseError, StatusError};
+
+use super::CommandError;
+use crate::exit::Exit;
+
+impl From<FolderError> for CommandError {
+    fn from(error: FolderError) -> Self {
+        match &error {
+            FolderError::Unreadable { source, .. } => {
+                let hint = match source.kind() {
+                    std::io::ErrorKind::NotFound => {
+                        "name the folder of migrations with `--dir FOLDER`, or make one with `tightrope init`"
+                    }
+                    _ => "make it readable, or name another with `--dir FOLDER`",
+                };
+                Self::of(Exit::Error, error).hint(hint)
+            }
+            FolderError::Findings { findings, .. } => {
+                let findings = findings.clone();
+                Self::of(Exit::Error, error).findings(findings)
+            }
+        }
+    }
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Scheme(error) => error.into(),
+            PlanError::Folder(error) => error.into(),
+            PlanError::Situation(error) => error.into(),
+            PlanError::Rehearse(error) => error.into(),
+            PlanError::Engine(ref engine) => {
+                let exit = super::engine::engine_exit(engine);
+                Self::of(exit, error).hint_for_engine()
+            }
+        }
+    }
+}
+
+impl From<RehearseError> for CommandError {
+    fn from(error: RehearseError) -> Self {
+        match error {
+            RehearseError::Scheme(error) => error.into(),
+            RehearseError::Folder(error) => error.into(),
+            RehearseError::Situation(error) => error.into(),
+            RehearseError::Engine(ref engine) => {
+                let exit = super::engine::engine_exit(engine);
+                Self::of(exit, error).hint_for_engine()
+            }
+            RehearseError::NoCopies => Self::of(Exit::Error, error)
+                .hint("rehearse on another server with `url` under [targets.NAME.rehearse]"),
+            RehearseError::OpenRun => Self::of(Exit::Refused, error)
+                .hint("see where it stands with `tightrope status`")
+                .hint("finish it with `tightrope apply`, or undo it with `tightrope rollback`"),
+            RehearseError::UnknownVersion(_) => {
+                Self::of(Exit::Error, error).hint("see what is pending with `tightrope status`")
+            }
+        }
+    }
+}
+
+impl From<StatusError> for CommandError {
+    fn from(error: StatusError) -> Self {
+        match error {
+            StatusError::Scheme(error) => error.into(),
+            StatusError::Situation(error) => error.into(),
+            StatusError::Folder(error) => error.into(),
+            StatusError::Engine(ref engine) => {
+                let exit = super::engine::engine_exit(engine);
+                Self::of(exit, error).hint_for_engine()
+            }
+        }
+    }
+}

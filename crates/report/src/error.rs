@@ -1,0 +1,258 @@
+//! An error as a tired person reads it at night: what, where, who is in the way, what state the database is in, what to do.
+
+use std::error::Error;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tightrope_engine::{Blocker, EngineError};
+use tightrope_lifecycle::ScriptFailure;
+use tightrope_model::{Finding, Place};
+
+use crate::check::show as show_finding;
+use crate::page::Page;
+use crate::words::{cut, plural_of, seconds};
+use crate::{Lines, Style, place};
+
+/// How many differences or findings are shown.
+const MOST: usize = 12;
+
+/// An error taken apart.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ErrorReport {
+    /// What kind it is, in kebab-case; each belongs to one exit code.
+    pub kind: &'static str,
+    /// What failed.
+    pub message: String,
+    /// Why, and why that; none repeats the one before.
+    pub causes: Vec<String>,
+    /// Where it stands in a file.
+    pub place: Option<Place>,
+    /// The line there.
+    pub line: Option<String>,
+    /// Which statement: `statement 2 (alter table)`.
+    pub statement: Option<String>,
+    /// What the engine says beyond its message.
+    pub detail: Option<String>,
+    /// The engine's code.
+    pub code: Option<String>,
+    /// Who holds the lock.
+    pub held_by: Vec<Blocker>,
+    /// What differs.
+    pub differences: Vec<String>,
+    /// What is wrong with the folder.
+    pub findings: Vec<Finding>,
+    /// How the database was left.
+    pub state: Option<String>,
+    /// What to do.
+    pub hints: Vec<String>,
+    /// The exit code.
+    pub exit: u8,
+}
+
+impl ErrorReport {
+    /// Takes an error and all that is behind it apart.
+    pub fn of(error: &(dyn Error + 'static), kind: &'static str, exit: u8) -> Self {
+        let mut report = Self {
+            kind,
+            exit,
+            ..Self::default()
+        };
+        let mut next = Some(error);
+        while let Some(error) = next {
+            next = error.source();
+            if let Some(failure) = script_failure(error) {
+                report.place = Some(failure.place.clone());
+                report.line = Some(failure.line.clone());
+                report.statement = Some(format!(
+                    "statement {} ({})",
+                    failure.number, failure.statement
+                ));
+                continue;
+            }
+            if let Some(engine) = error.downcast_ref::<EngineError>() {
+                report.engine(engine);
+            }
+            report.add(error.to_string());
+        }
+        report
+    }
+
+    /// A cause that its parent's words already hold is not said twice.
+    fn add(&mut self, text: String) {
+        if self.message.is_empty() {
+            self.message = text;
+        } else if !self.message.contains(&text)
+            && !self.causes.iter().any(|cause| cause.contains(&text))
+        {
+            self.causes.push(text);
+        }
+    }
+
+    fn engine(&mut self, error: &EngineError) {
+        self.detail.clone_from(&error.detail);
+        self.code.clone_from(&error.code);
+        self.held_by.extend(error.blockers.iter().cloned());
+        self.hints.extend(error.hint.clone());
+    }
+}
+
+fn script_failure<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e ScriptFailure> {
+    let boxed = error
+        .downcast_ref::<Box<ScriptFailure>>()
+        .map(AsRef::as_ref);
+    boxed.or_else(|| error.downcast_ref::<ScriptFailure>())
+}
+
+/// The error as text.
+pub fn error(report: &ErrorReport, lines: Lines<'_>, style: &Style) -> String {
+    let mut page = Page::new(style);
+    let chain: Vec<&str> = std::iter::once(&report.message)
+        .chain(&report.causes)
+        .map(String::as_str)
+        .collect();
+    page.line(format!("{} {}", style.bad("error:"), chain.join(": ")));
+    if let Some(place) = &report.place {
+        page.line(format!("  {place}"));
+        let line = report.line.clone().or_else(|| lines(place));
+        if let Some(line) = line {
+            place::show(
+                &mut page,
+                place,
+                &line,
+                report.statement.as_deref().unwrap_or(""),
+            );
+        }
+    }
+    if let Some(detail) = &report.detail {
+        page.field("  detail   ", detail);
+    }
+    for blocker in &report.held_by {
+        page.field("  held by  ", &blocker_in_words(blocker));
+    }
+    for difference in report.differences.iter().take(MOST) {
+        page.field("  differs  ", difference);
+    }
+    if report.differences.len() > MOST {
+        page.line(format!("  … and {} more", report.differences.len() - MOST));
+    }
+    for finding in report.findings.iter().take(MOST) {
+        page.gap();
+        show_finding(&mut page, finding, lines);
+    }
+    if report.findings.len() > MOST {
+        let more = plural_of(&report.findings[MOST..], "more finding", "more findings");
+        page.line(format!("… and {more}: `tightrope check` shows them all"));
+    }
+    if !report.findings.is_empty() {
+        page.gap();
+    }
+    if let Some(state) = &report.state {
+        page.field("", state);
+    }
+    for hint in &report.hints {
+        page.hint(hint);
+    }
+    page.end("", report.exit)
+}
+
+/// `pid 8123, user report, idle in transaction for 2 h 14 min, last query ‹select … from users›`.
+fn blocker_in_words(blocker: &Blocker) -> String {
+    let mut parts = vec![format!("pid {}", blocker.pid)];
+    if !blocker.user.is_empty() {
+        parts.push(format!("user {}", blocker.user));
+    }
+    if !blocker.application.is_empty() {
+        parts.push(blocker.application.clone());
+    }
+    let since = blocker
+        .seconds
+        .map(|since| format!(" for {}", seconds(since)))
+        .unwrap_or_default();
+    if !blocker.state.is_empty() || !since.is_empty() {
+        parts.push(format!("{}{since}", blocker.state).trim().to_owned());
+    }
+    if let Some(lock) = &blocker.lock {
+        parts.push(lock.clone());
+    }
+    if !blocker.query.is_empty() {
+        let which = if blocker.state.starts_with("idle") {
+            "last query"
+        } else {
+            "query"
+        };
+        parts.push(format!("{which} `{}`", cut(&blocker.query, 120)));
+    }
+    parts.join(", ")
+}
+
+/// The error as JSON, under `error`.
+pub fn error_json(report: &ErrorReport) -> Value {
+    json!({ "error": report })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::style::test_style;
+    use tightrope_engine::ErrorKind;
+    use tightrope_lifecycle::{ApplyError, Left};
+
+    fn lock_not_granted() -> ApplyError {
+        let mut error = EngineError::new(
+            ErrorKind::LockNotGranted,
+            "the lock on table `users` was not granted",
+        );
+        error.code = Some("55P03".to_owned());
+        error.blockers.push(Blocker {
+            pid: 8123,
+            user: "report".to_owned(),
+            application: "psql".to_owned(),
+            state: "idle in transaction".to_owned(),
+            seconds: Some(8_040),
+            query: "select count(*) from users".to_owned(),
+            lock: Some("access share on users".to_owned()),
+        });
+        let failure = ScriptFailure {
+            place: Place {
+                line: 3,
+                column: 1,
+                ..Place::file("migrations/0044_add_email_verified/up.sql")
+            },
+            statement: "alter table".to_owned(),
+            number: 1,
+            line: "alter table users add column email_verified boolean not null default false;"
+                .to_owned(),
+            error,
+        };
+        ApplyError::Script {
+            migration: "0044_add_email_verified".to_owned(),
+            failure: Box::new(failure),
+            tries: 12,
+            left: Left::Unchanged { applied: 0 },
+        }
+    }
+
+    #[test]
+    fn an_error_answers_what_where_who_and_what_next() {
+        let mut report = ErrorReport::of(&lock_not_granted(), "lock", 5);
+        report.state = Some("nothing was changed.".to_owned());
+        report
+            .hints
+            .push("end that session, then run `tightrope apply` again".to_owned());
+        insta::assert_snapshot!(error(&report, &|_| None, &test_style()), @"");
+    }
+
+    #[test]
+    fn a_cause_is_not_said_twice() {
+        let mut report = ErrorReport::default();
+        for text in [
+            "cannot read the folder x: no such file",
+            "no such file",
+            "because",
+            "because",
+        ] {
+            report.add(text.to_owned());
+        }
+        assert_eq!(report.causes, ["because"]);
+    }
+}

@@ -1,0 +1,243 @@
+//! What would run, and how one would get back.
+
+use serde_json::{Value, json};
+use tightrope_engine::Server;
+use tightrope_lifecycle::{
+    CertificateStanding, Plan, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
+};
+
+use crate::Style;
+use crate::check::short_findings;
+use crate::page::{Page, pad};
+use crate::rehearsal::rows_in_words;
+use crate::status::{drift_lines, interrupted, server_in_words};
+use crate::words::{ago, cut, duration, plural};
+
+/// How many statements of one step are shown.
+const MOST_STATEMENTS: usize = 12;
+
+/// The plan; `next` is what to do with it.
+pub fn plan(plan: &Plan, next: &str, exit: u8, style: &Style) -> String {
+    let mut page = Page::new(style);
+    head(&mut page, plan);
+    if let Some(open) = &plan.open_run {
+        interrupted(&mut page, open);
+    }
+    if let Some(drift) = &plan.drift {
+        drift_lines(&mut page, drift);
+    }
+    for (labels, words) in [
+        (&plan.changed, "changed in the folder after it was applied"),
+        (&plan.missing, "applied, but not in the folder"),
+    ] {
+        for label in labels {
+            page.line(format!("{}  {label}: {words}", style.careful("warning")));
+        }
+    }
+    short_findings(&mut page, &plan.findings);
+    for migration in &plan.migrations {
+        page.gap();
+        planned(&mut page, migration);
+    }
+    page.gap();
+    if plan.migrations.is_empty() && plan.open_run.is_none() {
+        return page.end("Nothing to do.", exit);
+    }
+    page.end(next, exit)
+}
+
+fn head(page: &mut Page<'_>, plan: &Plan) {
+    let style = page.style;
+    let Some(server) = &plan.server else {
+        return page.line("The database is not there yet.");
+    };
+    let at = match &plan.at {
+        Some(at) => format!("at {at}"),
+        None => "nothing applied".to_owned(),
+    };
+    let tables = plural(plan.tables as u64, "table", "tables");
+    page.spread(&format!("{}, {tables}", head_of(server, style)), &at);
+}
+
+fn head_of(server: &Server, style: &Style) -> String {
+    let (name, product) = server_in_words(server);
+    format!("{}   {product}", style.bold(&name))
+}
+
+fn planned(page: &mut Page<'_>, migration: &PlannedMigration) {
+    let style = page.style;
+    let proof = match &migration.proof {
+        CertificateStanding::Fresh {
+            issued_at,
+            verdict,
+            copy,
+        } => {
+            let when = ago(issued_at, style.now);
+            style.good(&format!(
+                "certified {when} ({verdict}, on a copy by {copy})"
+            ))
+        }
+        CertificateStanding::Unproven { because } => {
+            style.careful(&format!("not proven: {because}"))
+        }
+    };
+    page.spread(&style.bold(&migration.label), &proof);
+    let several = migration.steps.len() > 1;
+    for (number, step) in migration.steps.iter().enumerate() {
+        planned_step(page, step, several.then_some(number + 1));
+    }
+    if let Some(footprint) = &migration.footprint {
+        let rows = rows_in_words(footprint);
+        if !rows.is_empty() {
+            page.field("  rows     ", &format!("{rows} (in rehearsal)"));
+        }
+    }
+    if !migration.destroys.is_empty() {
+        let destroys = migration.destroys.join("; ");
+        page.field("  destroys ", &style.careful(&destroys));
+    }
+    if let Some(forward_ms) = migration.forward_ms {
+        page.line(format!("  forward  {} in rehearsal", duration(forward_ms)));
+    }
+    ways_back(page, &migration.ways_back);
+    if let Some(decision) = &migration.decision {
+        page.field("  decide   ", &style.careful(decision));
+    }
+}
+
+fn planned_step(page: &mut Page<'_>, step: &PlannedStep, number: Option<usize>) {
+    if let Some(number) = number {
+        let how = if step.in_transaction {
+            "one transaction"
+        } else {
+            "alone, journalled"
+        };
+        page.line(format!("  step {number}, {how}"));
+    }
+    for statement in step.statements.iter().take(MOST_STATEMENTS) {
+        planned_statement(page, statement);
+    }
+    if step.statements.len() > MOST_STATEMENTS {
+        page.line(format!(
+            "  … and {} more statements",
+            step.statements.len() - MOST_STATEMENTS
+        ));
+    }
+}
+
+fn planned_statement(page: &mut Page<'_>, statement: &PlannedStatement) {
+    let width = page.style.width.saturating_sub(2);
+    page.line(format!("  {}", cut(&statement.text, width)));
+    if !statement.locks.is_empty() {
+        let locks = page
+            .style
+            .faint(&format!("locks {}", statement.locks.join(", ")));
+        page.field("      ", &locks);
+    }
+}
+
+fn ways_back(page: &mut Page<'_>, ways: &[WayBack]) {
+    let style = page.style;
+    page.line("  ways back");
+    for way in ways {
+        let time = match (way.open, way.milliseconds) {
+            (false, _) => "not open".to_owned(),
+            (true, Some(0)) => "instant".to_owned(),
+            (true, Some(milliseconds)) => duration(milliseconds),
+            (true, None) => "time unknown".to_owned(),
+        };
+        let line = format!("    {}  {}  {}", way.way, pad(way.what, 28), pad(&time, 13));
+        if way.open {
+            let proven = if way.proven == "no" {
+                "not proven".to_owned()
+            } else {
+                format!("proven {}", way.proven)
+            };
+            page.line(format!("{line} {proven}"));
+            page.field("       ", &format!("loses {}", way.loses));
+        } else {
+            page.line(style.faint(&line));
+        }
+    }
+}
+
+/// The plan as JSON.
+pub fn plan_json(plan: &Plan) -> Value {
+    json!(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rehearsal::tests::server;
+    use crate::style::test_style;
+    use tightrope_model::{Place, Verdict};
+
+    fn example() -> Plan {
+        let statement = PlannedStatement {
+            what: "alter table".to_owned(),
+            text: "alter table orders drop column legacy_status".to_owned(),
+            place: Place::file("migrations/0042_drop_legacy_status/up.sql"),
+            locks: vec!["access exclusive on orders".to_owned()],
+            destroys: vec!["column orders.legacy_status".to_owned()],
+        };
+        let way = |way, what, milliseconds, open: bool| WayBack {
+            way,
+            what,
+            milliseconds,
+            source: "measured in rehearsal",
+            loses: "nothing".to_owned(),
+            proven: "in rehearsal".to_owned(),
+            open,
+        };
+        let migration = PlannedMigration {
+            version: "0042".to_owned(),
+            name: "drop_legacy_status".to_owned(),
+            label: "0042_drop_legacy_status".to_owned(),
+            destroys: statement.destroys.clone(),
+            steps: vec![PlannedStep {
+                in_transaction: true,
+                statements: vec![statement],
+            }],
+            proof: CertificateStanding::Fresh {
+                issued_at: "2026-01-02T10:00:00Z".to_owned(),
+                verdict: Verdict::Exact,
+                copy: "template".to_owned(),
+            },
+            forward_ms: Some(20),
+            footprint: None,
+            ways_back: vec![
+                way('a', "inside the transaction", Some(0), true),
+                way('c', "rollback script", Some(40), true),
+                way('d', "restore a backup of your own", None, false),
+            ],
+            decision: None,
+        };
+        Plan {
+            server: Some(server()),
+            tables: 48,
+            applied: 40,
+            at: Some("0040".to_owned()),
+            migrations: vec![migration],
+            changed: Vec::new(),
+            missing: Vec::new(),
+            drift: None,
+            open_run: None,
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_plan_says_how_one_gets_back() {
+        insta::assert_snapshot!(plan(&example(), "Apply with `tightrope apply`.", 2, &test_style()), @"");
+    }
+
+    #[test]
+    fn an_empty_plan_is_short() {
+        let nothing = Plan {
+            migrations: Vec::new(),
+            ..example()
+        };
+        insta::assert_snapshot!(plan(&nothing, "", 0, &test_style()), @"");
+    }
+}

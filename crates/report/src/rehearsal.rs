@@ -1,0 +1,337 @@
+//! What a rehearsal found.
+
+use serde_json::{Value, json};
+use tightrope_engine::CopyReport;
+use tightrope_lifecycle::{MigrationRehearsal, RehearsalDifference, Rehearsed};
+use tightrope_model::{DataDifference, Footprint, RowSample};
+
+use crate::page::Page;
+use crate::words::{bytes, count, cut, duration, plural, plural_of};
+use crate::{Style, place};
+
+/// How many differences of one migration are shown.
+const MOST_DIFFERENCES: usize = 8;
+
+/// The rehearsal of the pending migrations.
+pub fn rehearsal(rehearsed: &Rehearsed, exit: u8, style: &Style) -> String {
+    let mut page = Page::new(style);
+    if rehearsed.pending == 0 {
+        return page.end("Nothing to rehearse: every migration is applied.", exit);
+    }
+    if let Some(copy) = &rehearsed.copy {
+        copied(&mut page, rehearsed, copy);
+    }
+    for one in &rehearsed.migrations {
+        migration(&mut page, one);
+    }
+    unlike(&mut page, rehearsed);
+    for (label, why) in &rehearsed.unwritten {
+        page.field(
+            "",
+            &format!("the certificate of {label} could not be written: {why}"),
+        );
+        page.hint("make the folder of migrations writable, and rehearse again");
+    }
+    page.gap();
+    let certificates = rehearsed.certificates().count();
+    let left_out = rehearsed.pending - rehearsed.migrations.len();
+    let mut sum = format!(
+        "{} rehearsed, {}",
+        plural_of(&rehearsed.migrations, "migration", "migrations"),
+        plural(certificates as u64, "certificate", "certificates")
+    );
+    if left_out > 0 {
+        sum.push_str(&format!(", {left_out} not reached"));
+    }
+    let next = if exit == 0 {
+        " Apply with `tightrope apply`."
+    } else {
+        ""
+    };
+    page.end(&format!("{sum}.{next}"), exit)
+}
+
+fn copied(page: &mut Page<'_>, rehearsed: &Rehearsed, copy: &CopyReport) {
+    let size = copy
+        .bytes
+        .map(|size| format!(", {}", bytes(size)))
+        .unwrap_or_default();
+    let server = &rehearsed.server;
+    let text = format!(
+        "{} of {}@{}{size} in {}",
+        copy.method,
+        server.database,
+        server.host,
+        duration(copy.milliseconds)
+    );
+    page.field("copy  ", &text);
+    for remark in &copy.remarks {
+        page.field("      ", remark);
+    }
+}
+
+/// One migration's rehearsal, as it also stands under a refused `apply`.
+pub(crate) fn migration(page: &mut Page<'_>, one: &MigrationRehearsal) {
+    let style = page.style;
+    page.gap();
+    page.spread(&style.bold(&label(one)), &times(one));
+    touched(page, &one.footprint);
+    for difference in one.differences.iter().take(MOST_DIFFERENCES) {
+        show_difference(page, difference);
+    }
+    if one.differences.len() > MOST_DIFFERENCES {
+        let more = one.differences.len() - MOST_DIFFERENCES;
+        page.line(format!("  …        and {more} more; `--json` has them all"));
+    }
+    if let Some(failure) = &one.failure {
+        page.line(format!("  {}", failure.place));
+        let remark = format!("statement {} ({})", failure.number, failure.statement);
+        place::show(page, &failure.place, &failure.line, &remark);
+        if let Some(detail) = &failure.detail {
+            page.field("  detail   ", detail);
+        }
+    }
+    for remark in &one.remarks {
+        page.field("  note     ", remark);
+    }
+    let verdict = style.pass(one.verdict.name(), one.verdict.passes());
+    page.field("  verdict  ", &format!("{verdict}: {}", one.because));
+    if let Some(hint) = &one.hint {
+        page.hint(hint);
+    }
+}
+
+pub(crate) fn label(one: &MigrationRehearsal) -> String {
+    if one.name.is_empty() {
+        one.version.clone()
+    } else {
+        format!("{}_{}", one.version, one.name)
+    }
+}
+
+pub(crate) fn times(one: &MigrationRehearsal) -> String {
+    let up = format!("up {}", duration(one.forward_ms));
+    match one.rollback_ms {
+        Some(rollback_ms) => format!("{up}   down {}", duration(rollback_ms)),
+        None => format!("{up}   down not run"),
+    }
+}
+
+fn touched(page: &mut Page<'_>, footprint: &Footprint) {
+    let rows = rows_in_words(footprint);
+    if !rows.is_empty() {
+        page.field("  rows     ", &rows);
+    }
+    let locks: Vec<String> = footprint
+        .locks
+        .iter()
+        .map(|lock| format!("{} on {}", lock.mode, lock.relation))
+        .collect();
+    if !locks.is_empty() {
+        let shown = locks.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
+        let more = locks.len().saturating_sub(4);
+        let rest = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        page.field("  locks    ", &format!("{shown}{rest}"));
+    }
+}
+
+/// `orders: 3 inserted, 2 deleted; customers: 1 updated`.
+pub(crate) fn rows_in_words(footprint: &Footprint) -> String {
+    let tables = footprint
+        .rows
+        .iter()
+        .filter(|(_, change)| !change.is_empty())
+        .map(|(table, change)| {
+            let parts: Vec<String> = [
+                (change.inserted, "inserted"),
+                (change.updated, "updated"),
+                (change.deleted, "deleted"),
+            ]
+            .into_iter()
+            .filter(|(rows, _)| *rows > 0)
+            .map(|(rows, what)| format!("{} {what}", count(rows)))
+            .collect();
+            format!("{table}: {}", parts.join(", "))
+        });
+    tables.collect::<Vec<_>>().join("; ")
+}
+
+fn show_difference(page: &mut Page<'_>, difference: &RehearsalDifference) {
+    match difference {
+        RehearsalDifference::Schema { text, .. } => page.field("  schema   ", text),
+        RehearsalDifference::Again { text } => page.field("  again    ", text),
+        RehearsalDifference::Data { text, difference } => {
+            page.field("  data     ", text);
+            samples(page, difference);
+        }
+    }
+}
+
+fn samples(page: &mut Page<'_>, difference: &DataDifference) {
+    let values = |values: &[(String, Option<String>)]| {
+        let shown: Vec<String> = values
+            .iter()
+            .map(|(column, value)| match value {
+                Some(value) => format!("{column} '{}'", cut(value, 40)),
+                None => format!("{column} NULL"),
+            })
+            .collect();
+        shown.join(", ")
+    };
+    for RowSample { key, before, after } in &difference.samples {
+        let row = if key.is_empty() {
+            String::new()
+        } else {
+            format!("row {}: ", values(key))
+        };
+        let text = match (before.is_empty(), after.is_empty()) {
+            (false, false) => format!(
+                "{row}before {}; after rollback {}",
+                values(before),
+                values(after)
+            ),
+            (true, false) => format!("{row}not there before; after rollback {}", values(after)),
+            (false, true) => format!("{row}before {}; after rollback missing", values(before)),
+            (true, true) => row.trim_end_matches(": ").to_owned(),
+        };
+        page.field("           ", &text);
+    }
+}
+
+fn unlike(page: &mut Page<'_>, rehearsed: &Rehearsed) {
+    if rehearsed.unlike.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(
+        "The copy's schema is not the target's; a certificate earned on it does not count there:",
+    );
+    for difference in rehearsed.unlike.iter().take(MOST_DIFFERENCES) {
+        page.field("  ", &difference.to_string());
+    }
+}
+
+/// The rehearsal as JSON.
+pub fn rehearsal_json(rehearsed: &Rehearsed) -> Value {
+    let mut value = json!(rehearsed);
+    let certified: Vec<bool> = rehearsed
+        .migrations
+        .iter()
+        .map(|one| one.certificate.is_some())
+        .collect();
+    if let Some(migrations) = value["migrations"].as_array_mut() {
+        for (migration, certified) in migrations.iter_mut().zip(certified) {
+            migration["certified"] = Value::from(certified);
+        }
+    }
+    value["passed"] = Value::from(rehearsed.passed());
+    value
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::style::test_style;
+    use tightrope_engine::Server;
+    use tightrope_lifecycle::FailureReport;
+    use tightrope_model::{Differences, EngineKind, Place, TableName, Verdict};
+
+    pub(crate) fn server() -> Server {
+        Server {
+            engine: EngineKind::Postgres,
+            version: "15.18".to_owned(),
+            major: "15".to_owned(),
+            database: "shop".to_owned(),
+            host: "staging:5432".to_owned(),
+            user: Some("me".to_owned()),
+        }
+    }
+
+    pub(crate) fn one(version: &str, name: &str, verdict: Verdict) -> MigrationRehearsal {
+        MigrationRehearsal {
+            version: version.to_owned(),
+            name: name.to_owned(),
+            verdict,
+            differences: Vec::new(),
+            failure: None,
+            because: verdict.meaning().to_owned(),
+            hint: None,
+            remarks: Vec::new(),
+            forward_ms: 1_800,
+            rollback_ms: Some(900),
+            footprint: Footprint::default(),
+            certificate: None,
+        }
+    }
+
+    fn text(value: &str) -> Option<String> {
+        Some(value.to_owned())
+    }
+
+    pub(crate) fn data_differs() -> MigrationRehearsal {
+        let name = |value| vec![("name".to_owned(), text(value))];
+        let difference = DataDifference {
+            table: TableName::new("public", "customers"),
+            rows_before: 184_203,
+            missing: 0,
+            extra: 0,
+            changed: 184_203,
+            columns: vec!["name".to_owned()],
+            samples: vec![RowSample {
+                key: vec![("id".to_owned(), text("7"))],
+                before: name("Ana María Núñez"),
+                after: name("Ana Núñez"),
+            }],
+        };
+        MigrationRehearsal {
+            differences: vec![RehearsalDifference::data(&difference)],
+            hint: text("keep what the forward script destroys, in a side table for example"),
+            ..one("0041", "split_name", Verdict::DataDiffers)
+        }
+    }
+
+    pub(crate) fn failed() -> MigrationRehearsal {
+        let place = Place {
+            line: 2,
+            column: 13,
+            ..Place::file("migrations/0042_b/down.sql")
+        };
+        MigrationRehearsal {
+            failure: Some(FailureReport {
+                place,
+                statement: "drop table".to_owned(),
+                number: 1,
+                line: "drop table  custmers;".to_owned(),
+                message: "table \"custmers\" does not exist".to_owned(),
+                detail: None,
+                hint: None,
+                code: text("42P01"),
+            }),
+            because: "table \"custmers\" does not exist".to_owned(),
+            rollback_ms: None,
+            ..one("0042", "b", Verdict::RollbackFails)
+        }
+    }
+
+    #[test]
+    fn a_rehearsal_that_finds_bad_rollbacks() {
+        let rehearsed = Rehearsed {
+            server: server(),
+            copy: Some(CopyReport {
+                method: "template".to_owned(),
+                bytes: Some(2_100_000_000),
+                milliseconds: 3_400,
+                remarks: Vec::new(),
+            }),
+            unlike: Differences::default(),
+            migrations: vec![data_differs(), failed()],
+            pending: 3,
+            unwritten: Vec::new(),
+        };
+        insta::assert_snapshot!(rehearsal(&rehearsed, 3, &test_style()), @"");
+    }
+}
