@@ -234,7 +234,7 @@ pub(crate) fn fresh_certificate(
     engine: &dyn Engine,
     before: Option<Fingerprint>,
 ) -> Result<Certificate, String> {
-    let certificate = match read_certificate(project, migration) {
+    let certificate = match read_certificate(migration) {
         None => return Err("it has no certificate".to_owned()),
         Some(Err(error)) => return Err(error.to_string()),
         Some(Ok(certificate)) => certificate,

@@ -166,7 +166,7 @@ pub(crate) fn rehearse_pending(
             rollback_ms: one.rollback_ms,
         });
         if let Some(certificate) = &one.certificate
-            && let Err(error) = write_certificate(project, migration, certificate)
+            && let Err(error) = write_certificate(migration, certificate)
         {
             rehearsed.unwritten.push((label, error.to_string()));
         }
@@ -194,11 +194,7 @@ pub(crate) fn up_to<'f>(
 }
 
 /// Writes a certificate beside its migration: whole or not at all.
-fn write_certificate(
-    project: &Project,
-    migration: &Migration,
-    certificate: &Certificate,
-) -> std::io::Result<()> {
+fn write_certificate(migration: &Migration, certificate: &Certificate) -> std::io::Result<()> {
     let path = migration.certificate_path();
     let draft = path.with_extension(format!("json.{}", std::process::id()));
     std::fs::write(&draft, certificate.to_text())?;
@@ -207,7 +203,6 @@ fn write_certificate(
 
 /// Reads the certificate beside a migration, if there is one.
 pub(crate) fn read_certificate(
-    project: &Project,
     migration: &Migration,
 ) -> Option<Result<Certificate, tightrope_store::CertificateError>> {
     let text = std::fs::read_to_string(migration.certificate_path()).ok()?;

@@ -29,20 +29,27 @@ pub(super) fn run(
     let mut recovered = None;
     if let Some(open) = run.left_open()? {
         let half_done = open.open_migration().is_some();
-        run.name.clone_from(&open.run);
         if half_done {
+            run.name.clone_from(&open.run);
             return steps::settle_open(run, dialect, &open);
         }
         let what = recover::nothing_half_done(&mut run, &open)?;
         watchers
             .listener
             .event(&Event::Recovered { what: what.clone() });
-        recover::record(&mut run, None, &what)?;
+        recover::close(&mut run, &open, &what)?;
         recovered = Some(what);
     }
     if run.store().applied()?.len() != situation.applied.len() {
         run.leave()?;
         return Err(RollbackError::MovedOn);
+    }
+    if migrations.is_empty() {
+        run.leave()?;
+        return Ok(RolledBack {
+            migrations: Vec::new(),
+            recovered,
+        });
     }
     run.begin(
         Direction::Rollback,
