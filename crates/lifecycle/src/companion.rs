@@ -49,9 +49,18 @@ impl Companion {
     ) -> Self {
         let shared = Arc::new((Mutex::new(Shared::default()), Condvar::new()));
         let for_thread = Arc::clone(&shared);
-        let mut work = Work { engine, url, watched, fencing, session: None };
+        let mut work = Work {
+            engine,
+            url,
+            watched,
+            fencing,
+            session: None,
+        };
         let thread = std::thread::spawn(move || work.go_on(&for_thread));
-        Self { shared, thread: Some(thread) }
+        Self {
+            shared,
+            thread: Some(thread),
+        }
     }
 
     /// Says that a statement begins.
@@ -88,7 +97,10 @@ impl Work {
             if guard.stopped {
                 return;
             }
-            let (guard, _) = shared.1.wait_timeout(guard, TICK).unwrap_or_else(PoisonError::into_inner);
+            let (guard, _) = shared
+                .1
+                .wait_timeout(guard, TICK)
+                .unwrap_or_else(PoisonError::into_inner);
             let (stopped, since) = (guard.stopped, guard.statement_since);
             drop(guard);
             if stopped {
@@ -110,8 +122,10 @@ impl Work {
 
     fn session(&mut self) -> Option<&mut Box<dyn Session>> {
         if self.session.is_none() {
-            let options =
-                ConnectOptions { application_name: Some("tightrope companion".to_owned()), read_only: false };
+            let options = ConnectOptions {
+                application_name: Some("tightrope companion".to_owned()),
+                read_only: false,
+            };
             let mut session = self.engine.connect(&self.url, &options).ok()?;
             session.set_lock_timeout(OWN_LOCK_TIMEOUT_MS).ok()?;
             self.session = Some(session);
@@ -121,7 +135,9 @@ impl Work {
 
     fn blockers(&mut self) -> Vec<Blocker> {
         let watched = self.watched.clone();
-        self.session().and_then(|session| session.blockers(watched.as_ref()).ok()).unwrap_or_default()
+        self.session()
+            .and_then(|session| session.blockers(watched.as_ref()).ok())
+            .unwrap_or_default()
     }
 
     /// A heartbeat that cannot be written is tried again at the next; the guard before every commit decides, not this.

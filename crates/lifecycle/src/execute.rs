@@ -5,8 +5,8 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tightrope_engine::{EngineError, RunStatement, Session, StatementOutcome};
-use tightrope_model::{EngineKind, Place, Span};
+use tightrope_engine::{EngineError, ErrorKind, RunStatement, Session, StatementOutcome};
+use tightrope_model::{EngineKind, Place, Severity, Span};
 use tightrope_script::{Parsed, Script, StatementKind, Step, StepMode, StepRules, Steps, steps};
 
 use crate::{Event, Listener};
@@ -19,7 +19,7 @@ pub struct ScriptFailure {
     pub place: Place,
     /// The statement's kind: `alter table`.
     pub statement: String,
-    /// The statement's place in the script, from 1.
+    /// The statement's place in the script, from 1; 0 if the script was refused whole.
     pub number: usize,
     /// The line on which the error is.
     pub line: String,
@@ -30,7 +30,10 @@ pub struct ScriptFailure {
 
 impl ScriptFailure {
     fn headline(&self) -> String {
-        format!("statement {} ({}) failed", self.number, self.statement)
+        match self.number {
+            0 => "the script cannot be run".to_owned(),
+            number => format!("statement {number} ({}) failed", self.statement),
+        }
     }
 }
 
@@ -41,7 +44,7 @@ pub struct FailureReport {
     pub place: Place,
     /// The statement's kind.
     pub statement: String,
-    /// The statement's place in the script, from 1.
+    /// The statement's place in the script, from 1; 0 if the script was refused whole.
     pub number: usize,
     /// The line on which the error is.
     pub line: String,
@@ -81,14 +84,21 @@ impl<'a> Ready<'a> {
     pub(crate) fn new(script: &'a Script, dialect: EngineKind, session: &dyn Session) -> Self {
         Self::with_rules(
             script,
-            StepRules { dialect, enum_value_in_transaction: session.capabilities().enum_value_in_transaction },
+            StepRules {
+                dialect,
+                enum_value_in_transaction: session.capabilities().enum_value_in_transaction,
+            },
         )
     }
 
     pub(crate) fn with_rules(script: &'a Script, rules: StepRules) -> Self {
         let parsed = script.parse(rules.dialect);
         let steps = steps(script, &parsed, &rules);
-        Self { script, parsed, steps }
+        Self {
+            script,
+            parsed,
+            steps,
+        }
     }
 
     /// Whether one transaction holds the whole script.
@@ -96,8 +106,39 @@ impl<'a> Ready<'a> {
         self.steps.single_transaction()
     }
 
+    /// What the reader found that forbids running the script at all (a quote that is never closed, a command that only psql
+    /// understands), as the failure of the script.
+    pub(crate) fn refusal(&self) -> Result<(), ScriptFailure> {
+        let errors = self
+            .parsed
+            .findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error);
+        let Some(finding) = errors else { return Ok(()) };
+        let place = finding.place.clone().unwrap_or_else(|| self.script.start());
+        let line = self
+            .script
+            .text
+            .lines()
+            .nth(place.line.saturating_sub(1))
+            .unwrap_or_default();
+        let mut error = EngineError::new(ErrorKind::Syntax, finding.message.clone());
+        error.hint.clone_from(&finding.hint);
+        Err(ScriptFailure {
+            line: line.to_owned(),
+            place,
+            statement: "script".to_owned(),
+            number: 0,
+            error,
+        })
+    }
+
     /// What stands before the transaction (SQLite's pragmas that have no effect inside one).
-    pub(crate) fn run_prelude(&self, session: &mut dyn Session, listener: &dyn Listener) -> Result<(), ScriptFailure> {
+    pub(crate) fn run_prelude(
+        &self,
+        session: &mut dyn Session,
+        listener: &dyn Listener,
+    ) -> Result<(), ScriptFailure> {
         for &index in &self.steps.prelude {
             self.run_statement(session, index, listener)?;
         }
@@ -105,7 +146,11 @@ impl<'a> Ready<'a> {
     }
 
     /// What stands after the last step and undoes the prelude.
-    pub(crate) fn run_epilogue(&self, session: &mut dyn Session, listener: &dyn Listener) -> Result<(), ScriptFailure> {
+    pub(crate) fn run_epilogue(
+        &self,
+        session: &mut dyn Session,
+        listener: &dyn Listener,
+    ) -> Result<(), ScriptFailure> {
         for &index in &self.steps.epilogue {
             self.run_statement(session, index, listener)?;
         }
@@ -137,10 +182,15 @@ impl<'a> Ready<'a> {
         }
         let text = statement.span.of(&self.script.text);
         let copy_data = statement.copy_data.map(|data| data.of(&self.script.text));
-        match session.run(RunStatement { sql: text, copy_data }) {
+        match session.run(RunStatement {
+            sql: text,
+            copy_data,
+        }) {
             Ok(outcome) => {
                 for message in &outcome.notices {
-                    listener.event(&Event::Notice { message: message.clone() });
+                    listener.event(&Event::Notice {
+                        message: message.clone(),
+                    });
                 }
                 Ok(Some(outcome))
             }
@@ -163,8 +213,10 @@ impl<'a> Ready<'a> {
 
     /// What a step is, in words.
     pub(crate) fn words(&self, step: &Step) -> String {
-        let kinds: Vec<String> =
-            self.parsed.statements[step.statements.clone()].iter().map(|statement| statement.kind.to_string()).collect();
+        let kinds: Vec<String> = self.parsed.statements[step.statements.clone()]
+            .iter()
+            .map(|statement| statement.kind.to_string())
+            .collect();
         match kinds.as_slice() {
             [one] => one.clone(),
             [] => "nothing".to_owned(),
@@ -173,7 +225,6 @@ impl<'a> Ready<'a> {
     }
 }
 
-
 fn length(span: Span) -> usize {
     span.end - span.start
 }
@@ -181,21 +232,36 @@ fn length(span: Span) -> usize {
 fn line_at(text: &str, offset: usize) -> &str {
     let offset = offset.min(text.len());
     let start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = text[offset..].find('\n').map_or(text.len(), |newline| offset + newline);
+    let end = text[offset..]
+        .find('\n')
+        .map_or(text.len(), |newline| offset + newline);
     text[start..end].trim_end_matches('\r')
 }
 
 /// Whether a script may leave a session with other settings than it had: then the session is reset.
 pub(crate) fn may_change_settings(ready: &Ready<'_>) -> bool {
-    use tightrope_script::Command::{Delete, Grant, Insert, Revoke, Truncate, Update};
     use tightrope_script::Command::{Comment, CreateIndexConcurrently, DropIndexConcurrently};
-    const QUIET: [tightrope_script::Command; 9] =
-        [Comment, CreateIndexConcurrently, Delete, DropIndexConcurrently, Grant, Insert, Revoke, Truncate, Update];
-    ready.parsed.statements.iter().any(|statement| match statement.kind {
-        StatementKind::Create(_) | StatementKind::Alter(_) | StatementKind::Drop(_) => false,
-        StatementKind::Other(command) => !QUIET.contains(&command),
-        StatementKind::Unknown => true,
-    })
+    use tightrope_script::Command::{Delete, Grant, Insert, Revoke, Truncate, Update};
+    const QUIET: [tightrope_script::Command; 9] = [
+        Comment,
+        CreateIndexConcurrently,
+        Delete,
+        DropIndexConcurrently,
+        Grant,
+        Insert,
+        Revoke,
+        Truncate,
+        Update,
+    ];
+    ready
+        .parsed
+        .statements
+        .iter()
+        .any(|statement| match statement.kind {
+            StatementKind::Create(_) | StatementKind::Alter(_) | StatementKind::Drop(_) => false,
+            StatementKind::Other(command) => !QUIET.contains(&command),
+            StatementKind::Unknown => true,
+        })
 }
 
 /// Milliseconds since an instant.

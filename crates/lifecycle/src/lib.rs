@@ -20,23 +20,28 @@ mod situation;
 mod status;
 mod verify;
 
-pub use apply::{Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply};
+pub use apply::{
+    Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply,
+};
 pub use events::{Edges, Event, Listener, Silent};
 pub use execute::{FailureReport, ScriptFailure};
 pub use plan::{
-    CertificateStanding, Plan, PlanError, PlannedMigration, PlannedStatement, PlannedStep, WayBack, plan,
+    CertificateStanding, Plan, PlanError, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
+    plan,
 };
 pub use project::{FolderError, Policy, Project};
 pub use rehearse::{
-    MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review, ReviewOptions, rehearse,
-    review,
+    MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review,
+    ReviewOptions, rehearse, review,
 };
 pub use rollback::{
-    PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack, RolledBackOne, prepare_rollback,
+    PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack, RolledBackOne,
+    prepare_rollback,
 };
 pub use run::{RunError, Watchers};
 pub use situation::{Drift, Situation, SituationError, Standing, version_key};
 pub use status::{
-    AppliedStatus, AtWork, DriftReport, HalfDone, Log, OpenRunReport, Status, StatusError, StepStanding, check, log, status,
+    AppliedStatus, AtWork, DriftReport, HalfDone, Log, OpenRunReport, Status, StatusError,
+    StepStanding, check, log, status,
 };
 pub use verify::VERIFY_DOES_NOT_HOLD;

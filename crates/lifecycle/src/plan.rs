@@ -164,11 +164,18 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
         }
         Err(error) => return Err(error.into()),
     };
-    let applied = situation.as_ref().map_or(&[][..], |situation| &situation.applied);
+    let applied = situation
+        .as_ref()
+        .map_or(&[][..], |situation| &situation.applied);
     let standing = Standing::of(&folder, applied, engine.kind());
     for migration in &standing.out_of_order {
-        let message = format!("`{}` is older than the newest applied migration and would run after it", migration.label());
-        findings.push(Finding::new(Severity::Warning, "out-of-order", message).at(migration.forward.start()));
+        let message = format!(
+            "`{}` is older than the newest applied migration and would run after it",
+            migration.label()
+        );
+        findings.push(
+            Finding::new(Severity::Warning, "out-of-order", message).at(migration.forward.start()),
+        );
     }
     let rules = StepRules {
         dialect: engine.kind(),
@@ -180,21 +187,44 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
     let mut migrations = Vec::new();
     for migration in up_to(standing.pending, to)? {
         let certificate = match &situation {
-            Some(situation) => fresh_certificate(project, situation, migration, engine.as_ref(), before),
+            Some(situation) => {
+                fresh_certificate(project, situation, migration, engine.as_ref(), before)
+            }
             None => Err("the database is not there yet".to_owned()),
         };
         // Past the first migration without a proof nobody knows the schema that the next one will meet.
-        before = certificate.as_ref().ok().map(|certificate| certificate.after).or(before);
+        before = certificate
+            .as_ref()
+            .ok()
+            .map(|certificate| certificate.after)
+            .or(before);
         migrations.push(planned(migration, rules, certificate));
     }
     Ok(Plan {
-        tables: situation.as_ref().map_or(0, |situation| situation.catalog.tables().len()),
+        tables: situation
+            .as_ref()
+            .map_or(0, |situation| situation.catalog.tables().len()),
         applied: applied.len(),
-        at: applied.last().map(|last| label_of(&last.version, &last.name)),
-        changed: standing.changed.iter().map(|migration| migration.label()).collect(),
-        missing: standing.missing.iter().map(|applied| label_of(&applied.version, &applied.name)).collect(),
-        drift: situation.as_ref().and_then(|situation| situation.drift.as_ref()).map(DriftReport::of),
-        open_run: situation.as_ref().and_then(|situation| OpenRunReport::of(situation, engine.kind())),
+        at: applied
+            .last()
+            .map(|last| label_of(&last.version, &last.name)),
+        changed: standing
+            .changed
+            .iter()
+            .map(|migration| migration.label())
+            .collect(),
+        missing: standing
+            .missing
+            .iter()
+            .map(|applied| label_of(&applied.version, &applied.name))
+            .collect(),
+        drift: situation
+            .as_ref()
+            .and_then(|situation| situation.drift.as_ref())
+            .map(DriftReport::of),
+        open_run: situation
+            .as_ref()
+            .and_then(|situation| OpenRunReport::of(situation, engine.kind())),
         server: situation.map(|situation| situation.server),
         migrations,
         findings,
@@ -203,10 +233,18 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
 
 /// A migration's version and name as one word.
 pub(crate) fn label_of(version: &str, name: &str) -> String {
-    if name.is_empty() { version.to_owned() } else { format!("{version}_{name}") }
+    if name.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{version}_{name}")
+    }
 }
 
-fn planned(migration: &Migration, rules: StepRules, certificate: Result<Certificate, String>) -> PlannedMigration {
+fn planned(
+    migration: &Migration,
+    rules: StepRules,
+    certificate: Result<Certificate, String>,
+) -> PlannedMigration {
     let ready = Ready::with_rules(&migration.forward, rules);
     let steps: Vec<PlannedStep> = ready
         .steps
@@ -214,21 +252,39 @@ fn planned(migration: &Migration, rules: StepRules, certificate: Result<Certific
         .iter()
         .map(|step| PlannedStep {
             in_transaction: is_transaction(step),
-            statements: step.statements.clone().map(|index| planned_statement(&ready, index)).collect(),
+            statements: step
+                .statements
+                .clone()
+                .map(|index| planned_statement(&ready, index))
+                .collect(),
         })
         .collect();
-    let mut destroys: Vec<String> =
-        steps.iter().flat_map(|step| &step.statements).flat_map(|statement| statement.destroys.clone()).collect();
+    let mut destroys: Vec<String> = steps
+        .iter()
+        .flat_map(|step| &step.statements)
+        .flat_map(|statement| statement.destroys.clone())
+        .collect();
     destroys.dedup();
-    let ways_back = ways_back(migration, rules.dialect, ready.is_one_transaction(), certificate.as_ref().ok());
+    let ways_back = ways_back(
+        migration,
+        rules.dialect,
+        ready.is_one_transaction(),
+        certificate.as_ref().ok(),
+    );
     PlannedMigration {
         version: migration.version.as_str().to_owned(),
         name: migration.name.clone(),
         label: migration.label(),
         steps,
         destroys,
-        forward_ms: certificate.as_ref().ok().map(|certificate| certificate.forward_ms),
-        footprint: certificate.as_ref().ok().map(|certificate| certificate.footprint.clone()),
+        forward_ms: certificate
+            .as_ref()
+            .ok()
+            .map(|certificate| certificate.forward_ms),
+        footprint: certificate
+            .as_ref()
+            .ok()
+            .map(|certificate| certificate.footprint.clone()),
         decision: decision(migration, &ways_back),
         ways_back,
         proof: match certificate {
@@ -245,7 +301,12 @@ fn planned(migration: &Migration, rules: StepRules, certificate: Result<Certific
 fn planned_statement(ready: &Ready<'_>, index: usize) -> PlannedStatement {
     const LONGEST: usize = 100;
     let statement = &ready.parsed.statements[index];
-    let line = ready.script.text_of(statement).split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = ready
+        .script
+        .text_of(statement)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     let text = match line.char_indices().nth(LONGEST) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line,
@@ -286,7 +347,10 @@ fn ways_back(
             open: migration.rollback.is_some(),
         }
     };
-    let has_script = migration.rollback.as_ref().is_some_and(|script| !script.is_empty(dialect));
+    let has_script = migration
+        .rollback
+        .as_ref()
+        .is_some_and(|script| !script.is_empty(dialect));
     let declared = migration.settings.irreversible.as_ref();
     let rollback = WayBack {
         way: 'c',
@@ -296,7 +360,10 @@ fn ways_back(
         loses: match (declared, certificate) {
             (Some(reason), _) => format!("closed: {reason}"),
             (None, _) if !has_script => "closed: there is no rollback script".to_owned(),
-            (None, Some(_)) => "nothing of before; rows written since stay as far as the script keeps them".to_owned(),
+            (None, Some(_)) => {
+                "nothing of before; rows written since stay as far as the script keeps them"
+                    .to_owned()
+            }
             (None, None) => "unknown until rehearsed".to_owned(),
         },
         proven: proven(certificate),
@@ -329,7 +396,12 @@ fn decision(migration: &Migration, ways: &[WayBack]) -> Option<String> {
         (true, Some(milliseconds)) => Some(format!(
             "the way back takes {milliseconds} ms, the budget is {budget_ms} ms: decide now whether to fix forward instead"
         )),
-        (true, None) => Some("the way back's time is unknown until rehearsed, and there is a budget".to_owned()),
-        (false, _) => Some("there is no way back after the commit: decide now whether to fix forward instead".to_owned()),
+        (true, None) => {
+            Some("the way back's time is unknown until rehearsed, and there is a budget".to_owned())
+        }
+        (false, _) => Some(
+            "there is no way back after the commit: decide now whether to fix forward instead"
+                .to_owned(),
+        ),
     }
 }

@@ -2,7 +2,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use std::collections::BTreeMap;
-use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine, EngineError, Registry, Session, UnknownScheme};
+use tightrope_engine::{
+    ConnectOptions, DatabaseUrl, Engine, EngineError, Registry, Session, UnknownScheme,
+};
 use tightrope_model::{EngineKind, Finding, Severity};
 use tightrope_script::{Folder, Format, ReadSettings, SourceFile, read_folder};
 use tightrope_store::Holder;
@@ -47,7 +49,13 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { lock_timeout_ms: 1_000, lock_tries: 12, lease_wait_s: 5, copy_limit_bytes: 1 << 30, strict: false }
+        Self {
+            lock_timeout_ms: 1_000,
+            lock_tries: 12,
+            lease_wait_s: 5,
+            copy_limit_bytes: 1 << 30,
+            strict: false,
+        }
     }
 }
 
@@ -73,7 +81,11 @@ pub enum FolderError {
 }
 
 fn count(findings: &[Finding]) -> String {
-    match findings.iter().filter(|finding| finding.severity == Severity::Error).count() {
+    match findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .count()
+    {
         1 => "1 error".to_owned(),
         errors => format!("{errors} errors"),
     }
@@ -100,8 +112,15 @@ impl Project {
     ///
     /// # Errors
     /// As the engine says.
-    pub fn connect(&self, engine: &dyn Engine, read_only: bool) -> Result<Box<dyn Session>, EngineError> {
-        let options = ConnectOptions { application_name: Some(format!("tightrope {}", self.holder.command)), read_only };
+    pub fn connect(
+        &self,
+        engine: &dyn Engine,
+        read_only: bool,
+    ) -> Result<Box<dyn Session>, EngineError> {
+        let options = ConnectOptions {
+            application_name: Some(format!("tightrope {}", self.holder.command)),
+            read_only,
+        };
         engine.connect(&self.url, &options)
     }
 
@@ -112,8 +131,17 @@ impl Project {
     pub fn read_folder(&self, dialect: EngineKind) -> Result<(Folder, Vec<Finding>), FolderError> {
         let (folder, findings) = self.look_at_folder(dialect)?;
         match folder {
-            Some(folder) if findings.iter().all(|finding| finding.severity < Severity::Error) => Ok((folder, findings)),
-            _ => Err(FolderError::Findings { path: self.folder.clone(), findings }),
+            Some(folder)
+                if findings
+                    .iter()
+                    .all(|finding| finding.severity < Severity::Error) =>
+            {
+                Ok((folder, findings))
+            }
+            _ => Err(FolderError::Findings {
+                path: self.folder.clone(),
+                findings,
+            }),
         }
     }
 
@@ -121,10 +149,19 @@ impl Project {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn look_at_folder(&self, dialect: EngineKind) -> Result<(Option<Folder>, Vec<Finding>), FolderError> {
-        let files = read_files(&self.folder)
-            .map_err(|source| FolderError::Unreadable { path: self.folder.clone(), source })?;
-        let settings = ReadSettings { dialect, format: self.format, placeholders: self.placeholders.clone() };
+    pub fn look_at_folder(
+        &self,
+        dialect: EngineKind,
+    ) -> Result<(Option<Folder>, Vec<Finding>), FolderError> {
+        let files = read_files(&self.folder).map_err(|source| FolderError::Unreadable {
+            path: self.folder.clone(),
+            source,
+        })?;
+        let settings = ReadSettings {
+            dialect,
+            format: self.format,
+            placeholders: self.placeholders.clone(),
+        };
         Ok(read_folder(&self.folder, &files, &settings))
     }
 }
@@ -139,7 +176,12 @@ fn read_files(folder: &Path) -> std::io::Result<Vec<SourceFile>> {
     Ok(files)
 }
 
-fn collect(folder: &Path, below: &Path, depth: usize, files: &mut Vec<SourceFile>) -> std::io::Result<()> {
+fn collect(
+    folder: &Path,
+    below: &Path,
+    depth: usize,
+    files: &mut Vec<SourceFile>,
+) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder.join(below))? {
         let entry = entry?;
         let path = below.join(entry.file_name());
@@ -154,7 +196,10 @@ fn collect(folder: &Path, below: &Path, depth: usize, files: &mut Vec<SourceFile
                 let content = std::fs::read(entry.path()).map_err(|error| error.to_string());
                 files.push(SourceFile { path, content });
             }
-            Err(error) => files.push(SourceFile { path, content: Err(error.to_string()) }),
+            Err(error) => files.push(SourceFile {
+                path,
+                content: Err(error.to_string()),
+            }),
         }
     }
     Ok(())

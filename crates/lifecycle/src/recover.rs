@@ -9,12 +9,16 @@ use std::sync::Arc;
 use tightrope_engine::{Engine, EngineError, ErrorKind, RunStatement, Session};
 use tightrope_model::EngineKind;
 use tightrope_script::{Command, Folder, Migration, ObjectClass, Script, Step};
-use tightrope_store::{Direction, Edge, MigrationBegun, OpenRun, StepBegun, StoreError};
+use tightrope_store::{
+    Direction, Edge, MigrationBegun, OpenMigration, OpenRun, StepBegun, StoreError,
+};
 
-use crate::apply::{ApplyError, Job, Left, StepFailure, StepJob, carry_out, finish as finish_steps};
+use crate::apply::{
+    ApplyError, Job, Left, StepFailure, StepJob, carry_out, finish as finish_steps,
+};
 use crate::execute::{Ready, ScriptFailure, is_transaction};
 use crate::project::Project;
-use crate::run::{Run, RunError, Watchers, unstored};
+use crate::run::{Run, RunError, Watchers, stored, unstored};
 use crate::situation::version_key;
 use crate::{Event, Silent};
 
@@ -25,7 +29,9 @@ pub(crate) enum RecoverError {
     Run(#[from] RunError),
     #[error("a rollback was interrupted and must be finished first")]
     RollbackOpen,
-    #[error("migration `{migration}` was interrupted, and the part of its script that has run was changed since")]
+    #[error(
+        "migration `{migration}` was interrupted, and the part of its script that has run was changed since"
+    )]
     Changed { migration: String },
     #[error("failed to finish migration `{migration}`")]
     Script {
@@ -63,7 +69,7 @@ pub(crate) fn finish(
     run.name.clone_from(&open.run);
     let what = match open.open_migration() {
         None => nothing_half_done(&mut run, &open)?,
-        Some((_, begun, _, _)) if begun.direction == Direction::Rollback => {
+        Some(half) if half.begun.direction == Direction::Rollback => {
             run.leave()?;
             return Err(RecoverError::RollbackOpen);
         }
@@ -76,7 +82,9 @@ pub(crate) fn finish(
             }
         },
     };
-    watchers.listener.event(&Event::Recovered { what: what.clone() });
+    watchers
+        .listener
+        .event(&Event::Recovered { what: what.clone() });
     record(&mut run, None, &what)?;
     Ok((run.end("recovered")?, Some(what)))
 }
@@ -114,17 +122,36 @@ fn resume(
     folder: &Folder,
     open: &OpenRun,
 ) -> Result<String, RecoverError> {
-    let Some((key, begun, done, _)) = open.open_migration() else { return Ok(String::new()) };
+    let Some(OpenMigration {
+        version_key: key,
+        begun,
+        done,
+        ..
+    }) = open.open_migration()
+    else {
+        return Ok(String::new());
+    };
     let label = label(begun);
-    let in_folder = folder.migrations.iter().find(|migration| version_key(migration) == key);
-    let script = script_to_resume(run, dialect, begun, in_folder, &done)
-        .ok_or_else(|| RecoverError::Changed { migration: label.clone() })?;
+    let in_folder = folder
+        .migrations
+        .iter()
+        .find(|migration| version_key(migration) == key);
+    let script = script_to_resume(run, dialect, begun, in_folder, &done).ok_or_else(|| {
+        RecoverError::Changed {
+            migration: label.clone(),
+        }
+    })?;
     let ready = Ready::new(&script, dialect, run.session.as_ref());
     let done = settled_steps(run, &ready, open)?;
     let from = done.len();
     let of = ready.steps.steps.len();
     run.watchers.edges.reached("resuming");
-    let job = StepJob { ready: &ready, label: &label, version_key: key, done };
+    let job = StepJob {
+        ready: &ready,
+        label: &label,
+        version_key: key,
+        done,
+    };
     carry_out(run, &job).map_err(failed)?;
     if let Some(record) = &begun.record {
         let verify = in_folder.and_then(|migration| migration.verify.as_ref());
@@ -135,27 +162,62 @@ fn resume(
             sequence: record.sequence,
             accept_drift: None,
         };
-        finish_steps(&job, run, &label, of, verify, (**record).clone()).map_err(|error| match error {
-            ApplyError::Script { migration, failure, left, .. } => RecoverError::Script { migration, failure, left },
+        let mut record = (**record).clone();
+        record.forward = script.digest();
+        record.forward_meaning = script.meaning_digest(dialect);
+        if let Some(mended) = in_folder.and_then(|migration| migration.rollback.as_ref()) {
+            record.rollback = Some(stored(mended, dialect));
+        }
+        finish_steps(&job, run, &label, of, verify, record).map_err(|error| match error {
+            ApplyError::Script {
+                migration,
+                failure,
+                left,
+                ..
+            } => RecoverError::Script {
+                migration,
+                failure,
+                left,
+            },
             ApplyError::Run(error) => error.into(),
             ApplyError::Store(error) => error.into(),
             ApplyError::Engine(error) => error.into(),
-            other => RecoverError::Run(RunError::Engine(EngineError::new(ErrorKind::Other, other.to_string()))),
+            other => RecoverError::Run(RunError::Engine(EngineError::new(
+                ErrorKind::Other,
+                other.to_string(),
+            ))),
         })?;
     }
-    Ok(format!("`{label}` was interrupted after {from} of {of} steps and has been finished"))
+    Ok(format!(
+        "`{label}` was interrupted after {from} of {of} steps and has been finished"
+    ))
 }
 
 pub(crate) fn label(begun: &MigrationBegun) -> String {
-    if begun.name.is_empty() { begun.version.clone() } else { format!("{}_{}", begun.version, begun.name) }
+    if begun.name.is_empty() {
+        begun.version.clone()
+    } else {
+        format!("{}_{}", begun.version, begun.name)
+    }
 }
 
 fn failed(failure: StepFailure) -> RecoverError {
     match failure {
         StepFailure::Run(error) => RecoverError::Run(error),
-        StepFailure::Script { migration, failure, done, of } => {
-            let because = "it is the next `tightrope apply` or `tightrope rollback` that goes on from here".to_owned();
-            RecoverError::Script { migration, failure, left: Left::Interrupted { done, of, because } }
+        StepFailure::Script {
+            migration,
+            failure,
+            done,
+            of,
+        } => {
+            let because =
+                "it is the next `tightrope apply` or `tightrope rollback` that goes on from here"
+                    .to_owned();
+            RecoverError::Script {
+                migration,
+                failure,
+                left: Left::Interrupted { done, of, because },
+            }
         }
     }
 }
@@ -170,7 +232,9 @@ fn script_to_resume(
     done: &[usize],
 ) -> Option<Script> {
     let kept = unstored(&begun.script);
-    let Some(migration) = in_folder else { return Some(kept) };
+    let Some(migration) = in_folder else {
+        return Some(kept);
+    };
     if migration.forward.digest() == begun.script.digest {
         return Some(migration.forward.clone());
     }
@@ -186,8 +250,20 @@ fn script_to_resume(
 }
 
 /// The steps of the open migration that are done: those the journal knows, and the one begun alone, if it has had its effect.
-pub(crate) fn settled_steps(run: &mut Run<'_>, ready: &Ready<'_>, open: &OpenRun) -> Result<Vec<usize>, RunError> {
-    let Some((key, _, mut done, alone)) = open.open_migration() else { return Ok(Vec::new()) };
+pub(crate) fn settled_steps(
+    run: &mut Run<'_>,
+    ready: &Ready<'_>,
+    open: &OpenRun,
+) -> Result<Vec<usize>, RunError> {
+    let Some(OpenMigration {
+        version_key: key,
+        mut done,
+        alone,
+        ..
+    }) = open.open_migration()
+    else {
+        return Ok(Vec::new());
+    };
     if let Some(step) = alone
         && settle(run, ready, step)?
     {
@@ -202,7 +278,9 @@ fn settle(run: &mut Run<'_>, ready: &Ready<'_>, begun: &StepBegun) -> Result<boo
     if run.session.catalog()?.fingerprint() == begun.before {
         return Ok(false);
     }
-    let Some(step) = ready.steps.steps.get(begun.step) else { return Ok(true) };
+    let Some(step) = ready.steps.steps.get(begun.step) else {
+        return Ok(true);
+    };
     Ok(!drop_invalid_index(run, ready, step)?)
 }
 
@@ -212,15 +290,33 @@ fn drop_invalid_index(run: &mut Run<'_>, ready: &Ready<'_>, step: &Step) -> Resu
     if !statement.kind.is(Command::CreateIndexConcurrently) {
         return Ok(false);
     }
-    let Some(index) = statement.objects.iter().find(|object| object.class == ObjectClass::Index) else {
+    let Some(index) = statement
+        .objects
+        .iter()
+        .find(|object| object.class == ObjectClass::Index)
+    else {
         return Ok(false);
     };
-    if run.session.index_validity(index.schema.as_deref(), &index.name)? != Some(false) {
+    if run
+        .session
+        .index_validity(index.schema.as_deref(), &index.name)?
+        != Some(false)
+    {
         return Ok(false);
     }
-    let schema = index.schema.as_ref().map(|schema| format!("{}.", run.session.quote(schema))).unwrap_or_default();
-    let sql = format!("drop index concurrently {schema}{}", run.session.quote(&index.name));
-    run.session.run(RunStatement { sql: &sql, copy_data: None })?;
+    let schema = index
+        .schema
+        .as_ref()
+        .map(|schema| format!("{}.", run.session.quote(schema)))
+        .unwrap_or_default();
+    let sql = format!(
+        "drop index concurrently {schema}{}",
+        run.session.quote(&index.name)
+    );
+    run.session.run(RunStatement {
+        sql: &sql,
+        copy_data: None,
+    })?;
     Ok(true)
 }
 
@@ -228,7 +324,15 @@ fn drop_invalid_index(run: &mut Run<'_>, ready: &Ready<'_>, step: &Step) -> Resu
 pub(crate) fn undo_open(run: &mut Run<'_>) -> Result<(), String> {
     let open = run.left_open().map_err(|error| error.to_string())?;
     let Some(open) = open else { return Ok(()) };
-    let Some((key, begun, done, alone)) = open.open_migration() else { return Ok(()) };
+    let Some(OpenMigration {
+        version_key: key,
+        begun,
+        done,
+        alone,
+    }) = open.open_migration()
+    else {
+        return Ok(());
+    };
     let words = |error: RunError| error.to_string();
     let dialect = run.session.server().engine;
     let forward = unstored(&begun.script);
@@ -240,7 +344,9 @@ pub(crate) fn undo_open(run: &mut Run<'_>) -> Result<(), String> {
         Ok(run.session.catalog()?.fingerprint().logical == begun.before.logical)
     };
     if !(done.is_empty() && untouched(run).map_err(words)?) {
-        let Some(rollback) = &begun.rollback else { return Err("there is no rollback script".to_owned()) };
+        let Some(rollback) = &begun.rollback else {
+            return Err("there is no rollback script".to_owned());
+        };
         let script = unstored(rollback);
         let back = Ready::new(&script, dialect, run.session.as_ref());
         undo_steps(run, &back)?;
@@ -284,7 +390,14 @@ fn undo_steps(run: &mut Run<'_>, ready: &Ready<'_>) -> Result<(), String> {
 
 fn undo_statement(run: &mut Run<'_>, ready: &Ready<'_>, index: usize) -> Result<(), String> {
     let words = |error: EngineError| error.to_string();
-    let control = |run: &mut Run<'_>, sql: &str| run.session.run(RunStatement { sql, copy_data: None }).map_err(words);
+    let control = |run: &mut Run<'_>, sql: &str| {
+        run.session
+            .run(RunStatement {
+                sql,
+                copy_data: None,
+            })
+            .map_err(words)
+    };
     control(run, "savepoint tightrope_undo")?;
     match ready.run_statement(run.session.as_mut(), index, &Silent) {
         Ok(_) => {}
@@ -297,7 +410,10 @@ fn undo_statement(run: &mut Run<'_>, ready: &Ready<'_>, index: usize) -> Result<
 }
 
 fn is_not_there(error: &EngineError) -> bool {
-    matches!(error.kind, ErrorKind::DoesNotExist | ErrorKind::AlreadyExists)
+    matches!(
+        error.kind,
+        ErrorKind::DoesNotExist | ErrorKind::AlreadyExists
+    )
 }
 
 fn in_words(failure: &ScriptFailure) -> String {

@@ -8,7 +8,8 @@ use tightrope_engine::{Engine, EngineError, ErrorKind, Session};
 use tightrope_model::Place;
 use tightrope_script::{Script, Step, TransactionMode};
 use tightrope_store::{
-    Direction, Edge, Holder, Lease, LeaseOutcome, LedgerEntry, OpenRun, Record, RunBegun, Store, StoreError, StoredScript,
+    Direction, Edge, Holder, Lease, LeaseOutcome, LedgerEntry, OpenRun, Record, RunBegun, Store,
+    StoreError, StoredScript,
 };
 
 use crate::companion::Companion;
@@ -47,7 +48,10 @@ pub struct Watchers<'a> {
 
 impl Watchers<'_> {
     /// Watchers that do nothing.
-    pub const SILENT: Watchers<'static> = Watchers { listener: &crate::Silent, edges: &crate::Silent };
+    pub const SILENT: Watchers<'static> = Watchers {
+        listener: &crate::Silent,
+        edges: &crate::Silent,
+    };
 }
 
 /// A run that holds the lease.
@@ -79,7 +83,12 @@ impl<'a> Run<'a> {
         let lease = wait_for_lease(project, session.as_mut(), watchers)?;
         watchers.edges.reached("lease taken");
         let taken = Instant::now();
-        let companion = Companion::start(Arc::clone(engine), project.url.clone(), session.id(), lease.fencing);
+        let companion = Companion::start(
+            Arc::clone(engine),
+            project.url.clone(),
+            session.id(),
+            lease.fencing,
+        );
         let user = session.server().user.clone();
         let actor = match user {
             Some(user) => format!("{user} ({})", lease.holder),
@@ -105,7 +114,11 @@ impl<'a> Run<'a> {
     /// The server's time now, counted on from when the lease was taken.
     pub(crate) fn now(&self) -> String {
         let elapsed = SignedDuration::try_from(self.taken.elapsed()).unwrap_or_default();
-        self.lease.taken_at.checked_add(elapsed).unwrap_or(Timestamp::MAX).to_string()
+        self.lease
+            .taken_at
+            .checked_add(elapsed)
+            .unwrap_or(Timestamp::MAX)
+            .to_string()
     }
 
     /// A run that a dead process left open: ours to finish, since we hold the lease.
@@ -114,8 +127,16 @@ impl<'a> Run<'a> {
     }
 
     /// Writes the intent, before anything is done.
-    pub(crate) fn begin(&mut self, direction: Direction, versions: Vec<String>) -> Result<(), RunError> {
-        let begun = RunBegun { direction, versions, holder: self.lease.holder.clone() };
+    pub(crate) fn begin(
+        &mut self,
+        direction: Direction,
+        versions: Vec<String>,
+    ) -> Result<(), RunError> {
+        let begun = RunBegun {
+            direction,
+            versions,
+            holder: self.lease.holder.clone(),
+        };
         self.watchers.edges.reached("before the intent");
         self.journal(None, &Edge::RunBegun(begun))?;
         self.watchers.edges.reached("intent written");
@@ -128,7 +149,14 @@ impl<'a> Run<'a> {
         self.watchers.edges.reached("before the end");
         self.in_transaction(|run| {
             let mut store = run.store();
-            store.journal(&lease, &name, None, &Edge::RunEnded { outcome: outcome.to_owned() })?;
+            store.journal(
+                &lease,
+                &name,
+                None,
+                &Edge::RunEnded {
+                    outcome: outcome.to_owned(),
+                },
+            )?;
             let used: Vec<_> = store
                 .applied()?
                 .iter()
@@ -156,7 +184,11 @@ impl<'a> Run<'a> {
     }
 
     /// Appends to the journal.
-    pub(crate) fn journal(&mut self, version_key: Option<&str>, edge: &Edge) -> Result<(), StoreError> {
+    pub(crate) fn journal(
+        &mut self,
+        version_key: Option<&str>,
+        edge: &Edge,
+    ) -> Result<(), StoreError> {
         let (lease, name) = (self.lease.clone(), self.name.clone());
         self.store().journal(&lease, &name, version_key, edge)
     }
@@ -214,7 +246,8 @@ impl<'a> Run<'a> {
         let done = work(self.session.as_mut(), self.watchers.listener);
         let blockers = self.companion.statement_ends();
         done.map_err(|mut failure| {
-            if failure.error.kind == ErrorKind::LockNotGranted && failure.error.blockers.is_empty() {
+            if failure.error.kind == ErrorKind::LockNotGranted && failure.error.blockers.is_empty()
+            {
                 failure.error.blockers = blockers;
             }
             failure
@@ -234,16 +267,21 @@ impl<'a> Run<'a> {
         self.watchers.listener.event(&Event::LockRetry {
             attempt,
             of: self.lock_tries,
-            held_by: failure.blockers.first().map(|blocker| {
-                format!("pid {}, {}, {}", blocker.pid, blocker.user, blocker.state)
-            }),
+            held_by: failure
+                .blockers
+                .first()
+                .map(|blocker| format!("pid {}, {}, {}", blocker.pid, blocker.user, blocker.state)),
             pause_ms,
         });
         std::thread::sleep(Duration::from_millis(pause_ms));
     }
 }
 
-fn wait_for_lease(project: &Project, session: &mut dyn Session, watchers: Watchers<'_>) -> Result<Lease, RunError> {
+fn wait_for_lease(
+    project: &Project,
+    session: &mut dyn Session,
+    watchers: Watchers<'_>,
+) -> Result<Lease, RunError> {
     let deadline = Instant::now() + Duration::from_secs(project.policy.lease_wait_s);
     let mut told = false;
     loop {
@@ -259,7 +297,9 @@ fn wait_for_lease(project: &Project, session: &mut dyn Session, watchers: Watche
                     return Err(RunError::Held { by, since, seconds });
                 }
                 if !told {
-                    watchers.listener.event(&Event::WaitingForLease { by, seconds });
+                    watchers
+                        .listener
+                        .event(&Event::WaitingForLease { by, seconds });
                     told = true;
                 }
             }
@@ -301,6 +341,12 @@ pub(crate) fn unstored(stored: &StoredScript) -> Script {
     let above = "\n".repeat(stored.first_line.saturating_sub(1));
     let mut script = Script::whole(&stored.file, format!("{above}{}", stored.text), transaction);
     script.range.start = above.len();
-    debug_assert_eq!(script.start(), Place { line: stored.first_line, ..script.start() });
+    debug_assert_eq!(
+        script.start(),
+        Place {
+            line: stored.first_line,
+            ..script.start()
+        }
+    );
     script
 }

@@ -90,7 +90,11 @@ impl Situation {
         }
         let before = store.snapshot(&expected)?;
         let differences = before.map(|before| before.differences(&self.catalog));
-        Ok(Some(Drift { expected, found: self.fingerprint, differences }))
+        Ok(Some(Drift {
+            expected,
+            found: self.fingerprint,
+            differences,
+        }))
     }
 }
 
@@ -111,20 +115,30 @@ impl<'f> Standing<'f> {
     pub fn of(folder: &'f Folder, applied: &[AppliedMigration], dialect: EngineKind) -> Self {
         let find = |migration: &Migration| {
             let key = version_key(migration);
-            applied.iter().find(move |applied| applied.version_key == key)
+            applied
+                .iter()
+                .find(move |applied| applied.version_key == key)
         };
         let baseline = applicable_baseline(folder, applied);
         let newest = folder
             .migrations
             .iter()
-            .filter(|migration| migration.kind != MigrationKind::Repeatable && find(migration).is_some())
+            .filter(|migration| {
+                migration.kind != MigrationKind::Repeatable && find(migration).is_some()
+            })
             .map(|migration| &migration.version)
             .max();
-        let mut standing =
-            Self { pending: Vec::new(), changed: Vec::new(), missing: Vec::new(), out_of_order: Vec::new() };
+        let mut standing = Self {
+            pending: Vec::new(),
+            changed: Vec::new(),
+            missing: Vec::new(),
+            out_of_order: Vec::new(),
+        };
         for migration in &folder.migrations {
             let known = find(migration);
-            let is_same = known.is_some_and(|known| known.forward_meaning == migration.forward.meaning_digest(dialect));
+            let is_same = known.is_some_and(|known| {
+                known.forward_meaning == migration.forward.meaning_digest(dialect)
+            });
             match migration.kind {
                 MigrationKind::Repeatable if !is_same => standing.pending.push(migration),
                 MigrationKind::Repeatable => {}
@@ -152,7 +166,11 @@ impl<'f> Standing<'f> {
             }
         }
         let keys: Vec<String> = folder.migrations.iter().map(version_key).collect();
-        standing.missing = applied.iter().filter(|applied| !keys.contains(&applied.version_key)).cloned().collect();
+        standing.missing = applied
+            .iter()
+            .filter(|applied| !keys.contains(&applied.version_key))
+            .cloned()
+            .collect();
         standing
     }
 }
@@ -166,15 +184,31 @@ pub fn version_key(migration: &Migration) -> String {
 }
 
 /// Flyway's rule: on a database where nothing is applied, the newest baseline replaces everything up to its version.
-fn applicable_baseline<'f>(folder: &'f Folder, applied: &[AppliedMigration]) -> Option<&'f Migration> {
-    let baselines = folder.migrations.iter().filter(|migration| migration.kind == MigrationKind::Baseline);
-    if applied.is_empty() { baselines.max_by(|a, b| a.version.cmp(&b.version)) } else { None }
+fn applicable_baseline<'f>(
+    folder: &'f Folder,
+    applied: &[AppliedMigration],
+) -> Option<&'f Migration> {
+    let baselines = folder
+        .migrations
+        .iter()
+        .filter(|migration| migration.kind == MigrationKind::Baseline);
+    if applied.is_empty() {
+        baselines.max_by(|a, b| a.version.cmp(&b.version))
+    } else {
+        None
+    }
 }
 
-fn is_covered_by_applied_baseline(folder: &Folder, applied: &[AppliedMigration], migration: &Migration) -> bool {
+fn is_covered_by_applied_baseline(
+    folder: &Folder,
+    applied: &[AppliedMigration],
+    migration: &Migration,
+) -> bool {
     folder.migrations.iter().any(|baseline| {
         baseline.kind == MigrationKind::Baseline
             && migration.version <= baseline.version
-            && applied.iter().any(|applied| applied.version_key == baseline.version.key() && applied.name == baseline.name)
+            && applied.iter().any(|applied| {
+                applied.version_key == baseline.version.key() && applied.name == baseline.name
+            })
     })
 }

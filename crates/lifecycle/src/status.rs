@@ -4,7 +4,7 @@ use serde::Serialize;
 use tightrope_engine::{Alive, EngineError, Server, UnknownScheme};
 use tightrope_model::{EngineKind, Finding, Verdict};
 use tightrope_script::{Command, ObjectClass};
-use tightrope_store::{Direction, LedgerBreak, LedgerEntry, Store};
+use tightrope_store::{Direction, LedgerBreak, LedgerEntry, OpenMigration, Store};
 
 use crate::execute::Ready;
 use crate::plan::label_of;
@@ -166,7 +166,7 @@ impl OpenRunReport {
             dialect,
             enum_value_in_transaction: situation.capabilities.enum_value_in_transaction,
         };
-        let half_done = open.open_migration().map(|(_, begun, done, alone)| {
+        let half_done = open.open_migration().map(|OpenMigration { begun, done, alone, .. }| {
             let script = unstored(&begun.script);
             let ready = Ready::with_rules(&script, rules);
             let steps = ready
@@ -202,23 +202,35 @@ impl OpenRunReport {
             begun_at: open.at.clone(),
             by: open.begun.holder.to_string(),
             direction: open.begun.direction,
-            alive: situation.lease.as_ref().and_then(|(_, _, alive)| known(*alive)).or(Some(false)),
+            alive: situation
+                .lease
+                .as_ref()
+                .and_then(|(_, _, alive)| known(*alive))
+                .or(Some(false)),
             migrations: open.begun.versions.len(),
             half_done,
         })
     }
 }
 
-fn leaves_invalid_index(ready: &Ready<'_>, step: &tightrope_script::Step, situation: &Situation) -> bool {
+fn leaves_invalid_index(
+    ready: &Ready<'_>,
+    step: &tightrope_script::Step,
+    situation: &Situation,
+) -> bool {
     let statement = &ready.parsed.statements[step.statements.start];
     statement.kind.is(Command::CreateIndexConcurrently)
-        && statement.objects.iter().filter(|object| object.class == ObjectClass::Index).any(|index| {
-            situation.catalog.objects().any(|object| {
-                object.id.kind == tightrope_model::ObjectKind::Index
-                    && object.id.path.last() == Some(&index.name)
-                    && object.attribute("valid") == Some("false")
+        && statement
+            .objects
+            .iter()
+            .filter(|object| object.class == ObjectClass::Index)
+            .any(|index| {
+                situation.catalog.objects().any(|object| {
+                    object.id.kind == tightrope_model::ObjectKind::Index
+                        && object.id.path.last() == Some(&index.name)
+                        && object.attribute("valid") == Some("false")
+                })
             })
-        })
 }
 
 fn known(alive: Alive) -> Option<bool> {
@@ -241,11 +253,19 @@ pub fn status(project: &Project) -> Result<Status, StatusError> {
         Ok((folder, findings)) => (folder, findings),
         Err(_) => (None, Vec::new()),
     };
-    let standing = folder.as_ref().map(|folder| Standing::of(folder, &situation.applied, engine.kind()));
-    let ledger_break =
-        if situation.has_store { Store::new(session.as_mut()).ledger()?.1 } else { None };
+    let standing = folder
+        .as_ref()
+        .map(|folder| Standing::of(folder, &situation.applied, engine.kind()));
+    let ledger_break = if situation.has_store {
+        Store::new(session.as_mut()).ledger()?.1
+    } else {
+        None
+    };
     let labels = |migrations: &[&tightrope_script::Migration]| -> Vec<String> {
-        migrations.iter().map(|migration| migration.label()).collect()
+        migrations
+            .iter()
+            .map(|migration| migration.label())
+            .collect()
     };
     Ok(Status {
         fingerprint: situation.fingerprint.strict.to_string(),
@@ -257,25 +277,41 @@ pub fn status(project: &Project) -> Result<Status, StatusError> {
                 version: applied.version.clone(),
                 applied_at: applied.applied_at.clone(),
                 applied_by: applied.applied_by.clone(),
-                rehearsed: applied.certificate.as_ref().map(|certificate| certificate.verdict),
+                rehearsed: applied
+                    .certificate
+                    .as_ref()
+                    .map(|certificate| certificate.verdict),
                 unrehearsed: applied.unrehearsed.clone(),
                 can_roll_back: applied.rollback.is_some(),
-                rollback_ms: applied.certificate.as_ref().map(|certificate| certificate.rollback_ms),
+                rollback_ms: applied
+                    .certificate
+                    .as_ref()
+                    .map(|certificate| certificate.rollback_ms),
             })
             .collect(),
         pending: standing.as_ref().map(|standing| labels(&standing.pending)),
-        changed: standing.as_ref().map(|standing| labels(&standing.changed)).unwrap_or_default(),
+        changed: standing
+            .as_ref()
+            .map(|standing| labels(&standing.changed))
+            .unwrap_or_default(),
         missing: standing
             .as_ref()
             .map(|standing| {
-                standing.missing.iter().map(|applied| label_of(&applied.version, &applied.name)).collect()
+                standing
+                    .missing
+                    .iter()
+                    .map(|applied| label_of(&applied.version, &applied.name))
+                    .collect()
             })
             .unwrap_or_default(),
-        at_work: situation.lease.as_ref().map(|(holder, seconds, alive)| AtWork {
-            by: holder.to_string(),
-            seconds: *seconds,
-            alive: known(*alive),
-        }),
+        at_work: situation
+            .lease
+            .as_ref()
+            .map(|(holder, seconds, alive)| AtWork {
+                by: holder.to_string(),
+                seconds: *seconds,
+                alive: known(*alive),
+            }),
         open_run: OpenRunReport::of(&situation, engine.kind()),
         drift: situation.drift.as_ref().map(DriftReport::of),
         ledger_break,
@@ -301,7 +337,10 @@ pub fn log(project: &Project) -> Result<Log, StatusError> {
     let engine = project.engine()?;
     let mut session = project.connect(engine.as_ref(), true)?;
     if !session.has_store()? {
-        return Ok(Log { entries: Vec::new(), broken: None });
+        return Ok(Log {
+            entries: Vec::new(),
+            broken: None,
+        });
     }
     let (entries, broken) = Store::new(session.as_mut()).ledger()?;
     Ok(Log { entries, broken })
@@ -311,7 +350,11 @@ pub fn log(project: &Project) -> Result<Log, StatusError> {
 ///
 /// # Errors
 /// When the folder cannot be read, or the database where one is asked for.
-pub fn check(project: &Project, dialect: EngineKind, with_database: bool) -> Result<Vec<Finding>, StatusError> {
+pub fn check(
+    project: &Project,
+    dialect: EngineKind,
+    with_database: bool,
+) -> Result<Vec<Finding>, StatusError> {
     let (folder, mut findings) = project.look_at_folder(dialect)?;
     if let Some(folder) = &folder {
         findings.extend(tightrope_script::lint(folder, dialect));
@@ -319,11 +362,17 @@ pub fn check(project: &Project, dialect: EngineKind, with_database: bool) -> Res
             let engine = project.engine()?;
             let mut session = project.connect(engine.as_ref(), true)?;
             let situation = Situation::read(session.as_mut())?;
-            findings.extend(database_findings(&situation, &Standing::of(folder, &situation.applied, dialect)));
+            findings.extend(database_findings(
+                &situation,
+                &Standing::of(folder, &situation.applied, dialect),
+            ));
         }
     }
     findings.sort_by_key(|finding| {
-        finding.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))
+        finding
+            .place
+            .as_ref()
+            .map(|place| (place.file.clone(), place.line, place.column))
     });
     Ok(findings)
 }
@@ -340,8 +389,14 @@ fn database_findings(situation: &Situation, standing: &Standing<'_>) -> Vec<Find
         );
     }
     if let Some(drift) = &situation.drift {
-        let shown = drift.differences.iter().flat_map(tightrope_model::Differences::iter).next();
-        let first = shown.map(|difference| format!(" ({difference})")).unwrap_or_default();
+        let shown = drift
+            .differences
+            .iter()
+            .flat_map(tightrope_model::Differences::iter)
+            .next();
+        let first = shown
+            .map(|difference| format!(" ({difference})"))
+            .unwrap_or_default();
         findings.push(
             Finding::new(Severity::Error, "drift", format!("the schema is not what the last migration left{first}"))
                 .hint("`tightrope status` names every difference; put it into a migration, or take it back"),

@@ -22,7 +22,9 @@ pub(crate) fn run(
 ) -> Result<(), ScriptFailure> {
     let ready = Ready::new(script, dialect, session);
     for index in 0..ready.parsed.statements.len() {
-        let Some(outcome) = ready.run_statement(session, index, listener)? else { continue };
+        let Some(outcome) = ready.run_statement(session, index, listener)? else {
+            continue;
+        };
         if let Some(row) = first_false(&outcome) {
             let error = EngineError::new(ErrorKind::DataViolation, VERIFY_DOES_NOT_HOLD)
                 .detail(format!("it returned {row}"));

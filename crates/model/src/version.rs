@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -6,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// A migration's version, as its author wrote it.
 ///
-/// Ordering and equality go by the numbers in it: dashes, dots and underscores part groups, leading zeros do not count,
+/// Ordering and equality go by the numbers in it: dots and underscores part groups, dashes and leading zeros do not count,
 /// so `2` comes before `10`, and `2024-04-12-144536` equals `20240412144536` (diesel compares versions without dashes,
-/// Flyway by dotted numbers). Versions that hold letters compare as text after all numeric ones.
+/// Flyway by dotted numbers). Numbers that begin with a date are times of different precision, as diesel takes them:
+/// `2024-03-06-170000` comes before `2024-03-13`. Versions that hold letters compare as text after all numeric ones.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(String);
@@ -61,8 +63,38 @@ impl Version {
     }
 }
 
+/// Numbers by their value; a date stands for the beginning of its day, so that it is filled up to a time first.
 fn compare_numbers(left: &str, right: &str) -> Ordering {
-    left.len().cmp(&right.len()).then_with(|| left.cmp(right))
+    let (full_left, full_right) = (filled(left), filled(right));
+    let by_value = full_left
+        .len()
+        .cmp(&full_right.len())
+        .then_with(|| full_left.cmp(&full_right));
+    by_value.then_with(|| left.len().cmp(&right.len()))
+}
+
+/// As many digits as a time has down to the nanosecond.
+const FULL_TIME: usize = 23;
+
+fn filled(number: &str) -> Cow<'_, str> {
+    if number.len() < FULL_TIME && begins_with_date(number) {
+        Cow::Owned(format!("{number:0<FULL_TIME$}"))
+    } else {
+        Cow::Borrowed(number)
+    }
+}
+
+/// Whether the first eight digits read as year, month and day.
+fn begins_with_date(number: &str) -> bool {
+    let part = |range| {
+        number
+            .get(range)
+            .and_then(|digits: &str| digits.parse::<u32>().ok())
+    };
+    let (year, month, day) = (part(0..4), part(4..6), part(6..8));
+    year.is_some_and(|year| (1970..2100).contains(&year))
+        && month.is_some_and(|month| (1..=12).contains(&month))
+        && day.is_some_and(|day| (1..=31).contains(&day))
 }
 
 impl Ord for Version {
@@ -138,6 +170,15 @@ mod tests {
             Ordering::Less,
         );
         check("10", "alpha", Ordering::Less);
+        check("2024-03-06-170000", "2024-03-13", Ordering::Less);
+        check("20240306170000", "20240313", Ordering::Less);
+        check("20240313", "20240313000000", Ordering::Less);
+        check(
+            "2024-07-01-000000-0000",
+            "2024-07-01-000001",
+            Ordering::Less,
+        );
+        check("99999999", "20240313", Ordering::Less);
         check("0", "00", Ordering::Equal);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use tightrope_model::{Digest, EngineKind, Finding, Place, Severity, Span};
 
 use crate::classify::classify;
@@ -9,7 +10,10 @@ use crate::scan::{Scan, SegmentKind, Tokens, scan};
 use crate::statement::{Command, Parsed, Statement};
 
 /// How a script wants to be run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+///
+/// It is stored with a rollback script, so that the script is run the same way without its folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TransactionMode {
     /// In one transaction if every statement can run in one; otherwise what cannot runs alone, between transactions.
     Auto,
@@ -17,6 +21,25 @@ pub enum TransactionMode {
     Required,
     /// Each statement by itself.
     Never,
+}
+
+impl TransactionMode {
+    /// All modes.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Required, Self::Never];
+
+    /// The name as it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Required => "required",
+            Self::Never => "never",
+        }
+    }
+
+    /// The mode of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
 }
 
 /// A forward, rollback or verify script.
@@ -156,7 +179,11 @@ impl Script {
     fn meta_command(&self, span: Span) -> Finding {
         let line = span.of(&self.text);
         let name: String = line.chars().take_while(|c| !c.is_whitespace()).collect();
-        let harmless = HARMLESS.contains(&&name[1..]);
+        let argument = line[name.len()..].split_whitespace().next();
+        let harmless = match &name[1..] {
+            "set" => argument.is_some_and(|variable| HARMLESS_VARIABLES.contains(&variable)),
+            command => HARMLESS.contains(&command),
+        };
         let (severity, message, hint) = if harmless {
             (
                 Severity::Note,
@@ -208,6 +235,15 @@ const HARMLESS: [&str; 12] = [
     "prompt",
 ];
 
+/// The variables that only decide how psql talks, and whether it goes on after an error: tightrope never does.
+const HARMLESS_VARIABLES: [&str; 5] = [
+    "ECHO",
+    "ON_ERROR_STOP",
+    "QUIET",
+    "SHOW_CONTEXT",
+    "VERBOSITY",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,6 +293,9 @@ mod tests {
             assert_eq!(parsed.findings[0].severity, severity, "{text}");
         };
         check("\\restrict x\nselect 1;", Severity::Note);
+        check("\\set ON_ERROR_STOP on\nselect 1;", Severity::Note);
+        check("\\set schema shop\nselect 1;", Severity::Error);
+        check("\\\nselect 1;", Severity::Error);
         check("select 1;\n\\connect other\n", Severity::Error);
         check("begin; select 1; rollback;", Severity::Error);
         check("select 'x", Severity::Error);

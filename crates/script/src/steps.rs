@@ -183,3 +183,139 @@ impl Cutter<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `T` for statements that share a transaction, `A` for one alone, with prelude and epilogue in brackets.
+    fn shape(text: &str, mode: TransactionMode, dialect: EngineKind) -> String {
+        let script = Script::whole("a.sql", text, mode);
+        let parsed = script.parse(dialect);
+        let rules = StepRules {
+            dialect,
+            enum_value_in_transaction: true,
+        };
+        let steps = steps(&script, &parsed, &rules);
+        let words: Vec<String> = steps
+            .steps
+            .iter()
+            .map(|step| match step.mode {
+                StepMode::Transaction => format!("T{:?}", step.statements),
+                StepMode::Alone => format!("A{}", step.statements.start),
+            })
+            .collect();
+        let around = |list: &[usize]| match list {
+            [] => String::new(),
+            list => format!("{list:?}"),
+        };
+        format!(
+            "{}{}{}",
+            around(&steps.prelude),
+            words.join(" "),
+            around(&steps.epilogue)
+        )
+    }
+
+    fn check(text: &str, mode: TransactionMode, expect: &str) {
+        assert_eq!(
+            shape(text, mode, EngineKind::Postgres),
+            expect,
+            "{text} {mode:?}"
+        );
+    }
+
+    #[test]
+    fn modes_decide_where_the_script_does_not() {
+        use TransactionMode::*;
+        check("", Auto, "");
+        check("a; b", Auto, "T0..2");
+        check("a; vacuum; b; c", Auto, "T0..1 A1 T2..4");
+        check("vacuum", Auto, "A0");
+        check("a; vacuum; b", Required, "T0..3");
+        check("a; b", Never, "A0 A1");
+    }
+
+    #[test]
+    fn own_transactions_are_taken_over() {
+        use TransactionMode::*;
+        for mode in [Auto, Required, Never] {
+            check("begin; a; b; commit", mode, "T1..3");
+            check("start transaction; a; end", mode, "T1..2");
+            check("begin; commit", mode, "");
+            check("begin; a; b", mode, "T1..3");
+            check(
+                "begin; a; commit; vacuum; begin; b; commit; c",
+                mode,
+                "T1..2 A3 T5..6 A7",
+            );
+            check(
+                "begin; a; savepoint x; b; rollback to x; commit",
+                mode,
+                "T1..5",
+            );
+        }
+        check("a; commit; vacuum; begin; b", Required, "T0..1 A2 T4..5");
+        check("a; begin; b; commit", Required, "T0..1 T2..3");
+        check("a; begin; b; commit", Auto, "A0 T2..3");
+    }
+
+    #[test]
+    fn a_new_enum_value_is_not_used_in_its_transaction() {
+        use TransactionMode::*;
+        check("alter type e add value 'x'; a", Auto, "T0..2");
+        check(
+            "alter type e add value 'x'; update t set a = 'x'",
+            Auto,
+            "A0 T1..2",
+        );
+        check(
+            "create type e as enum (); alter type e add value 'x'; insert into t values ('x')",
+            Auto,
+            "T0..3",
+        );
+        check(
+            "alter type e add value 'x'; update t set a = 'x'",
+            Required,
+            "T0..2",
+        );
+    }
+
+    #[test]
+    fn settings_of_sqlite_stand_outside() {
+        let check = |text: &str, mode, expect: &str| {
+            assert_eq!(shape(text, mode, EngineKind::Sqlite), expect, "{text}");
+        };
+        use TransactionMode::*;
+        let rebuild = "pragma foreign_keys = off; begin; a; b; commit; pragma foreign_keys = on";
+        for mode in [Auto, Required, Never] {
+            check(rebuild, mode, "[0]T2..4[5]");
+        }
+        check(
+            "pragma foreign_keys = off; a; b; pragma foreign_keys = on",
+            Required,
+            "[0]T1..3[3]",
+        );
+        check("pragma foreign_keys = off; a; b", Auto, "[0]T1..3");
+        check("a; pragma foreign_key_check", Auto, "T0..2");
+        check("pragma foreign_keys = off", Auto, "[0]");
+        check("begin; pragma foreign_keys = off; a; commit", Auto, "T1..3");
+    }
+
+    #[test]
+    fn one_transaction_is_told_from_more() {
+        let single = |text: &str| {
+            let script = Script::whole("a.sql", text, TransactionMode::Auto);
+            let rules = StepRules {
+                dialect: EngineKind::Postgres,
+                enum_value_in_transaction: false,
+            };
+            steps(&script, &script.parse(EngineKind::Postgres), &rules).single_transaction()
+        };
+        assert!(single(""));
+        assert!(single("a; b"));
+        assert!(!single("vacuum"));
+        assert!(!single("alter type e add value 'x'"));
+        assert!(!single("begin; a; commit; begin; b; commit"));
+    }
+}

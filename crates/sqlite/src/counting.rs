@@ -20,7 +20,7 @@ type Counts = Arc<Mutex<BTreeMap<String, TableChange>>>;
 /// table that a statement names are taken from its count of changes; rows that REPLACE removes are found by counting the
 /// table before and after; CREATE TABLE AS by counting after. Rows follow a table that is renamed, and go with one that is dropped. Not
 /// seen: what triggers and cascades write into WITHOUT ROWID tables, and what an `ON CONFLICT REPLACE` in a table's definition
-/// removes.
+/// removes; an upsert into a WITHOUT ROWID table counts as inserts.
 pub(crate) struct RowCounter {
     counts: Counts,
 }
@@ -136,7 +136,11 @@ impl RowCounter {
             return Ok(None);
         }
         Ok(Some(Target {
-            rows: count(connection, &table)?,
+            rows: if written.replaces {
+                count(connection, &table)?
+            } else {
+                0
+            },
             change: lock(&self.counts).get(&table).copied().unwrap_or_default(),
             table,
             without_rowid,
@@ -145,7 +149,11 @@ impl RowCounter {
     }
 
     fn make_up(&self, connection: &Connection, sql: &str, target: &Target) -> rusqlite::Result<()> {
-        let rows = count(connection, &target.table)?;
+        let rows = if target.replaces {
+            count(connection, &target.table)?
+        } else {
+            0
+        };
         let mut counts = lock(&self.counts);
         let change = counts.entry(target.table.clone()).or_default();
         if target.without_rowid {

@@ -1,8 +1,8 @@
 //! SQLite behind the engine traits.
 //!
 //! A database is one file, so everything that a server would know has to be found out: who holds the lock from the kernel's
-//! list of file locks ([`process`]), what a table means from the text of the statement that made it ([`definition`]), how
-//! many rows a script changed from the hooks of the library ([`counting`]).
+//! list of file locks (`process`), what a table means from the text of the statement that made it (`definition`), how
+//! many rows a script changed from the hooks of the library (`counting`).
 //!
 //! **Invariant:** a database file is never opened by anything but the SQLite library while one of our sessions may be on it:
 //! closing any descriptor of a file drops all POSIX locks that the process holds on it.

@@ -10,8 +10,8 @@ use crate::quote::quote_identifier;
 use crate::transaction::ReadTransaction;
 use crate::value;
 
-/// The scalar function's name in SQL; it gives a value as [`value::exact`] text.
-const FUNCTION: &str = "tightrope_exact_text";
+/// The scalar function's name in SQL; it gives a value's [`value::exact`] text as bytes, so that no collation or encoding of the database has a say in the order.
+const FUNCTION: &str = "tightrope_exact_bytes";
 
 const BATCH: usize = 2_000;
 
@@ -23,7 +23,7 @@ pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
         FunctionFlags::SQLITE_UTF8
             | FunctionFlags::SQLITE_DETERMINISTIC
             | FunctionFlags::SQLITE_DIRECTONLY,
-        |context| Ok(value::exact(context.get_raw(0))),
+        |context| Ok(value::exact(context.get_raw(0)).map(String::into_bytes)),
     )
 }
 
@@ -41,7 +41,7 @@ fn select(shape: &TableShape) -> String {
     };
     let order: Vec<String> = quoted(order)
         .iter()
-        .map(|column| format!("{FUNCTION}({column}) collate binary"))
+        .map(|column| format!("{FUNCTION}({column})"))
         .collect();
     let mut selected = quoted(&shape.columns);
     selected.extend(quoted(&shape.key));
@@ -154,6 +154,21 @@ mod tests {
         let read: Vec<String> = rows.iter().map(|row| row.key[0].clone().unwrap()).collect();
         assert_eq!(read, ids);
         assert!(connection.is_autocommit());
+    }
+
+    #[test]
+    fn the_encoding_of_the_database_plays_no_part() {
+        let texts = "insert into t values ('ab'), ('b'), ('é'), ('z'), ('\u{ffff}'), ('\u{10000}')";
+        let read = |encoding: &str| {
+            let connection = connection(&format!(
+                "pragma encoding = '{encoding}'; create table t (a); {texts}"
+            ));
+            all(&connection, &shape(&["a"], &[]))
+        };
+        let rows = read("UTF-8");
+        assert!(rows.is_sorted_by(|left, right| left.key <= right.key));
+        assert_eq!(rows, read("UTF-16le"));
+        assert_eq!(rows, read("UTF-16be"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Rows};
 use tightrope_engine::{EngineError, ErrorKind, StatementOutcome};
 use tightrope_model::Value;
 
-use crate::definition::first_word;
+use crate::definition::{first_word, is_empty, place_of_name};
 use crate::error::from_sqlite;
 use crate::value;
 
@@ -17,7 +17,11 @@ pub(crate) fn statement(
     connection: &Connection,
     sql: &str,
 ) -> Result<StatementOutcome, EngineError> {
-    let mut statement = connection.prepare(sql).map_err(from_sqlite)?;
+    if is_empty(sql) {
+        return Ok(StatementOutcome::default());
+    }
+    let failed = |error| placed(from_sqlite(error), sql);
+    let mut statement = connection.prepare(sql).map_err(failed)?;
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let writes_rows = !statement.readonly() && writes_rows(sql);
     let mut outcome = StatementOutcome {
@@ -25,12 +29,42 @@ pub(crate) fn statement(
         ..StatementOutcome::default()
     };
     let mut rows = statement.raw_query();
-    step_through(&mut rows, &mut outcome).map_err(from_sqlite)?;
+    step_through(&mut rows, &mut outcome).map_err(failed)?;
     drop(rows);
     if writes_rows {
         outcome.rows_affected = Some(connection.changes());
     }
     Ok(outcome)
+}
+
+/// The error with a place in the statement, where the library gives none: the end of one that is not complete, or the name
+/// that the message speaks of.
+fn placed(mut error: EngineError, sql: &str) -> EngineError {
+    if error.position.is_none() {
+        error.position = if error.message == "incomplete input" {
+            Some(sql.trim_end().len())
+        } else {
+            named_in(&error.message).and_then(|name| place_of_name(sql, name))
+        };
+    }
+    error
+}
+
+/// `t` of `no such table: main.t`, `duplicate column name: t`, `table x has no column named t` and `table t already exists`.
+fn named_in(message: &str) -> Option<&str> {
+    let name = if let Some(start) = message.strip_suffix(" already exists") {
+        start.split_once(' ')?.1
+    } else if let Some((_, name)) = message.split_once(" has no column named ") {
+        name
+    } else {
+        message
+            .strip_prefix("no such ")
+            .or_else(|| message.strip_prefix("duplicate column "))?
+            .split_once(": ")?
+            .1
+    };
+    let name = name.strip_prefix("main.").unwrap_or(name);
+    Some(name.trim_matches('"'))
 }
 
 fn step_through(rows: &mut Rows<'_>, outcome: &mut StatementOutcome) -> rusqlite::Result<()> {
@@ -167,6 +201,31 @@ mod tests {
         let error = statement(&connection, "create table a (x); create table b (x)").unwrap_err();
         assert_eq!(error.kind, ErrorKind::Syntax);
         statement(&connection, "create table a (x); -- and no more").unwrap();
+    }
+
+    fn check_place(sql: &str, at: &str) {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("create table t (a)").unwrap();
+        let error = statement(&connection, sql).unwrap_err();
+        assert_eq!(error.position, sql.find(at), "{error:?}");
+    }
+
+    #[test]
+    fn a_comment_alone_does_nothing() {
+        assert_eq!(run("", "-- nothing\n ;"), StatementOutcome::default());
+    }
+
+    #[test]
+    fn errors_have_a_place() {
+        check_place("drop table -- gone?\n \"Gone\"", "\"Gone");
+        check_place("drop index main.gone", "gone");
+        check_place("create table t (b)", "t (b");
+        check_place("select a, é, gone from t", "é");
+        check_place("insert into t (gone) values (1)", "gone");
+        check_place("alter table t add column 'a'", "'a'");
+        let connection = Connection::open_in_memory().unwrap();
+        let error = statement(&connection, "create table t (a \n").unwrap_err();
+        assert_eq!(error.position, Some("create table t (a".len()));
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub enum Edge {
     /// A run begins.
     RunBegun(RunBegun),
     /// A migration in steps begins.
-    MigrationBegun(MigrationBegun),
+    MigrationBegun(Box<MigrationBegun>),
     /// A step outside a transaction begins.
     StepBegun(StepBegun),
     /// A step is done and durable.
@@ -132,36 +132,43 @@ pub struct OpenRun {
     pub entries: Vec<JournalEntry>,
 }
 
+/// A migration in steps that was begun and is neither done nor undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenMigration<'a> {
+    /// What identifies its version.
+    pub version_key: &'a str,
+    /// How it was begun.
+    pub begun: &'a MigrationBegun,
+    /// The steps that are known done.
+    pub done: Vec<usize>,
+    /// The step that was begun alone without being known done.
+    pub alone: Option<&'a StepBegun>,
+}
+
 impl OpenRun {
-    /// The migration in steps that was begun last and is neither done nor undone, with the steps known done and the step
-    /// that was begun alone without being known done.
-    pub fn open_migration(
-        &self,
-    ) -> Option<(&str, &MigrationBegun, Vec<usize>, Option<&StepBegun>)> {
-        let mut open = None;
+    /// The migration in steps that is half done, if one is.
+    pub fn open_migration(&self) -> Option<OpenMigration<'_>> {
+        let mut open: Option<OpenMigration<'_>> = None;
         for entry in &self.entries {
-            match &entry.edge {
-                Edge::MigrationBegun(begun) => {
-                    open = Some((
-                        entry.version_key.as_deref().unwrap_or(""),
+            match (&entry.edge, &mut open) {
+                (Edge::MigrationBegun(begun), _) => {
+                    let version_key = entry.version_key.as_deref().unwrap_or("");
+                    open = Some(OpenMigration {
+                        version_key,
                         begun,
-                        Vec::new(),
-                        None,
-                    ));
+                        done: Vec::new(),
+                        alone: None,
+                    });
                 }
-                Edge::StepBegun(step) => {
-                    if let Some((_, _, _, alone)) = &mut open {
-                        *alone = Some(step);
-                    }
+                (Edge::StepBegun(step), Some(open)) => open.alone = Some(step),
+                (Edge::StepDone { step }, Some(open)) => {
+                    open.done.push(*step);
+                    open.alone = None;
                 }
-                Edge::StepDone { step } => {
-                    if let Some((_, _, done, alone)) = &mut open {
-                        done.push(*step);
-                        *alone = None;
-                    }
+                (Edge::MigrationDone | Edge::MigrationUndone | Edge::RunEnded { .. }, _) => {
+                    open = None
                 }
-                Edge::MigrationDone | Edge::MigrationUndone | Edge::RunEnded { .. } => open = None,
-                Edge::RunBegun(_) => {}
+                (Edge::RunBegun(_) | Edge::StepBegun(_) | Edge::StepDone { .. }, _) => {}
             }
         }
         open

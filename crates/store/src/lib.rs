@@ -20,7 +20,9 @@ mod snapshot;
 pub use applied::{AppliedMigration, StoredScript};
 pub use certificate::{Certificate, CertificateError, CertificateTarget, Stale};
 pub use error::StoreError;
-pub use journal::{Direction, Edge, JournalEntry, MigrationBegun, OpenRun, RunBegun, StepBegun};
+pub use journal::{
+    Direction, Edge, JournalEntry, MigrationBegun, OpenMigration, OpenRun, RunBegun, StepBegun,
+};
 pub use lease::{HEARTBEAT_TTL_S, Holder, Lease, LeaseOutcome};
 pub use ledger::{LedgerBreak, LedgerEntry, Record};
 

@@ -3,11 +3,14 @@
 //! [`servers`] starts a database server once a run, whichever of the run's processes asks first, and sees to it that the
 //! server ends with the run, however that ends. [`process`] runs `tightrope` in an environment of its own.
 //!
+//! [`phases`] takes a migration through its life and compares the end states by itself.
+//!
 //! [`contract`] holds every engine to what the engine traits promise.
 //!
 //! **Invariant:** nothing outside tests depends on this crate.
 
 pub mod contract;
+pub mod phases;
 pub mod process;
 pub mod servers;
 

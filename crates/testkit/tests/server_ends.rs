@@ -9,6 +9,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tightrope_testkit::servers;
@@ -32,11 +33,13 @@ struct Runner {
     process: Child,
     port: u16,
     folder: PathBuf,
+    rest: Option<JoinHandle<()>>,
 }
 
 impl Runner {
     fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("tightrope-runner-{}", std::process::id()));
+        let own = format!("tightrope-runner-{}-{name}", std::process::id());
+        let folder = std::env::temp_dir().join(own);
         fs::create_dir_all(&folder).unwrap();
         let program = folder.join(format!("cargo-{name}"));
         symlink("/bin/sh", &program).unwrap();
@@ -52,16 +55,17 @@ impl Runner {
             .spawn()
             .unwrap();
         fs::remove_file(&program).unwrap();
-        let _ = fs::remove_dir(&folder);
+        fs::remove_dir(&folder).unwrap();
 
-        let (port, folder) = BufReader::new(process.stdout.take().unwrap())
-            .lines()
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (port, folder) = lines
             .find_map(|line| parse(&line.unwrap()))
             .expect("the test says where its server is");
         Self {
             process,
             port,
             folder,
+            rest: Some(thread::spawn(move || lines.for_each(drop))),
         }
     }
 
@@ -73,6 +77,15 @@ impl Runner {
     fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // Its test ends with its stdin, also when the runner was killed; it is heard out.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+        let _ = self.rest.take().map(JoinHandle::join);
     }
 }
 
@@ -103,7 +116,7 @@ fn wait_for_removal(folder: &Path) {
             "{} is still there",
             folder.display()
         );
-        std::thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -149,9 +162,7 @@ fn what_a_killed_keeper_leaves_the_next_run_sweeps() {
     rustix::process::kill_process(keeper, rustix::process::Signal::KILL).unwrap();
     runner.kill();
 
-    let mut next = Runner::start("next");
+    let _next = Runner::start("next");
     wait_for_end(connection);
     wait_for_removal(&runner.folder);
-    drop(next.process.stdin.take());
-    next.process.wait().unwrap();
 }

@@ -72,7 +72,9 @@ pub struct Prepared<'p> {
 impl Prepared<'_> {
     /// The migrations that would run, with what allows each to.
     pub fn migrations(&self) -> impl Iterator<Item = (&Migration, &Proof)> {
-        self.migrations.iter().map(|(index, proof)| (&self.folder.migrations[*index], proof))
+        self.migrations
+            .iter()
+            .map(|(index, proof)| (&self.folder.migrations[*index], proof))
     }
 
     /// Whether there is nothing to do.
@@ -125,7 +127,10 @@ pub fn prepare_apply<'p>(
         situation = Situation::read(session.as_mut())?;
     }
     let indices = pending_indices(&folder, &situation, engine.as_ref(), options)?;
-    let pending: Vec<&Migration> = indices.iter().map(|&index| &folder.migrations[index]).collect();
+    let pending: Vec<&Migration> = indices
+        .iter()
+        .map(|&index| &folder.migrations[index])
+        .collect();
     let (mut proofs, reasons) = proofs(project, &situation, &pending, engine.as_ref());
     let mut rehearsed = None;
     if proofs.len() < pending.len() {
@@ -142,7 +147,9 @@ pub fn prepare_apply<'p>(
             rehearsed = Some(rehearsal);
             session = project.connect(engine.as_ref(), false)?;
             let now = Situation::read(session.as_mut())?;
-            if now.fingerprint != situation.fingerprint || now.applied.len() != situation.applied.len() {
+            if now.fingerprint != situation.fingerprint
+                || now.applied.len() != situation.applied.len()
+            {
                 return Err(ApplyError::MovedOn);
             }
             situation = now;
@@ -170,7 +177,13 @@ fn pending_indices(
 ) -> Result<Vec<usize>, ApplyError> {
     let standing = Standing::of(folder, &situation.applied, engine.kind());
     if !standing.changed.is_empty() {
-        return Err(ApplyError::Changed { labels: standing.changed.iter().map(|migration| migration.label()).collect() });
+        return Err(ApplyError::Changed {
+            labels: standing
+                .changed
+                .iter()
+                .map(|migration| migration.label())
+                .collect(),
+        });
     }
     let pending = up_to(standing.pending, options.to.as_ref()).map_err(ApplyError::Rehearse)?;
     if let Some(drift) = &situation.drift
@@ -183,7 +196,11 @@ fn pending_indices(
         .migrations
         .iter()
         .enumerate()
-        .filter(|(_, migration)| pending.iter().any(|pending| std::ptr::eq(*pending, *migration)))
+        .filter(|(_, migration)| {
+            pending
+                .iter()
+                .any(|pending| std::ptr::eq(*pending, *migration))
+        })
         .map(|(index, _)| index)
         .collect())
 }
@@ -217,15 +234,21 @@ pub(crate) fn fresh_certificate(
     engine: &dyn Engine,
     before: Option<Fingerprint>,
 ) -> Result<Certificate, String> {
-    let certificate = match read_certificate(project, migration) {
+    let certificate = match read_certificate(migration) {
         None => return Err("it has no certificate".to_owned()),
         Some(Err(error)) => return Err(error.to_string()),
         Some(Ok(certificate)) => certificate,
     };
     let target = CertificateTarget {
         forward: migration.forward.digest(),
-        rollback: migration.rollback.as_ref().map(tightrope_script::Script::digest),
-        verify: migration.verify.as_ref().map(tightrope_script::Script::digest),
+        rollback: migration
+            .rollback
+            .as_ref()
+            .map(tightrope_script::Script::digest),
+        verify: migration
+            .verify
+            .as_ref()
+            .map(tightrope_script::Script::digest),
         before,
         engine: engine.kind(),
         server_major: situation.server.major.clone(),
@@ -233,13 +256,19 @@ pub(crate) fn fresh_certificate(
     };
     let stale = certificate.stale(&target);
     if project.policy.strict && certificate.verdict != tightrope_model::Verdict::Exact {
-        return Err(format!("its certificate says {}, and the policy is strict", certificate.verdict));
+        return Err(format!(
+            "its certificate says {}, and the policy is strict",
+            certificate.verdict
+        ));
     }
     match stale.as_slice() {
         [] => Ok(certificate),
         stale => {
             let reasons: Vec<String> = stale.iter().map(ToString::to_string).collect();
-            Err(format!("its certificate has expired: {}", reasons.join(", ")))
+            Err(format!(
+                "its certificate has expired: {}",
+                reasons.join(", ")
+            ))
         }
     }
 }
@@ -254,13 +283,21 @@ fn rehearse_for(
 ) -> Result<Rehearsed, ApplyError> {
     let engine = project.engine()?;
     let Some(cloner) = engine.cloner() else {
-        return Err(ApplyError::NotProven { reasons, rehearsed: None });
+        return Err(ApplyError::NotProven {
+            reasons,
+            rehearsed: None,
+        });
     };
     let size = cloner.size(&project.url)?;
     if project.rehearse_url.is_none() && size > project.policy.copy_limit_bytes {
-        return Err(ApplyError::NotProven { reasons, rehearsed: None });
+        return Err(ApplyError::NotProven {
+            reasons,
+            rehearsed: None,
+        });
     }
-    let only = RehearseOptions { to: options.to.clone() };
+    let only = RehearseOptions {
+        to: options.to.clone(),
+    };
     let rehearsed = rehearse_pending(project, folder, Some(situation), &only, watchers.listener)?;
     if rehearsed.passed() && rehearsed.unlike.is_empty() {
         return Ok(rehearsed);
@@ -272,9 +309,15 @@ fn rehearse_for(
         .map(|one| (one.version.clone(), format!("rehearsed, {}", one.verdict)))
         .collect();
     if !rehearsed.unlike.is_empty() {
-        why.push(("copy".to_owned(), "its schema differs from the target's".to_owned()));
+        why.push((
+            "copy".to_owned(),
+            "its schema differs from the target's".to_owned(),
+        ));
     }
-    Err(ApplyError::NotProven { reasons: why, rehearsed: Some(Box::new(rehearsed)) })
+    Err(ApplyError::NotProven {
+        reasons: why,
+        rehearsed: Some(Box::new(rehearsed)),
+    })
 }
 
 impl From<crate::recover::RecoverError> for ApplyError {
@@ -284,7 +327,16 @@ impl From<crate::recover::RecoverError> for ApplyError {
             RecoverError::Run(error) => Self::Run(error),
             RecoverError::RollbackOpen => Self::RollbackOpen,
             RecoverError::Changed { migration } => Self::ResumeChanged { migration },
-            RecoverError::Script { migration, failure, left } => Self::Script { migration, failure, tries: 1, left },
+            RecoverError::Script {
+                migration,
+                failure,
+                left,
+            } => Self::Script {
+                migration,
+                failure,
+                tries: 1,
+                left,
+            },
         }
     }
 }

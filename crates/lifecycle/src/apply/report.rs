@@ -133,7 +133,9 @@ pub enum ApplyError {
     #[error("a rollback was interrupted and must be finished first")]
     RollbackOpen,
     /// An interrupted migration's script was changed where it had already run.
-    #[error("migration `{migration}` was interrupted, and the part of its script that has run was changed since")]
+    #[error(
+        "migration `{migration}` was interrupted, and the part of its script that has run was changed since"
+    )]
     ResumeChanged {
         /// Its label.
         migration: String,
@@ -150,9 +152,17 @@ pub enum ApplyError {
 }
 
 fn scripts(labels: &[String]) -> &'static str {
-    if labels.len() == 1 { "the forward script of a migration was" } else { "forward scripts were" }
+    if labels.len() == 1 {
+        "the forward script of a migration was"
+    } else {
+        "forward scripts were"
+    }
 }
 
 fn was(labels: &[String]) -> &'static str {
-    if labels.len() == 1 { "it was" } else { "they were" }
+    if labels.len() == 1 {
+        "it was"
+    } else {
+        "they were"
+    }
 }

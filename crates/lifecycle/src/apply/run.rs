@@ -20,9 +20,22 @@ const MEASURE_EACH: usize = 10;
 const FRESH_FOR_S: u64 = 1;
 
 pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Applied, ApplyError> {
-    let Prepared { project, engine, session, folder, mut situation, migrations, accept_drift, recovered, read_at, .. } =
-        prepared;
-    let mut applied = Applied { migrations: Vec::new(), recovered };
+    let Prepared {
+        project,
+        engine,
+        session,
+        folder,
+        mut situation,
+        migrations,
+        accept_drift,
+        recovered,
+        read_at,
+        ..
+    } = prepared;
+    let mut applied = Applied {
+        migrations: Vec::new(),
+        recovered,
+    };
     if migrations.is_empty() {
         return Ok(applied);
     }
@@ -39,10 +52,20 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         }
         situation = now;
     }
-    let work: Vec<(&Migration, &Proof)> =
-        migrations.iter().map(|(index, proof)| (&folder.migrations[*index], proof)).collect();
-    run.begin(Direction::Forward, work.iter().map(|(migration, _)| version_key(migration)).collect())?;
-    let unproven = work.iter().filter(|(_, proof)| proof.certificate().is_none()).count();
+    let work: Vec<(&Migration, &Proof)> = migrations
+        .iter()
+        .map(|(index, proof)| (&folder.migrations[*index], proof))
+        .collect();
+    run.begin(
+        Direction::Forward,
+        work.iter()
+            .map(|(migration, _)| version_key(migration))
+            .collect(),
+    )?;
+    let unproven = work
+        .iter()
+        .filter(|(_, proof)| proof.certificate().is_none())
+        .count();
     let mut job = Job {
         dialect: engine.kind(),
         before: Some(situation.fingerprint),
@@ -55,7 +78,10 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         let measure = proof.certificate().is_some() || unproven <= MEASURE_EACH || is_last;
         job.sequence += 1;
         let label = migration.label();
-        watchers.listener.event(&Event::MigrationBegun { migration: label.clone(), direction: Direction::Forward });
+        watchers.listener.event(&Event::MigrationBegun {
+            migration: label.clone(),
+            direction: Direction::Forward,
+        });
         match job.apply(&mut run, migration, proof, measure) {
             Ok((record, tries)) => {
                 watchers.listener.event(&Event::MigrationDone {
@@ -102,6 +128,12 @@ impl Job<'_> {
         measure: bool,
     ) -> Result<(AppliedMigration, u32), ApplyError> {
         let ready = Ready::new(&migration.forward, self.dialect, run.session.as_ref());
+        ready.refusal().map_err(|failure| ApplyError::Script {
+            migration: migration.label(),
+            failure: Box::new(failure),
+            tries: 0,
+            left: Left::Unchanged { applied: 0 },
+        })?;
         if ready.is_one_transaction() {
             transaction::apply(self, run, &ready, migration, proof, measure)
         } else {
@@ -110,7 +142,12 @@ impl Job<'_> {
     }
 
     /// The record of a migration as it will be kept, before its script has run.
-    pub(super) fn draft(&self, run: &Run<'_>, migration: &Migration, proof: &Proof) -> AppliedMigration {
+    pub(super) fn draft(
+        &self,
+        run: &Run<'_>,
+        migration: &Migration,
+        proof: &Proof,
+    ) -> AppliedMigration {
         AppliedMigration {
             version: migration.version.as_str().to_owned(),
             version_key: version_key(migration),
@@ -120,7 +157,10 @@ impl Job<'_> {
             run: run.name.clone(),
             forward: migration.forward.digest(),
             forward_meaning: migration.forward.meaning_digest(self.dialect),
-            rollback: migration.rollback.as_ref().map(|script| stored(script, self.dialect)),
+            rollback: migration
+                .rollback
+                .as_ref()
+                .map(|script| stored(script, self.dialect)),
             before: self.before,
             after: None,
             certificate: proof.certificate().cloned(),
@@ -132,7 +172,11 @@ impl Job<'_> {
     }
 
     /// Adds the record to the list and to the ledger, inside the open transaction.
-    pub(super) fn record(&self, run: &mut Run<'_>, record: &AppliedMigration) -> Result<(), ApplyError> {
+    pub(super) fn record(
+        &self,
+        run: &mut Run<'_>,
+        record: &AppliedMigration,
+    ) -> Result<(), ApplyError> {
         run.store().add_applied(record)?;
         let mut detail = serde_json::json!({
             "name": record.name,
@@ -152,35 +196,76 @@ impl Job<'_> {
         }
         run.record("applied", Some(&record.version), detail)?;
         if let Some(first) = self.first_snapshot {
-            run.store().keep_snapshot(&first.catalog, &first.fingerprint)?;
+            run.store()
+                .keep_snapshot(&first.catalog, &first.fingerprint)?;
         }
         Ok(())
     }
 }
 
 /// Ends a run whose migration failed: what was done in steps is undone if it can be, and the failure goes on the record.
-fn give_up(mut run: Run<'_>, migration: &Migration, error: ApplyError, applied: usize) -> ApplyError {
+fn give_up(
+    mut run: Run<'_>,
+    migration: &Migration,
+    error: ApplyError,
+    applied: usize,
+) -> ApplyError {
     let (error, stays_open) = match error {
-        ApplyError::Script { migration: label, failure, tries, left: Left::Interrupted { done, of, .. } } => {
+        ApplyError::Script {
+            migration: label,
+            failure,
+            tries,
+            left: Left::Interrupted { done, of, .. },
+        } => {
             let undone = recover::undo_open(&mut run);
             let (left, stays_open) = match undone {
                 Ok(()) => (Left::Undone { applied }, false),
                 Err(because) => (Left::Interrupted { done, of, because }, true),
             };
-            (ApplyError::Script { migration: label, failure, tries, left }, stays_open)
+            (
+                ApplyError::Script {
+                    migration: label,
+                    failure,
+                    tries,
+                    left,
+                },
+                stays_open,
+            )
         }
-        ApplyError::Script { migration, failure, tries, .. } => {
-            (ApplyError::Script { migration, failure, tries, left: Left::Unchanged { applied } }, false)
-        }
-        ApplyError::NotAsRehearsed { migration, differences, left: Left::Unchanged { .. } } => {
-            (ApplyError::NotAsRehearsed { migration, differences, left: Left::Unchanged { applied } }, false)
-        }
+        ApplyError::Script {
+            migration,
+            failure,
+            tries,
+            ..
+        } => (
+            ApplyError::Script {
+                migration,
+                failure,
+                tries,
+                left: Left::Unchanged { applied },
+            },
+            false,
+        ),
+        ApplyError::NotAsRehearsed {
+            migration,
+            differences,
+            left: Left::Unchanged { .. },
+        } => (
+            ApplyError::NotAsRehearsed {
+                migration,
+                differences,
+                left: Left::Unchanged { applied },
+            },
+            false,
+        ),
         other => (other, false),
     };
-    let message = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ");
+    let message = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
+        error.source()
+    })
+    .map(ToString::to_string)
+    .collect::<Vec<_>>()
+    .join(": ");
     let recorded = run.in_transaction(|run| {
         let detail = serde_json::json!({ "name": migration.name, "error": message, "left_open": stays_open });
         run.record("failed", Some(migration.version.as_str()), detail)?;
@@ -200,11 +285,20 @@ impl From<StepFailure> for ApplyError {
     fn from(failure: StepFailure) -> Self {
         match failure {
             StepFailure::Run(error) => Self::Run(error),
-            StepFailure::Script { migration, failure, done, of } => Self::Script {
+            StepFailure::Script {
+                migration,
+                failure,
+                done,
+                of,
+            } => Self::Script {
                 migration,
                 failure,
                 tries: 1,
-                left: Left::Interrupted { done, of, because: String::new() },
+                left: Left::Interrupted {
+                    done,
+                    of,
+                    because: String::new(),
+                },
             },
         }
     }

@@ -20,7 +20,12 @@ use crate::verify;
 /// A step of a script that failed, or the run itself.
 pub(crate) enum StepFailure {
     Run(RunError),
-    Script { migration: String, failure: Box<ScriptFailure>, done: usize, of: usize },
+    Script {
+        migration: String,
+        failure: Box<ScriptFailure>,
+        done: usize,
+        of: usize,
+    },
 }
 
 impl<E: Into<RunError>> From<E> for StepFailure {
@@ -47,10 +52,20 @@ pub(crate) fn carry_out(run: &mut Run<'_>, job: &StepJob<'_>) -> Result<(), Step
         done,
         of: steps.len(),
     };
-    job.ready.run_prelude(run.session.as_mut(), run.watchers.listener).map_err(|failure| failed(failure, job.done.len()))?;
-    for (number, step) in steps.iter().enumerate().filter(|(number, _)| !job.done.contains(number)) {
+    job.ready
+        .run_prelude(run.session.as_mut(), run.watchers.listener)
+        .map_err(|failure| failed(failure, job.done.len()))?;
+    for (number, step) in steps
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| !job.done.contains(number))
+    {
         let what = job.ready.words(step);
-        run.watchers.listener.event(&Event::StepBegun { number: number + 1, of: steps.len(), what });
+        run.watchers.listener.event(&Event::StepBegun {
+            number: number + 1,
+            of: steps.len(),
+            what,
+        });
         if is_transaction(step) {
             run.watchers.edges.reached("before a transaction step");
             run.session.begin()?;
@@ -65,19 +80,28 @@ pub(crate) fn carry_out(run: &mut Run<'_>, job: &StepJob<'_>) -> Result<(), Step
             let statement = &job.ready.parsed.statements[step.statements.start];
             let text = job.ready.script.text_of(statement);
             announce(run, job, number, Digest::of(text))?;
-            run.run_step(job.ready, step).map_err(|failure| failed(failure, number))?;
+            run.run_step(job.ready, step)
+                .map_err(|failure| failed(failure, number))?;
             run.watchers.edges.reached("step run");
-            run.in_transaction(|run| Ok(run.journal(Some(job.version_key), &Edge::StepDone { step: number })?))?;
+            run.in_transaction(|run| {
+                Ok(run.journal(Some(job.version_key), &Edge::StepDone { step: number })?)
+            })?;
             run.watchers.edges.reached("step recorded");
         }
     }
-    job.ready.run_epilogue(run.session.as_mut(), run.watchers.listener).map_err(|failure| failed(failure, steps.len()))?;
+    job.ready
+        .run_epilogue(run.session.as_mut(), run.watchers.listener)
+        .map_err(|failure| failed(failure, steps.len()))?;
     run.session.reset()?;
     run.bound_lock_waits(None)?;
     Ok(())
 }
 
-fn finish_transaction_step(run: &mut Run<'_>, job: &StepJob<'_>, number: usize) -> Result<(), StepFailure> {
+fn finish_transaction_step(
+    run: &mut Run<'_>,
+    job: &StepJob<'_>,
+    number: usize,
+) -> Result<(), StepFailure> {
     let lease = run.lease.clone();
     let recorded = run
         .journal(Some(job.version_key), &Edge::StepDone { step: number })
@@ -91,11 +115,20 @@ fn finish_transaction_step(run: &mut Run<'_>, job: &StepJob<'_>, number: usize) 
     Ok(())
 }
 
-fn announce(run: &mut Run<'_>, job: &StepJob<'_>, number: usize, statement: Digest) -> Result<(), StepFailure> {
+fn announce(
+    run: &mut Run<'_>,
+    job: &StepJob<'_>,
+    number: usize,
+    statement: Digest,
+) -> Result<(), StepFailure> {
     let before = run.session.catalog()?.fingerprint();
     run.watchers.edges.reached("before a step's intent");
     run.in_transaction(|run| {
-        let begun = StepBegun { step: number, statement, before };
+        let begun = StepBegun {
+            step: number,
+            statement,
+            before,
+        };
         Ok(run.journal(Some(job.version_key), &Edge::StepBegun(begun))?)
     })?;
     run.watchers.edges.reached("step's intent written");
@@ -126,14 +159,31 @@ pub(super) fn apply(
         record: Some(Box::new(record.clone())),
         direction: Direction::Forward,
     };
-    run.in_transaction(|run| Ok(run.journal(Some(&record.version_key), &Edge::MigrationBegun(begun))?))?;
+    run.in_transaction(|run| {
+        Ok(run.journal(
+            Some(&record.version_key),
+            &Edge::MigrationBegun(Box::new(begun)),
+        )?)
+    })?;
     run.watchers.edges.reached("migration's intent written");
     let clock = Instant::now();
     let label = migration.label();
-    let steps = StepJob { ready, label: &label, version_key: &record.version_key, done: Vec::new() };
+    let steps = StepJob {
+        ready,
+        label: &label,
+        version_key: &record.version_key,
+        done: Vec::new(),
+    };
     carry_out(run, &steps)?;
     record.forward_ms = elapsed_ms(clock);
-    finish(job, run, &label, ready.steps.steps.len(), migration.verify.as_ref(), record)
+    finish(
+        job,
+        run,
+        &label,
+        ready.steps.steps.len(),
+        migration.verify.as_ref(),
+        record,
+    )
 }
 
 /// Verifies and records a migration whose steps are all done.
@@ -147,11 +197,22 @@ pub(crate) fn finish(
 ) -> Result<AppliedMigration, ApplyError> {
     run.session.begin()?;
     if let Some(script) = verify_script
-        && let Err(failure) = verify::run(run.session.as_mut(), script, job.dialect, run.watchers.listener)
+        && let Err(failure) = verify::run(
+            run.session.as_mut(),
+            script,
+            job.dialect,
+            run.watchers.listener,
+        )
     {
         run.session.roll_back()?;
         let failure = Box::new(failure);
-        return Err(StepFailure::Script { migration: label.to_owned(), failure, done: steps, of: steps }.into());
+        return Err(StepFailure::Script {
+            migration: label.to_owned(),
+            failure,
+            done: steps,
+            of: steps,
+        }
+        .into());
     }
     match record_done(job, run, &mut record) {
         Ok(()) => {
@@ -167,7 +228,11 @@ pub(crate) fn finish(
     }
 }
 
-fn record_done(job: &Job<'_>, run: &mut Run<'_>, record: &mut AppliedMigration) -> Result<(), ApplyError> {
+fn record_done(
+    job: &Job<'_>,
+    run: &mut Run<'_>,
+    record: &mut AppliedMigration,
+) -> Result<(), ApplyError> {
     let catalog = run.session.catalog()?;
     let after = catalog.fingerprint();
     record.after = Some(after);

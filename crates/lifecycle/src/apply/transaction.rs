@@ -33,7 +33,10 @@ pub(super) fn apply(
             Ok(record) => break Ok((record, attempt)),
             Err(Stop::Error(error)) => break Err(error),
             Err(Stop::Script(failure)) => {
-                let may_pass = matches!(failure.error.kind, ErrorKind::LockNotGranted | ErrorKind::Transient);
+                let may_pass = matches!(
+                    failure.error.kind,
+                    ErrorKind::LockNotGranted | ErrorKind::Transient
+                );
                 if !may_pass || attempt >= run.lock_tries {
                     break Err(ApplyError::Script {
                         migration: migration.label(),
@@ -49,7 +52,10 @@ pub(super) fn apply(
     };
     if resets || own_timeout.is_some() {
         // A broken connection has its own error already; resetting it can only fail again.
-        let restored = run.session.reset().and_then(|()| run.bound_lock_waits(None));
+        let restored = run
+            .session
+            .reset()
+            .and_then(|()| run.bound_lock_waits(None));
         if result.is_ok() {
             restored?;
         }
@@ -96,7 +102,10 @@ fn try_once(
     run.watchers.edges.reached("before the commit");
     if let Err(error) = run.session.commit() {
         if error.kind == ErrorKind::ConnectionLost {
-            return Err(Stop::Error(ApplyError::OutcomeUnknown { migration: migration.label(), error }));
+            return Err(Stop::Error(ApplyError::OutcomeUnknown {
+                migration: migration.label(),
+                error,
+            }));
         }
         return Err(at_the_end(ready, error));
     }
@@ -108,10 +117,12 @@ fn try_once(
 /// Opens the transaction; where that alone waits for a lock (SQLite), it counts as the first statement's wait.
 fn begin(run: &mut Run<'_>, ready: &Ready<'_>) -> Result<(), Stop> {
     run.watchers.edges.reached("before the transaction");
-    run.session.begin().map_err(|error| match ready.parsed.statements.is_empty() {
-        false => Stop::Script(ready.failure(0, error)),
-        true => Stop::Error(error.into()),
-    })
+    run.session
+        .begin()
+        .map_err(|error| match ready.parsed.statements.is_empty() {
+            false => Stop::Script(ready.failure(0, error)),
+            true => Stop::Error(error.into()),
+        })
 }
 
 /// A deferred constraint speaks only at the commit: the last statement is named.
@@ -138,13 +149,20 @@ fn inside(
     record.forward_ms = elapsed_ms(begun);
     run.watchers.edges.reached("script run");
     if let Some(script) = &migration.verify {
-        verify::run(run.session.as_mut(), script, job.dialect, run.watchers.listener)?;
+        verify::run(
+            run.session.as_mut(),
+            script,
+            job.dialect,
+            run.watchers.listener,
+        )?;
     }
     if measure {
         let catalog = run.session.catalog().map_err(ApplyError::from)?;
         let after = catalog.fingerprint();
         compare_with_rehearsal(run, migration, proof, &catalog, &after)?;
-        run.store().keep_snapshot(&catalog, &after).map_err(ApplyError::from)?;
+        run.store()
+            .keep_snapshot(&catalog, &after)
+            .map_err(ApplyError::from)?;
         record.after = Some(after);
     }
     job.record(run, &record)?;
@@ -160,7 +178,9 @@ fn compare_with_rehearsal(
     catalog: &Catalog,
     after: &Fingerprint,
 ) -> Result<(), ApplyError> {
-    let Some(certificate) = proof.certificate() else { return Ok(()) };
+    let Some(certificate) = proof.certificate() else {
+        return Ok(());
+    };
     if certificate.after.logical == after.logical {
         return Ok(());
     }

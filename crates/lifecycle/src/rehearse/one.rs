@@ -1,6 +1,8 @@
 use std::time::Instant;
 
-use tightrope_engine::{ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Scratch, Server, Session};
+use tightrope_engine::{
+    ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Scratch, Server, Session,
+};
 use tightrope_model::{EngineKind, Footprint, Verdict};
 use tightrope_script::{Migration, Script};
 use tightrope_store::Certificate;
@@ -8,7 +10,9 @@ use tightrope_store::Certificate;
 use super::report::{MigrationRehearsal, RehearsalDifference};
 use super::state::State;
 use crate::Listener;
-use crate::execute::{FailureReport, Ready, ScriptFailure, elapsed_ms, is_transaction, may_change_settings};
+use crate::execute::{
+    FailureReport, Ready, ScriptFailure, elapsed_ms, is_transaction, may_change_settings,
+};
 use crate::verify;
 
 /// Where a history of rehearsals has come to: a scratch database nobody is connected to, and its state.
@@ -64,8 +68,12 @@ impl Outcome {
 
     fn failed(verdict: Verdict, failure: &ScriptFailure) -> Self {
         let report = FailureReport::from(failure);
-        let hint = report.hint.clone().or_else(|| hint_for(failure));
-        Self { failure: Some(report), hint, ..Self::new(verdict, failure.error.message.clone()) }
+        let hint = hint_for(failure).or_else(|| report.hint.clone());
+        Self {
+            failure: Some(report),
+            hint,
+            ..Self::new(verdict, failure.error.message.clone())
+        }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -82,7 +90,10 @@ impl Outcome {
 impl Rehearsal<'_> {
     /// Opens a session on a scratch database.
     pub(crate) fn connect(&self, scratch: &dyn Scratch) -> Result<Box<dyn Session>, EngineError> {
-        let options = ConnectOptions { application_name: Some("tightrope rehearse".to_owned()), read_only: false };
+        let options = ConnectOptions {
+            application_name: Some("tightrope rehearse".to_owned()),
+            read_only: false,
+        };
         self.engine.connect(scratch.url(), &options)
     }
 
@@ -93,12 +104,17 @@ impl Rehearsal<'_> {
     }
 
     /// Only forward, without proof: to come to where a rehearsal shall begin.
-    pub(crate) fn skip(&self, stage: &mut RehearsalStage, migration: &Migration) -> Result<(), RehearsalStop> {
+    pub(crate) fn skip(
+        &self,
+        stage: &mut RehearsalStage,
+        migration: &Migration,
+    ) -> Result<(), RehearsalStop> {
         let mut session = self.connect(stage.base.as_ref())?;
-        self.run(session.as_mut(), &migration.forward).map_err(|stop| match stop {
-            RunStop::Script(failure) => RehearsalStop::Script(failure),
-            RunStop::Engine(error) => RehearsalStop::Engine(error),
-        })?;
+        self.run(session.as_mut(), &migration.forward)
+            .map_err(|stop| match stop {
+                RunStop::Script(failure) => RehearsalStop::Script(failure),
+                RunStop::Engine(error) => RehearsalStop::Engine(error),
+            })?;
         stage.state = State::read(session.as_mut())?;
         Ok(())
     }
@@ -116,7 +132,14 @@ impl Rehearsal<'_> {
             Err(RunStop::Engine(error)) => return Err(error),
             Err(RunStop::Script(failure)) => {
                 let outcome = Outcome::failed(Verdict::ForwardFails, &failure);
-                return Ok(report(migration, outcome, Ran { milliseconds: 0, footprint: Footprint::default() }));
+                return Ok(report(
+                    migration,
+                    outcome,
+                    Ran {
+                        milliseconds: 0,
+                        footprint: Footprint::default(),
+                    },
+                ));
             }
         };
         let after = State::read(session.as_mut())?;
@@ -138,7 +161,11 @@ impl Rehearsal<'_> {
     }
 
     /// The work copy is of no use any more: the base itself goes forward.
-    fn forward_only(&self, stage: &mut RehearsalStage, migration: &Migration) -> Result<(), EngineError> {
+    fn forward_only(
+        &self,
+        stage: &mut RehearsalStage,
+        migration: &Migration,
+    ) -> Result<(), EngineError> {
         self.skip(stage, migration).or_else(|stop| match stop {
             RehearsalStop::Engine(error) => Err(error),
             // It ran once; if it does not run a second time, the history goes on from what there is.
@@ -157,21 +184,35 @@ impl Rehearsal<'_> {
         migration: &Migration,
     ) -> Result<Outcome, EngineError> {
         if let Some(reason) = &migration.settings.irreversible {
-            return Ok(Outcome::new(Verdict::Irreversible, format!("declared irreversible: {reason}")).forward());
+            return Ok(Outcome::new(
+                Verdict::Irreversible,
+                format!("declared irreversible: {reason}"),
+            )
+            .forward());
         }
         let Some(rollback) = &migration.rollback else {
-            let outcome = Outcome::new(Verdict::NoRollback, "there is no rollback script").forward();
-            return Ok(outcome.hint("write one beside the forward script, or declare the migration irreversible"));
+            let outcome =
+                Outcome::new(Verdict::NoRollback, "there is no rollback script").forward();
+            return Ok(outcome.hint(
+                "write one beside the forward script, or declare the migration irreversible",
+            ));
         };
-        let changed_nothing = after.fingerprint == stage.state.fingerprint && after.checksums == stage.state.checksums;
+        let changed_nothing = after.fingerprint == stage.state.fingerprint
+            && after.checksums == stage.state.checksums;
         if rollback.is_empty(self.dialect) && !changed_nothing {
-            let outcome = Outcome::new(Verdict::EmptyRollback, "the rollback script holds no statement").forward();
+            let outcome = Outcome::new(
+                Verdict::EmptyRollback,
+                "the rollback script holds no statement",
+            )
+            .forward();
             return Ok(outcome.hint("write the statements that take the forward script back"));
         }
         let back = match self.run(session, rollback) {
             Ok(ran) => ran,
             Err(RunStop::Engine(error)) => return Err(error),
-            Err(RunStop::Script(failure)) => return Ok(self.rollback_failed(&failure, rollback, session)),
+            Err(RunStop::Script(failure)) => {
+                return Ok(self.rollback_failed(&failure, rollback, session));
+            }
         };
         let returned = State::read(session)?;
         let mut outcome = self.compare(stage, &returned, session)?;
@@ -183,12 +224,20 @@ impl Rehearsal<'_> {
         Ok(outcome)
     }
 
-    fn rollback_failed(&self, failure: &ScriptFailure, rollback: &Script, session: &dyn Session) -> Outcome {
+    fn rollback_failed(
+        &self,
+        failure: &ScriptFailure,
+        rollback: &Script,
+        session: &dyn Session,
+    ) -> Outcome {
         let mut outcome = match failure.error.kind {
             ErrorKind::Raised => {
                 let mut outcome = Outcome::new(
                     Verdict::Irreversible,
-                    format!("the rollback script raises an error by itself: {}", failure.error.message),
+                    format!(
+                        "the rollback script raises an error by itself: {}",
+                        failure.error.message
+                    ),
                 );
                 outcome.failure = Some(FailureReport::from(failure));
                 outcome
@@ -208,7 +257,9 @@ impl Rehearsal<'_> {
     ) -> Result<Outcome, EngineError> {
         let schema = stage.state.differences(returned);
         let base = stage.base.as_ref();
-        let data = stage.state.data_differences(returned, &mut || self.connect(base), session)?;
+        let data = stage
+            .state
+            .data_differences(returned, &mut || self.connect(base), session)?;
         let verdict = match schema.verdict() {
             Verdict::SchemaDiffers => Verdict::SchemaDiffers,
             _ if !data.is_empty() => Verdict::DataDiffers,
@@ -221,8 +272,12 @@ impl Rehearsal<'_> {
             .chain(data.iter().map(RehearsalDifference::data))
             .collect();
         outcome.hint = match verdict {
-            Verdict::SchemaDiffers => Some("mend the rollback script so that it takes each of these back".to_owned()),
-            Verdict::DataDiffers => Some("keep what the forward script destroys, in a side table for example".to_owned()),
+            Verdict::SchemaDiffers => {
+                Some("mend the rollback script so that it takes each of these back".to_owned())
+            }
+            Verdict::DataDiffers => Some(
+                "keep what the forward script destroys, in a side table for example".to_owned(),
+            ),
             _ => None,
         };
         Ok(outcome)
@@ -239,7 +294,9 @@ impl Rehearsal<'_> {
         migration: &Migration,
     ) -> Result<(), EngineError> {
         if self.strict && outcome.verdict != Verdict::Exact {
-            outcome.remarks.push("the policy is strict: only an exact return earns a certificate".to_owned());
+            outcome
+                .remarks
+                .push("the policy is strict: only an exact return earns a certificate".to_owned());
         }
         match self.run(session, &migration.forward) {
             Ok(_) => {}
@@ -249,31 +306,49 @@ impl Rehearsal<'_> {
                     rollback: outcome.rollback.take(),
                     ..Outcome::failed(Verdict::RollbackFails, &failure)
                 };
-                outcome.because = format!("after the rollback the forward script fails: {}", failure.error.message);
+                outcome.because = format!(
+                    "after the rollback the forward script fails: {}",
+                    failure.error.message
+                );
                 return Ok(());
             }
         }
         let again = State::read(session)?;
-        if outcome.verdict == Verdict::Exact && again.fingerprint.logical != after.fingerprint.logical {
+        if outcome.verdict == Verdict::Exact
+            && again.fingerprint.logical != after.fingerprint.logical
+        {
             outcome.verdict = Verdict::SchemaDiffers;
-            outcome.because = "forward a second time gives another schema than the first time".to_owned();
+            outcome.because =
+                "forward a second time gives another schema than the first time".to_owned();
             let differences = after.differences(&again);
             outcome.differences = differences
                 .iter()
-                .map(|difference| RehearsalDifference::Again { text: format!("second time: {difference}") })
+                .map(|difference| RehearsalDifference::Again {
+                    text: format!("second time: {difference}"),
+                })
                 .collect();
             return Ok(());
         }
         for (table, checksum) in &after.checksums {
-            if again.checksums.get(table).is_some_and(|now| now != checksum) {
-                outcome.remarks.push(format!("rows of {table} differ from run to run (a clock or chance is in them)"));
+            if again
+                .checksums
+                .get(table)
+                .is_some_and(|now| now != checksum)
+            {
+                outcome.remarks.push(format!(
+                    "rows of {table} differ from run to run (a clock or chance is in them)"
+                ));
             }
         }
         outcome.is_forward = true;
         Ok(())
     }
 
-    fn run_forward(&self, session: &mut dyn Session, migration: &Migration) -> Result<Ran, RunStop> {
+    fn run_forward(
+        &self,
+        session: &mut dyn Session,
+        migration: &Migration,
+    ) -> Result<Ran, RunStop> {
         let ran = self.run(session, &migration.forward)?;
         if let Some(script) = &migration.verify {
             session.begin()?;
@@ -287,6 +362,7 @@ impl Rehearsal<'_> {
     /// Runs a script step by step, observing what it touches.
     fn run(&self, session: &mut dyn Session, script: &Script) -> Result<Ran, RunStop> {
         let ready = Ready::new(script, self.dialect, session);
+        ready.refusal()?;
         let mut footprint = Footprint::default();
         let begun = Instant::now();
         let mut observing_ms = 0;
@@ -315,7 +391,10 @@ impl Rehearsal<'_> {
         if may_change_settings(&ready) {
             session.reset()?;
         }
-        Ok(Ran { milliseconds, footprint })
+        Ok(Ran {
+            milliseconds,
+            footprint,
+        })
     }
 
     fn certificate(
@@ -413,9 +492,15 @@ fn hint_for(failure: &ScriptFailure) -> Option<String> {
         ErrorKind::NotInTransaction => {
             "say `run_in_transaction = false` in the migration's metadata.toml, or put the statement in a migration of its own"
         }
-        ErrorKind::DoesNotExist => "the script names something that is not there at this point; compare the forward script",
-        ErrorKind::AlreadyExists => "the script makes something that is already there; compare the forward script",
-        ErrorKind::DependentObjects => "drop what depends on it first, in the reverse order of the forward script",
+        ErrorKind::DoesNotExist => {
+            "the script names something that is not there at this point; compare the forward script"
+        }
+        ErrorKind::AlreadyExists => {
+            "the script makes something that is already there; compare the forward script"
+        }
+        ErrorKind::DependentObjects => {
+            "drop what depends on it first, in the reverse order of the forward script"
+        }
         ErrorKind::DataViolation => "rows do not fit; convert or keep them before the statement",
         ErrorKind::Syntax => "the statement cannot be parsed at the marked place",
         _ => return None,

@@ -34,12 +34,18 @@ pub enum RehearsalDifference {
 impl RehearsalDifference {
     /// A difference of the schema.
     pub fn schema(difference: &Difference) -> Self {
-        Self::Schema { text: difference.to_string(), difference: difference.clone() }
+        Self::Schema {
+            text: difference.to_string(),
+            difference: difference.clone(),
+        }
     }
 
     /// A difference of a table's rows.
     pub fn data(difference: &DataDifference) -> Self {
-        Self::Data { text: data_in_words(difference), difference: difference.clone() }
+        Self::Data {
+            text: data_in_words(difference),
+            difference: difference.clone(),
+        }
     }
 
     /// The difference in words.
@@ -54,16 +60,35 @@ fn data_in_words(difference: &DataDifference) -> String {
     let of = difference.rows_before;
     let mut parts = Vec::new();
     if difference.changed > 0 {
-        let columns: Vec<String> = difference.columns.iter().map(|column| format!("`{column}`")).collect();
-        let verb = if difference.changed == 1 { "differs" } else { "differ" };
-        parts.push(format!("{} of {of} rows {verb} in {}", difference.changed, columns.join(", ")));
+        let columns: Vec<String> = difference
+            .columns
+            .iter()
+            .map(|column| format!("`{column}`"))
+            .collect();
+        let verb = if difference.changed == 1 {
+            "differs"
+        } else {
+            "differ"
+        };
+        parts.push(format!(
+            "{} of {of} rows {verb} in {}",
+            difference.changed,
+            columns.join(", ")
+        ));
     }
     if difference.missing > 0 {
         let verb = if difference.missing == 1 { "is" } else { "are" };
-        parts.push(format!("{} of {of} rows {verb} missing", difference.missing));
+        parts.push(format!(
+            "{} of {of} rows {verb} missing",
+            difference.missing
+        ));
     }
     if difference.extra > 0 {
-        let words = if difference.extra == 1 { "row was" } else { "rows were" };
+        let words = if difference.extra == 1 {
+            "row was"
+        } else {
+            "rows were"
+        };
         parts.push(format!("{} {words} not there before", difference.extra));
     }
     format!("table {}: {}", difference.table, parts.join(", "))

@@ -39,7 +39,10 @@ pub struct Review {
 impl Review {
     /// Whether every way back is proven.
     pub fn passed(&self) -> bool {
-        self.migrations.iter().all(|migration| migration.verdict.passes()) && self.skipped_failures.is_empty()
+        self.migrations
+            .iter()
+            .all(|migration| migration.verdict.passes())
+            && self.skipped_failures.is_empty()
     }
 }
 
@@ -49,12 +52,19 @@ impl Review {
 ///
 /// # Errors
 /// When the folder or the server cannot be used.
-pub fn review(project: &Project, options: &ReviewOptions, listener: &dyn Listener) -> Result<Review, RehearseError> {
+pub fn review(
+    project: &Project,
+    options: &ReviewOptions,
+    listener: &dyn Listener,
+) -> Result<Review, RehearseError> {
     let begun = std::time::Instant::now();
     let engine = project.engine()?;
     let (folder, _) = project.read_folder(engine.kind())?;
     let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
-    let place = CopyPlace { url: project.rehearse_url.clone(), empty: true };
+    let place = CopyPlace {
+        url: project.rehearse_url.clone(),
+        empty: true,
+    };
     let swept = cloner.sweep(&project.url, &place)?;
     if !swept.is_empty() {
         listener.event(&Event::Swept { names: swept });
@@ -70,10 +80,15 @@ pub fn review(project: &Project, options: &ReviewOptions, listener: &dyn Listene
     };
     let mut stage = rehearsal.begin(base)?;
     let server = rehearsal.connect(stage.base.as_ref())?.server().clone();
-    let history: Vec<&Migration> =
-        folder.migrations.iter().filter(|migration| migration.kind != MigrationKind::Baseline).collect();
+    let history: Vec<&Migration> = folder
+        .migrations
+        .iter()
+        .filter(|migration| migration.kind != MigrationKind::Baseline)
+        .collect();
     let history = super::run::up_to(history, options.to.as_ref())?;
-    let first = options.last.map_or(0, |last| history.len().saturating_sub(last));
+    let first = options
+        .last
+        .map_or(0, |last| history.len().saturating_sub(last));
     let mut review = Review {
         server,
         migrations: Vec::new(),
@@ -88,12 +103,18 @@ pub fn review(project: &Project, options: &ReviewOptions, listener: &dyn Listene
                 Ok(()) => {}
                 Err(RehearsalStop::Engine(error)) => return Err(error.into()),
                 Err(RehearsalStop::Script(failure)) => {
-                    review.skipped_failures.push((label, FailureReport::from(&failure)));
+                    review
+                        .skipped_failures
+                        .push((label, FailureReport::from(&failure)));
                 }
             }
             continue;
         }
-        listener.event(&Event::RehearsalBegun { migration: label.clone(), number: index - first + 1, of: history.len() - first });
+        listener.event(&Event::RehearsalBegun {
+            migration: label.clone(),
+            number: index - first + 1,
+            of: history.len() - first,
+        });
         let one = rehearsal.rehearse(&mut stage, migration)?;
         listener.event(&Event::Rehearsed {
             migration: label,
@@ -104,7 +125,11 @@ pub fn review(project: &Project, options: &ReviewOptions, listener: &dyn Listene
         review.migrations.push(one);
     }
     for verdict in Verdict::ALL {
-        let count = review.migrations.iter().filter(|migration| migration.verdict == verdict).count();
+        let count = review
+            .migrations
+            .iter()
+            .filter(|migration| migration.verdict == verdict)
+            .count();
         if count > 0 {
             review.summary.insert(verdict.name(), count);
         }

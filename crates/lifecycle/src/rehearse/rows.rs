@@ -50,7 +50,11 @@ struct Ahead<'a> {
 
 impl<'a> Ahead<'a> {
     fn new(stream: Box<dyn RowStream + 'a>) -> Self {
-        Self { stream, rows: VecDeque::new(), ended: false }
+        Self {
+            stream,
+            rows: VecDeque::new(),
+            ended: false,
+        }
     }
 
     fn peek(&mut self) -> Result<Option<&Row>, EngineError> {
@@ -83,7 +87,11 @@ impl<'a> Merge<'a> {
             columns: Vec::new(),
             samples: Vec::new(),
         };
-        Self { shape, columns: BTreeSet::new(), difference }
+        Self {
+            shape,
+            columns: BTreeSet::new(),
+            difference,
+        }
     }
 
     fn missing(&mut self, row: Option<Row>) {
@@ -103,13 +111,16 @@ impl<'a> Merge<'a> {
     }
 
     fn both(&mut self, old: Option<Row>, new: Option<Row>) {
-        let (Some(old), Some(new)) = (old, new) else { return };
+        let (Some(old), Some(new)) = (old, new) else {
+            return;
+        };
         if old.values == new.values {
             return;
         }
         self.difference.changed += 1;
-        let differing: Vec<usize> =
-            (0..self.shape.columns.len()).filter(|&index| old.values.get(index) != new.values.get(index)).collect();
+        let differing: Vec<usize> = (0..self.shape.columns.len())
+            .filter(|&index| old.values.get(index) != new.values.get(index))
+            .collect();
         self.columns.extend(&differing);
         let (before, after) = (self.named(&differing, &old), self.named(&differing, &new));
         self.sample(&old, before, after);
@@ -118,19 +129,41 @@ impl<'a> Merge<'a> {
     fn named(&self, columns: &[usize], row: &Row) -> Vec<(String, Option<String>)> {
         columns
             .iter()
-            .map(|&index| (self.shape.columns[index].clone(), row.values.get(index).cloned().flatten()))
+            .map(|&index| {
+                (
+                    self.shape.columns[index].clone(),
+                    row.values.get(index).cloned().flatten(),
+                )
+            })
             .collect()
     }
 
-    fn sample(&mut self, row: &Row, before: Vec<(String, Option<String>)>, after: Vec<(String, Option<String>)>) {
+    fn sample(
+        &mut self,
+        row: &Row,
+        before: Vec<(String, Option<String>)>,
+        after: Vec<(String, Option<String>)>,
+    ) {
         if self.difference.samples.len() < SAMPLES {
-            let key = self.shape.key.iter().cloned().zip(row.key.iter().cloned()).collect();
-            self.difference.samples.push(RowSample { key, before, after });
+            let key = self
+                .shape
+                .key
+                .iter()
+                .cloned()
+                .zip(row.key.iter().cloned())
+                .collect();
+            self.difference
+                .samples
+                .push(RowSample { key, before, after });
         }
     }
 
     fn finish(mut self) -> DataDifference {
-        self.difference.columns = self.columns.iter().map(|&index| self.shape.columns[index].clone()).collect();
+        self.difference.columns = self
+            .columns
+            .iter()
+            .map(|&index| self.shape.columns[index].clone())
+            .collect();
         self.difference
     }
 }
@@ -145,13 +178,20 @@ mod tests {
 
     impl RowStream for Fixed {
         fn next_batch(&mut self) -> Result<Vec<Row>, EngineError> {
-            Ok(if self.0.is_empty() { Vec::new() } else { self.0.remove(0) })
+            Ok(if self.0.is_empty() {
+                Vec::new()
+            } else {
+                self.0.remove(0)
+            })
         }
     }
 
     fn row(key: &str, value: Option<&str>) -> Row {
         let value = value.map(str::to_owned);
-        Row { key: vec![Some(key.to_owned())], values: vec![Some(key.to_owned()), value] }
+        Row {
+            key: vec![Some(key.to_owned())],
+            values: vec![Some(key.to_owned()), value],
+        }
     }
 
     #[test]
@@ -161,12 +201,24 @@ mod tests {
             columns: vec!["id".to_owned(), "name".to_owned()],
             key: vec!["id".to_owned()],
         };
-        let old = Fixed(vec![vec![row("1", Some("a")), row("2", Some("b"))], vec![row("3", None)]]);
-        let new = Fixed(vec![vec![row("2", Some("B"))], vec![row("3", None), row("4", Some("d"))]]);
+        let old = Fixed(vec![
+            vec![row("1", Some("a")), row("2", Some("b"))],
+            vec![row("3", None)],
+        ]);
+        let new = Fixed(vec![
+            vec![row("2", Some("B"))],
+            vec![row("3", None), row("4", Some("d"))],
+        ]);
         let found = merge_streams(&shape, 3, Box::new(old), Box::new(new)).unwrap();
         assert_eq!((found.missing, found.extra, found.changed), (1, 1, 1));
         assert_eq!(found.columns, ["name"]);
-        assert_eq!(found.samples[1].before, [("name".to_owned(), Some("b".to_owned()))]);
-        assert_eq!(found.samples[1].after, [("name".to_owned(), Some("B".to_owned()))]);
+        assert_eq!(
+            found.samples[1].before,
+            [("name".to_owned(), Some("b".to_owned()))]
+        );
+        assert_eq!(
+            found.samples[1].after,
+            [("name".to_owned(), Some("B".to_owned()))]
+        );
     }
 }

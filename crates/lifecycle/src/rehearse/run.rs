@@ -36,12 +36,15 @@ pub struct Rehearsed {
 impl Rehearsed {
     /// Whether every pending migration earned its certificate.
     pub fn passed(&self) -> bool {
-        self.migrations.len() == self.pending && self.migrations.iter().all(|one| one.certificate.is_some())
+        self.migrations.len() == self.pending
+            && self.migrations.iter().all(|one| one.certificate.is_some())
     }
 
     /// The certificates that were earned.
     pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
-        self.migrations.iter().filter_map(|migration| migration.certificate.as_ref())
+        self.migrations
+            .iter()
+            .filter_map(|migration| migration.certificate.as_ref())
     }
 }
 
@@ -103,17 +106,29 @@ pub(crate) fn rehearse_pending(
 ) -> Result<Rehearsed, RehearseError> {
     let engine = project.engine()?;
     let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
-    let standing = Standing::of(folder, look.map_or(&[], |look| &look.applied), engine.kind());
+    let standing = Standing::of(
+        folder,
+        look.map_or(&[], |look| &look.applied),
+        engine.kind(),
+    );
     let pending = up_to(standing.pending, options.to.as_ref())?;
-    let place = CopyPlace { url: project.rehearse_url.clone(), empty: look.is_none() };
+    let place = CopyPlace {
+        url: project.rehearse_url.clone(),
+        empty: look.is_none(),
+    };
     let swept = cloner.sweep(&project.url, &place)?;
     if !swept.is_empty() {
         listener.event(&Event::Swept { names: swept });
     }
-    listener.event(&Event::Copying { source: project.url.redacted() });
+    listener.event(&Event::Copying {
+        source: project.url.redacted(),
+    });
     let base = cloner.copy(&project.url, &place)?;
     let copy = base.report().clone();
-    listener.event(&Event::Copied { name: base.name().to_owned(), report: copy.clone() });
+    listener.event(&Event::Copied {
+        name: base.name().to_owned(),
+        report: copy.clone(),
+    });
     let rehearsal = Rehearsal {
         engine: engine.as_ref(),
         dialect: engine.kind(),
@@ -129,14 +144,20 @@ pub(crate) fn rehearse_pending(
             None => rehearsal.connect(stage.base.as_ref())?.server().clone(),
         },
         copy: Some(copy),
-        unlike: look.map_or_else(Differences::default, |look| look.catalog.differences(&stage.state.catalog)),
+        unlike: look.map_or_else(Differences::default, |look| {
+            look.catalog.differences(&stage.state.catalog)
+        }),
         migrations: Vec::new(),
         pending: pending.len(),
         unwritten: Vec::new(),
     };
     for (number, migration) in pending.iter().enumerate() {
         let label = migration.label();
-        listener.event(&Event::RehearsalBegun { migration: label.clone(), number: number + 1, of: pending.len() });
+        listener.event(&Event::RehearsalBegun {
+            migration: label.clone(),
+            number: number + 1,
+            of: pending.len(),
+        });
         let one = rehearsal.rehearse(&mut stage, migration)?;
         listener.event(&Event::Rehearsed {
             migration: label.clone(),
@@ -145,7 +166,7 @@ pub(crate) fn rehearse_pending(
             rollback_ms: one.rollback_ms,
         });
         if let Some(certificate) = &one.certificate
-            && let Err(error) = write_certificate(project, migration, certificate)
+            && let Err(error) = write_certificate(migration, certificate)
         {
             rehearsed.unwritten.push((label, error.to_string()));
         }
@@ -163,14 +184,17 @@ pub(crate) fn up_to<'f>(
     to: Option<&Version>,
 ) -> Result<Vec<&'f Migration>, RehearseError> {
     let Some(to) = to else { return Ok(pending) };
-    match pending.iter().position(|migration| &migration.version == to) {
+    match pending
+        .iter()
+        .position(|migration| &migration.version == to)
+    {
         Some(last) => Ok(pending[..=last].to_vec()),
         None => Err(RehearseError::UnknownVersion(to.clone())),
     }
 }
 
 /// Writes a certificate beside its migration: whole or not at all.
-fn write_certificate(project: &Project, migration: &Migration, certificate: &Certificate) -> std::io::Result<()> {
+fn write_certificate(migration: &Migration, certificate: &Certificate) -> std::io::Result<()> {
     let path = migration.certificate_path();
     let draft = path.with_extension(format!("json.{}", std::process::id()));
     std::fs::write(&draft, certificate.to_text())?;
@@ -179,7 +203,6 @@ fn write_certificate(project: &Project, migration: &Migration, certificate: &Cer
 
 /// Reads the certificate beside a migration, if there is one.
 pub(crate) fn read_certificate(
-    project: &Project,
     migration: &Migration,
 ) -> Option<Result<Certificate, tightrope_store::CertificateError>> {
     let text = std::fs::read_to_string(migration.certificate_path()).ok()?;

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use tightrope_engine::{EngineError, Session};
-use tightrope_model::{Catalog, DataDifference, Differences, Fingerprint, TableChecksum, TableName, TableShape};
+use tightrope_model::{
+    Catalog, DataDifference, Differences, Fingerprint, TableChecksum, TableName, TableShape,
+};
 
 use super::rows::compare_rows;
 
@@ -17,13 +19,25 @@ impl State {
     pub(crate) fn read(session: &mut dyn Session) -> Result<Self, EngineError> {
         let catalog = session.catalog()?;
         let sums = session.checksums(catalog.tables())?;
-        let checksums = catalog.tables().iter().map(|shape| shape.table.clone()).zip(sums).collect();
-        Ok(Self { fingerprint: catalog.fingerprint(), catalog, checksums })
+        let checksums = catalog
+            .tables()
+            .iter()
+            .map(|shape| shape.table.clone())
+            .zip(sums)
+            .collect();
+        Ok(Self {
+            fingerprint: catalog.fingerprint(),
+            catalog,
+            checksums,
+        })
     }
 
     /// Rows per table, by display name.
     pub(crate) fn row_counts(&self) -> BTreeMap<String, u64> {
-        self.checksums.iter().map(|(table, checksum)| (table.to_string(), checksum.rows)).collect()
+        self.checksums
+            .iter()
+            .map(|(table, checksum)| (table.to_string(), checksum.rows))
+            .collect()
     }
 
     /// How the rows now differ: table by table, over the columns that both have.
@@ -44,7 +58,8 @@ impl State {
             .filter(|(shape, now_shape)| {
                 let table = &shape.table;
                 let same_columns = shape.columns == now_shape.columns;
-                !same_columns && self.rows(table) > 0 || same_columns && self.checksums.get(table) != now.checksums.get(table)
+                !same_columns && self.rows(table) > 0
+                    || same_columns && self.checksums.get(table) != now.checksums.get(table)
             })
             .map(|(shape, now_shape)| common_shape(shape, now_shape))
             .collect();
@@ -54,7 +69,10 @@ impl State {
         let mut before = reference()?;
         let mut found = Vec::new();
         for shape in &suspects {
-            let sums = (before.checksums(std::slice::from_ref(shape))?, session.checksums(std::slice::from_ref(shape))?);
+            let sums = (
+                before.checksums(std::slice::from_ref(shape))?,
+                session.checksums(std::slice::from_ref(shape))?,
+            );
             if sums.0 != sums.1 {
                 let rows_before = sums.0.first().map_or(0, |sum| sum.rows);
                 found.push(compare_rows(shape, rows_before, before.as_mut(), session)?);
@@ -64,7 +82,9 @@ impl State {
     }
 
     fn rows(&self, table: &TableName) -> u64 {
-        self.checksums.get(table).map_or(0, |checksum| checksum.rows)
+        self.checksums
+            .get(table)
+            .map_or(0, |checksum| checksum.rows)
     }
 
     /// How the schema now differs.
@@ -74,7 +94,21 @@ impl State {
 }
 
 fn common_shape(before: &TableShape, now: &TableShape) -> TableShape {
-    let columns: Vec<String> = before.columns.iter().filter(|column| now.columns.contains(column)).cloned().collect();
-    let same_key = before.key == now.key && before.key.iter().all(|column| columns.contains(column));
-    TableShape { table: before.table.clone(), columns, key: if same_key { before.key.clone() } else { Vec::new() } }
+    let columns: Vec<String> = before
+        .columns
+        .iter()
+        .filter(|column| now.columns.contains(column))
+        .cloned()
+        .collect();
+    let same_key =
+        before.key == now.key && before.key.iter().all(|column| columns.contains(column));
+    TableShape {
+        table: before.table.clone(),
+        columns,
+        key: if same_key {
+            before.key.clone()
+        } else {
+            Vec::new()
+        },
+    }
 }

@@ -41,7 +41,8 @@ impl PreparedRollback<'_> {
     /// The label of an interrupted migration that would be undone (or whose rollback would be finished) instead.
     pub fn interrupted(&self) -> Option<String> {
         let open = self.situation.open_run.as_ref()?;
-        open.open_migration().map(|(_, begun, _, _)| crate::recover::label(begun))
+        open.open_migration()
+            .map(|open| crate::recover::label(open.begun))
     }
 
     /// Where the database stands.
@@ -79,17 +80,43 @@ pub fn prepare_rollback<'p>(
     {
         return Err(RollbackError::Drifted(Box::new(drift.clone())));
     }
-    let is_half_done = situation.open_run.as_ref().is_some_and(|open| open.open_migration().is_some());
-    let migrations = if is_half_done { Vec::new() } else { select(&situation.applied, options)? };
-    if let Some(without) = migrations.iter().find(|migration| migration.rollback.is_none()) {
-        return Err(RollbackError::NoScript { migration: super::run::label(without) });
+    let is_half_done = situation
+        .open_run
+        .as_ref()
+        .is_some_and(|open| open.open_migration().is_some());
+    let migrations = if is_half_done {
+        Vec::new()
+    } else {
+        select(&situation.applied, options)?
+    };
+    if let Some(without) = migrations
+        .iter()
+        .find(|migration| migration.rollback.is_none())
+    {
+        return Err(RollbackError::NoScript {
+            migration: super::run::label(without),
+        });
     }
-    Ok(PreparedRollback { project, engine, session, situation, migrations, options: options.clone() })
+    Ok(PreparedRollback {
+        project,
+        engine,
+        session,
+        situation,
+        migrations,
+        options: options.clone(),
+    })
 }
 
-fn select(applied: &[AppliedMigration], options: &RollbackOptions) -> Result<Vec<AppliedMigration>, RollbackError> {
+fn select(
+    applied: &[AppliedMigration],
+    options: &RollbackOptions,
+) -> Result<Vec<AppliedMigration>, RollbackError> {
     // A repeatable migration has no way back of its own: it goes with the versioned one before it.
-    let mut newest_first: Vec<AppliedMigration> = applied.iter().filter(|one| !one.repeatable).cloned().collect();
+    let mut newest_first: Vec<AppliedMigration> = applied
+        .iter()
+        .filter(|one| !one.repeatable)
+        .cloned()
+        .collect();
     newest_first.reverse();
     if options.all {
         return Ok(newest_first);
@@ -98,7 +125,9 @@ fn select(applied: &[AppliedMigration], options: &RollbackOptions) -> Result<Vec
         newest_first.truncate(1);
         return Ok(newest_first);
     };
-    let stays = newest_first.iter().position(|one| one.version_key == to.key());
+    let stays = newest_first
+        .iter()
+        .position(|one| one.version_key == to.key());
     let stays = stays.ok_or_else(|| RollbackError::UnknownVersion(to.clone()))?;
     newest_first.truncate(stays);
     Ok(newest_first)

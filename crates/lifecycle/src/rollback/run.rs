@@ -11,8 +11,19 @@ use crate::execute::{Ready, ScriptFailure, elapsed_ms};
 use crate::run::{Run, Watchers, unstored};
 use crate::{Event, recover};
 
-pub(super) fn run(prepared: PreparedRollback<'_>, watchers: Watchers<'_>) -> Result<RolledBack, RollbackError> {
-    let PreparedRollback { project, engine, session, situation, migrations, options, .. } = prepared;
+pub(super) fn run(
+    prepared: PreparedRollback<'_>,
+    watchers: Watchers<'_>,
+) -> Result<RolledBack, RollbackError> {
+    let PreparedRollback {
+        project,
+        engine,
+        session,
+        situation,
+        migrations,
+        options,
+        ..
+    } = prepared;
     let dialect = engine.kind();
     let mut run = Run::take(project, &engine, session, watchers)?;
     let mut recovered = None;
@@ -23,7 +34,9 @@ pub(super) fn run(prepared: PreparedRollback<'_>, watchers: Watchers<'_>) -> Res
             return steps::settle_open(run, dialect, &open);
         }
         let what = recover::nothing_half_done(&mut run, &open)?;
-        watchers.listener.event(&Event::Recovered { what: what.clone() });
+        watchers
+            .listener
+            .event(&Event::Recovered { what: what.clone() });
         recover::record(&mut run, None, &what)?;
         recovered = Some(what);
     }
@@ -31,15 +44,44 @@ pub(super) fn run(prepared: PreparedRollback<'_>, watchers: Watchers<'_>) -> Res
         run.leave()?;
         return Err(RollbackError::MovedOn);
     }
-    run.begin(Direction::Rollback, migrations.iter().map(|migration| migration.version_key.clone()).collect())?;
-    let scripts: Vec<_> = migrations.iter().filter_map(|one| one.rollback.as_ref()).map(unstored).collect();
-    let ready: Vec<Ready<'_>> =
-        scripts.iter().map(|script| Ready::new(script, dialect, run.session.as_ref())).collect();
+    run.begin(
+        Direction::Rollback,
+        migrations
+            .iter()
+            .map(|migration| migration.version_key.clone())
+            .collect(),
+    )?;
+    let scripts: Vec<_> = migrations
+        .iter()
+        .filter_map(|one| one.rollback.as_ref())
+        .map(unstored)
+        .collect();
+    let ready: Vec<Ready<'_>> = scripts
+        .iter()
+        .map(|script| Ready::new(script, dialect, run.session.as_ref()))
+        .collect();
     let work: Vec<(&AppliedMigration, &Ready<'_>)> = migrations.iter().zip(&ready).collect();
+    for (migration, ready) in &work {
+        if let Err(failure) = ready.refusal() {
+            let (migration, failure) = (label(migration), Box::new(failure));
+            return Err(give_up(
+                run,
+                RollbackError::Script {
+                    migration,
+                    failure,
+                    tries: 0,
+                    steps_done: None,
+                },
+            ));
+        }
+    }
     let all_in_one = work.iter().all(|(_, ready)| ready.is_one_transaction());
     let mut done = Vec::new();
-    let batches: Vec<&[(&AppliedMigration, &Ready<'_>)]> =
-        if all_in_one { vec![&work[..]] } else { work.chunks(1).collect() };
+    let batches: Vec<&[(&AppliedMigration, &Ready<'_>)]> = if all_in_one {
+        vec![&work[..]]
+    } else {
+        work.chunks(1).collect()
+    };
     for batch in batches {
         let result = match batch {
             [(migration, ready)] if !ready.is_one_transaction() => {
@@ -53,7 +95,10 @@ pub(super) fn run(prepared: PreparedRollback<'_>, watchers: Watchers<'_>) -> Res
         }
     }
     run.end("done")?;
-    Ok(RolledBack { migrations: done, recovered })
+    Ok(RolledBack {
+        migrations: done,
+        recovered,
+    })
 }
 
 /// The migration's name for people.
@@ -80,10 +125,18 @@ fn in_one_transaction(
             }
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Script(migration, failure)) => {
-                let may_pass = matches!(failure.error.kind, ErrorKind::LockNotGranted | ErrorKind::Transient);
+                let may_pass = matches!(
+                    failure.error.kind,
+                    ErrorKind::LockNotGranted | ErrorKind::Transient
+                );
                 if !may_pass || attempt >= run.lock_tries {
                     let failure = Box::new(failure);
-                    return Err(RollbackError::Script { migration, failure, tries: attempt, steps_done: None });
+                    return Err(RollbackError::Script {
+                        migration,
+                        failure,
+                        tries: attempt,
+                        steps_done: None,
+                    });
                 }
                 run.pause_before_retry(attempt, &failure.error);
                 attempt += 1;
@@ -110,7 +163,9 @@ fn try_once(
 ) -> Result<Vec<RolledBackOne>, Stop> {
     let listener = run.watchers.listener;
     for (migration, ready) in batch {
-        ready.run_prelude(run.session.as_mut(), listener).map_err(|failure| Stop::Script(label(migration), failure))?;
+        ready
+            .run_prelude(run.session.as_mut(), listener)
+            .map_err(|failure| Stop::Script(label(migration), failure))?;
     }
     run.watchers.edges.reached("before the transaction");
     if let Err(error) = run.session.begin() {
@@ -133,15 +188,18 @@ fn try_once(
     if let Err(error) = run.session.commit() {
         return Err(match (error.kind, batch.last()) {
             (ErrorKind::ConnectionLost, _) => Stop::Error(RollbackError::OutcomeUnknown(error)),
-            (_, Some((migration, ready))) if !ready.parsed.statements.is_empty() => {
-                Stop::Script(label(migration), ready.failure(ready.parsed.statements.len() - 1, error))
-            }
+            (_, Some((migration, ready))) if !ready.parsed.statements.is_empty() => Stop::Script(
+                label(migration),
+                ready.failure(ready.parsed.statements.len() - 1, error),
+            ),
             _ => Stop::Error(error.into()),
         });
     }
     run.watchers.edges.reached("committed");
     for (migration, ready) in batch {
-        ready.run_epilogue(run.session.as_mut(), listener).map_err(|failure| Stop::Script(label(migration), failure))?;
+        ready
+            .run_epilogue(run.session.as_mut(), listener)
+            .map_err(|failure| Stop::Script(label(migration), failure))?;
     }
     Ok(done)
 }
@@ -155,9 +213,13 @@ fn inside(
     for (migration, ready) in batch {
         let name = label(migration);
         let begun = Instant::now();
-        run.watchers.listener.event(&Event::MigrationBegun { migration: name.clone(), direction: Direction::Rollback });
+        run.watchers.listener.event(&Event::MigrationBegun {
+            migration: name.clone(),
+            direction: Direction::Rollback,
+        });
         for step in &ready.steps.steps {
-            run.run_step(ready, step).map_err(|failure| Stop::Script(name.clone(), failure))?;
+            run.run_step(ready, step)
+                .map_err(|failure| Stop::Script(name.clone(), failure))?;
         }
         let rollback_ms = elapsed_ms(begun);
         run.watchers.edges.reached("script run");
@@ -203,8 +265,14 @@ pub(super) fn prove_and_record(
         "now": now.strict,
         "rollback_ms": rollback_ms,
     });
-    let unproven = options.unproven.as_ref().filter(|_| schema == Return::Differs);
-    for (name, reason) in [("unproven", unproven), ("drift_accepted", options.accept_drift.as_ref())] {
+    let unproven = options
+        .unproven
+        .as_ref()
+        .filter(|_| schema == Return::Differs);
+    for (name, reason) in [
+        ("unproven", unproven),
+        ("drift_accepted", options.accept_drift.as_ref()),
+    ] {
         if let Some(reason) = reason {
             detail[name] = serde_json::Value::from(reason.as_str());
         }
@@ -229,13 +297,25 @@ fn judge(before: Option<Fingerprint>, now: Fingerprint) -> Return {
 }
 
 fn give_up(mut run: Run<'_>, error: RollbackError) -> RollbackError {
-    let stays_open = matches!(&error, RollbackError::Script { steps_done: Some(_), .. });
-    let message = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ");
+    let stays_open = matches!(
+        &error,
+        RollbackError::Script {
+            steps_done: Some(_),
+            ..
+        }
+    );
+    let message = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
+        error.source()
+    })
+    .map(ToString::to_string)
+    .collect::<Vec<_>>()
+    .join(": ");
     let recorded = run.in_transaction(|run| {
-        run.record("rollback-failed", None, serde_json::json!({ "error": message, "left_open": stays_open }))?;
+        run.record(
+            "rollback-failed",
+            None,
+            serde_json::json!({ "error": message, "left_open": stays_open }),
+        )?;
         Ok(())
     });
     // As when applying: the failure itself is what a person has to see.

@@ -2,10 +2,10 @@ use std::time::Instant;
 
 use tightrope_engine::{EngineError, ErrorKind};
 use tightrope_model::EngineKind;
-use tightrope_store::{AppliedMigration, Direction, Edge, MigrationBegun, OpenRun};
+use tightrope_store::{AppliedMigration, Direction, Edge, MigrationBegun, OpenMigration, OpenRun};
 
 use super::prepare::RollbackOptions;
-use super::report::{RollbackError, RolledBack, RolledBackOne, Return};
+use super::report::{Return, RollbackError, RolledBack, RolledBackOne};
 use super::run::{label, prove_and_record};
 use crate::apply::{StepFailure, StepJob, carry_out};
 use crate::execute::{Ready, elapsed_ms};
@@ -30,7 +30,12 @@ pub(super) fn roll_back(
         direction: Direction::Rollback,
         record: Some(Box::new(migration.clone())),
     };
-    run.in_transaction(|run| Ok(run.journal(Some(&migration.version_key), &Edge::MigrationBegun(begun))?))?;
+    run.in_transaction(|run| {
+        Ok(run.journal(
+            Some(&migration.version_key),
+            &Edge::MigrationBegun(Box::new(begun)),
+        )?)
+    })?;
     run.watchers.edges.reached("migration's intent written");
     go_on(run, migration, ready, Vec::new(), options)
 }
@@ -43,19 +48,41 @@ fn go_on(
     options: &RollbackOptions,
 ) -> Result<RolledBackOne, RollbackError> {
     let name = label(migration);
-    run.watchers.listener.event(&Event::MigrationBegun { migration: name.clone(), direction: Direction::Rollback });
+    run.watchers.listener.event(&Event::MigrationBegun {
+        migration: name.clone(),
+        direction: Direction::Rollback,
+    });
     let clock = Instant::now();
-    let job = StepJob { ready, label: &name, version_key: &migration.version_key, done };
+    let job = StepJob {
+        ready,
+        label: &name,
+        version_key: &migration.version_key,
+        done,
+    };
     carry_out(run, &job).map_err(|failure| match failure {
         StepFailure::Run(error) => RollbackError::Run(error),
-        StepFailure::Script { migration, failure, done, .. } => {
-            RollbackError::Script { migration, failure, tries: 1, steps_done: Some(done) }
-        }
+        StepFailure::Script {
+            migration,
+            failure,
+            done,
+            ..
+        } => RollbackError::Script {
+            migration,
+            failure,
+            tries: 1,
+            steps_done: Some(done),
+        },
     })?;
     let milliseconds = elapsed_ms(clock);
     // The steps are durable whatever the proof says: a difference is recorded and reported, not refused.
-    let unproven = options.unproven.clone().or_else(|| Some("the steps could not be undone".to_owned()));
-    let options = RollbackOptions { unproven, ..options.clone() };
+    let unproven = options
+        .unproven
+        .clone()
+        .or_else(|| Some("the steps could not be undone".to_owned()));
+    let options = RollbackOptions {
+        unproven,
+        ..options.clone()
+    };
     run.session.begin()?;
     let recorded = prove_and_record(run, migration, milliseconds, &options).and_then(|one| {
         run.journal(Some(&migration.version_key), &Edge::MigrationDone)?;
@@ -88,43 +115,78 @@ pub(super) fn settle_open(
     dialect: EngineKind,
     open: &OpenRun,
 ) -> Result<RolledBack, RollbackError> {
-    let Some((_, begun, done, _)) = open.open_migration() else {
-        return Ok(RolledBack { migrations: Vec::new(), recovered: None });
+    let Some(OpenMigration { begun, done, .. }) = open.open_migration() else {
+        return Ok(RolledBack {
+            migrations: Vec::new(),
+            recovered: None,
+        });
     };
     let name = recover::label(begun);
     if begun.direction == Direction::Rollback {
         let Some(migration) = begun.record.clone() else {
-            let what = EngineError::new(ErrorKind::Other, format!("the journal of `{name}` holds no record"));
+            let what = EngineError::new(
+                ErrorKind::Other,
+                format!("the journal of `{name}` holds no record"),
+            );
             return Err(what.into());
         };
         let script = unstored(&begun.script);
         let ready = Ready::new(&script, dialect, run.session.as_ref());
         let of = ready.steps.steps.len();
-        let what = format!("the rollback of `{name}` was interrupted after {} of {of} steps and has been finished", done.len());
+        let what = format!(
+            "the rollback of `{name}` was interrupted after {} of {of} steps and has been finished",
+            done.len()
+        );
         let done = recover::settled_steps(&mut run, &ready, open)?;
-        let one = go_on(&mut run, &migration, &ready, done, &RollbackOptions::default())?;
+        let one = go_on(
+            &mut run,
+            &migration,
+            &ready,
+            done,
+            &RollbackOptions::default(),
+        )?;
         return finish(run, what, vec![one]);
     }
     if let Err(because) = recover::undo_open(&mut run) {
         // What is open stays open; the error says so.
         let _ = run.leave();
-        return Err(RollbackError::NotUndone { migration: name, because });
+        return Err(RollbackError::NotUndone {
+            migration: name,
+            because,
+        });
     }
     let now = run.session.catalog()?.fingerprint();
     let one = RolledBackOne {
         version: begun.version.clone(),
         name: begun.name.clone(),
         rollback_ms: 0,
-        schema: if now.strict == begun.before.strict { Return::Exact } else { Return::Logical },
+        schema: if now.strict == begun.before.strict {
+            Return::Exact
+        } else {
+            Return::Logical
+        },
         fingerprint: now.strict.to_string(),
     };
-    let what = format!("`{name}` was interrupted after {} of {} steps and has been undone", done.len(), begun.steps);
+    let what = format!(
+        "`{name}` was interrupted after {} of {} steps and has been undone",
+        done.len(),
+        begun.steps
+    );
     finish(run, what, vec![one])
 }
 
-fn finish(mut run: Run<'_>, what: String, migrations: Vec<RolledBackOne>) -> Result<RolledBack, RollbackError> {
-    run.watchers.listener.event(&Event::Recovered { what: what.clone() });
+fn finish(
+    mut run: Run<'_>,
+    what: String,
+    migrations: Vec<RolledBackOne>,
+) -> Result<RolledBack, RollbackError> {
+    run.watchers
+        .listener
+        .event(&Event::Recovered { what: what.clone() });
     recover::record(&mut run, None, &what)?;
     run.end("recovered")?;
-    Ok(RolledBack { migrations, recovered: Some(what) })
+    Ok(RolledBack {
+        migrations,
+        recovered: Some(what),
+    })
 }

@@ -125,8 +125,8 @@ impl Differences {
             .max()
         {
             None => Verdict::Exact,
-            Some(0) => Verdict::TextOnly,
-            Some(1) => Verdict::ColumnOrder,
+            Some(0) => Verdict::ColumnOrder,
+            Some(1) => Verdict::TextOnly,
             Some(_) => Verdict::SchemaDiffers,
         }
     }
@@ -134,8 +134,8 @@ impl Differences {
 
 fn rank(level: AttributeLevel) -> u8 {
     match level {
-        AttributeLevel::Text | AttributeLevel::Letter => 0,
-        AttributeLevel::Position => 1,
+        AttributeLevel::Position => 0,
+        AttributeLevel::Text | AttributeLevel::Letter => 1,
         AttributeLevel::Logical => 2,
     }
 }

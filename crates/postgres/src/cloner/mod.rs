@@ -3,18 +3,20 @@
 //! A scratch database's name says what it is, and its maker holds an advisory lock on that name for as long as it lives:
 //! whoever sweeps sees in `pg_locks` which makers are gone.
 
+mod dump;
+mod locale;
 mod maintenance;
+mod programs;
+mod roles;
 mod scratch;
 mod settings;
 mod template;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use tightrope_engine::{Cloner, CopyPlace, DatabaseUrl, EngineError, ErrorKind, Scratch};
 
-use crate::connect::Target;
+use crate::connect::{self, Target};
 use maintenance::Maintenance;
 use scratch::PostgresScratch;
 
@@ -27,10 +29,49 @@ pub(crate) struct PostgresCloner {
     bin_dir: Option<PathBuf>,
 }
 
+/// What is copied: where it is, and a connection beside it.
+struct Source {
+    target: Target,
+    maintenance: Maintenance,
+}
+
 impl PostgresCloner {
     /// Looks for the client programs in that folder first.
     pub(crate) fn look_in(&mut self, folder: PathBuf) {
         self.bin_dir = Some(folder);
+    }
+
+    /// Fills a scratch database that is not there yet.
+    fn fill(
+        &self,
+        scratch: &mut PostgresScratch,
+        source: &mut Source,
+        same_server: bool,
+    ) -> Result<&'static str, EngineError> {
+        let mut refusal = None;
+        if same_server {
+            match template::copy_if_alone(source, scratch.name())? {
+                Ok(remarks) => {
+                    scratch.remark(remarks);
+                    return Ok("template");
+                }
+                Err(why) => refusal = Some(why),
+            }
+        }
+        let told = dump::copy(self.bin_dir.as_deref(), source, scratch, same_server);
+        match (told, refusal) {
+            (Ok(remarks), _) => {
+                scratch.remark(remarks);
+                Ok("dump and restore")
+            }
+            (Err(error), None) => Err(error),
+            (Err(error), Some(refusal)) => {
+                let detail = error.detail.clone().unwrap_or_default();
+                Err(error.detail(
+                    format!("a template copy was tried first: {refusal}\n{detail}").trim_end(),
+                ))
+            }
+        }
     }
 }
 
@@ -40,27 +81,23 @@ impl Cloner for PostgresCloner {
         source: &DatabaseUrl,
         place: &CopyPlace,
     ) -> Result<Box<dyn Scratch>, EngineError> {
-        let started = Instant::now();
+        let url = place.url.as_ref().unwrap_or(source);
         let target = Target::parse(source)?;
-        let mut maintenance = Maintenance::open(source, &target)?;
-        let name = scratch_name();
-        maintenance.claim(&name)?;
-        let url = with_database(source, &name);
-        if place.empty {
-            template::create_empty(&mut maintenance, &name, target.database())?;
+        let place_target = Target::parse(url)?;
+        let same_server = connect::place(&target.config) == connect::place(&place_target.config);
+        let mut source = Source {
+            maintenance: Maintenance::open(source, &target)?,
+            target,
+        };
+        let mut scratch = PostgresScratch::claim(url, Maintenance::open(url, &place_target)?)?;
+        let method = if place.empty {
+            let remarks = template::create_empty(&mut source, &scratch)?;
+            scratch.remark(remarks);
+            "empty database"
         } else {
-            template::create_copy(&mut maintenance, &name, target.database())?;
-        }
-        let mut scratch = PostgresScratch::new(name, url, Arc::new(Mutex::new(maintenance)));
-        scratch.describe(
-            if place.empty {
-                "empty database"
-            } else {
-                "template"
-            },
-            target.database(),
-            started,
-        )?;
+            self.fill(&mut scratch, &mut source, same_server)?
+        };
+        scratch.describe(method, source.target.database())?;
         Ok(Box::new(scratch))
     }
 

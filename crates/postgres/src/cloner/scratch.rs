@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use serde_json::json;
@@ -14,48 +14,63 @@ pub(super) struct PostgresScratch {
     url: DatabaseUrl,
     report: CopyReport,
     maintenance: Arc<Mutex<Maintenance>>,
+    started: Instant,
 }
 
 impl PostgresScratch {
-    /// Takes over a database whose name is claimed and that may not be there yet: from here on it is removed on every way
-    /// out.
-    pub(super) fn new(
-        name: String,
-        url: DatabaseUrl,
+    /// Claims the name of a scratch database that is yet to be made at the place of the URL: from here on it is removed on
+    /// every way out.
+    pub(super) fn claim(url: &DatabaseUrl, maintenance: Maintenance) -> Result<Self, EngineError> {
+        Self::claim_with(url, Arc::new(Mutex::new(maintenance)))
+    }
+
+    fn claim_with(
+        url: &DatabaseUrl,
         maintenance: Arc<Mutex<Maintenance>>,
-    ) -> Self {
-        let report = CopyReport {
-            method: String::new(),
-            bytes: None,
-            milliseconds: 0,
-            remarks: Vec::new(),
-        };
-        Self {
+    ) -> Result<Self, EngineError> {
+        let name = scratch_name();
+        maintenance.lock().map_err(|_| poisoned())?.claim(&name)?;
+        Ok(Self {
+            url: with_database(url, &name),
             name,
-            url,
-            report,
+            report: CopyReport {
+                method: String::new(),
+                bytes: None,
+                milliseconds: 0,
+                remarks: Vec::new(),
+            },
             maintenance,
-        }
+            started: Instant::now(),
+        })
+    }
+
+    /// The connection beside the database.
+    pub(super) fn maintenance(&self) -> Result<MutexGuard<'_, Maintenance>, EngineError> {
+        self.maintenance.lock().map_err(|_| poisoned())
+    }
+
+    pub(super) fn remark(&mut self, remarks: Vec<String>) {
+        self.report.remarks.extend(remarks);
     }
 
     /// Notes how the copy was made, in the report and on the database.
-    pub(super) fn describe(
-        &mut self,
-        method: &str,
-        source: &str,
-        started: Instant,
-    ) -> Result<(), EngineError> {
-        let mut maintenance = self.maintenance.lock().map_err(|_| poisoned())?;
+    pub(super) fn describe(&mut self, method: &str, source: &str) -> Result<(), EngineError> {
         let comment =
             json!({"made_by": "tightrope", "source": source, "method": method}).to_string();
-        maintenance.execute(&format!(
+        let sql = format!(
             "comment on database {} is {}",
             quote(&self.name),
             literal(&comment)
-        ))?;
+        );
+        let bytes = {
+            let mut maintenance = self.maintenance()?;
+            maintenance.execute(&sql)?;
+            maintenance.size_of(&self.name).ok()
+        };
         method.clone_into(&mut self.report.method);
-        self.report.bytes = maintenance.size_of(&self.name).ok();
-        self.report.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.report.bytes = bytes;
+        self.report.milliseconds =
+            u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(())
     }
 }
@@ -74,16 +89,10 @@ impl Scratch for PostgresScratch {
     }
 
     fn fork(&self) -> Result<Box<dyn Scratch>, EngineError> {
-        let started = Instant::now();
-        let name = scratch_name();
-        {
-            let mut maintenance = self.maintenance.lock().map_err(|_| poisoned())?;
-            maintenance.claim(&name)?;
-            template::create_copy(&mut maintenance, &name, &self.name)?;
-        }
-        let url = with_database(&self.url, &name);
-        let mut fork = Self::new(name, url, Arc::clone(&self.maintenance));
-        fork.describe("template", &self.name, started)?;
+        let mut fork = Self::claim_with(&self.url, Arc::clone(&self.maintenance))?;
+        let remarks = template::create_copy(&mut *self.maintenance()?, &fork.name, &self.name)?;
+        fork.remark(remarks);
+        fork.describe("template", &self.name)?;
         Ok(Box::new(fork))
     }
 }

@@ -1,16 +1,61 @@
 //! CREATE DATABASE, from the source as a template or from nothing.
 
-use std::fmt::Write as _;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use tightrope_engine::EngineError;
+use tightrope_engine::{EngineError, ErrorKind, Scratch as _};
 
 use super::maintenance::Maintenance;
-use super::settings;
-use crate::error;
+use super::scratch::PostgresScratch;
+use super::{Source, locale, settings};
 use crate::quote::{literal, quote};
 
 /// From this size on copying files beats writing every page to the log (measured: 1 GB a second).
 const BIG: u64 = 256 << 20;
+
+/// How long sessions that have just been closed may linger. (The server by itself would wait for five seconds.)
+const LINGERING: Duration = Duration::from_secs(1);
+
+/// Copies the source as a template if nobody is connected to it; else says why not. Gives the copy's remarks.
+pub(super) fn copy_if_alone(
+    source: &mut Source,
+    name: &str,
+) -> Result<Result<Vec<String>, String>, EngineError> {
+    let database = source.target.database().to_owned();
+    if let Some(others) = others_on(&mut source.maintenance, &database)? {
+        return Ok(Err(others));
+    }
+    match create_copy(&mut source.maintenance, name, &database) {
+        Ok(remarks) => Ok(Ok(remarks)),
+        Err(error) if matches!(error.kind, ErrorKind::InUse | ErrorKind::PermissionDenied) => {
+            Ok(Err(error.message))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Who else is connected, after waiting a moment for them to go.
+fn others_on(maintenance: &mut Maintenance, database: &str) -> Result<Option<String>, EngineError> {
+    let sql = format!(
+        "select string_agg(distinct coalesce(nullif(application_name, ''), usename, 'somebody'), ', ') \
+         from pg_stat_activity where datname = {} and pid <> pg_backend_pid() and backend_type = 'client backend'",
+        literal(database)
+    );
+    let deadline = Instant::now() + LINGERING;
+    loop {
+        let others = maintenance.column(&sql)?.into_iter().flatten().next();
+        match others {
+            None => return Ok(None),
+            Some(others) if Instant::now() > deadline => {
+                return Ok(Some(format!(
+                    "others are connected to {database:?}: {others}"
+                )));
+            }
+            // The server tells nobody when a session ends.
+            Some(_) => thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
 
 /// Copies a database as a template; it must have no sessions.
 pub(super) fn create_copy(
@@ -29,56 +74,19 @@ pub(super) fn create_copy(
     Ok(settings::write(maintenance, name, &settings))
 }
 
-/// Makes an empty database like the source in encoding and locale; the server's own where there is no source.
+/// Makes the scratch database empty, like the source in encoding, locale and settings; the server's own where there is no
+/// source.
 pub(super) fn create_empty(
-    maintenance: &mut Maintenance,
-    name: &str,
-    source: &str,
+    source: &mut Source,
+    scratch: &PostgresScratch,
 ) -> Result<Vec<String>, EngineError> {
-    let mut sql = format!("create database {} template template0", quote(name));
-    sql.push_str(&locale_of(maintenance, source)?);
-    maintenance.execute(&sql)?;
-    let settings = settings::read(maintenance, source)?;
-    Ok(settings::write(maintenance, name, &settings))
-}
-
-/// The options that give a database the encoding and the locale of another one; nothing where that is missing.
-fn locale_of(maintenance: &mut Maintenance, source: &str) -> Result<String, EngineError> {
-    let sql = "select to_jsonb(d) ->> 'datcollate', to_jsonb(d) ->> 'datctype', pg_encoding_to_char(d.encoding)::text, \
-               to_jsonb(d) ->> 'datlocprovider', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), \
-               to_jsonb(d) ->> 'daticurules' from pg_database d where d.datname = $1::text";
-    let row = maintenance
-        .client
-        .query_opt(sql, &[&source])
-        .map_err(|error| error::of_own(&error))?;
-    let Some(row) = row else {
-        return Ok(String::new());
-    };
-    let value = |at: usize| row.get::<_, Option<String>>(at);
-    let provider = value(3);
-    let locale_option = match provider.as_deref() {
-        Some("i") => "icu_locale",
-        Some("b") => "builtin_locale",
-        _ => "",
-    };
-    let provider = provider.map(|provider| match provider.as_str() {
-        "i" => "icu".to_owned(),
-        "b" => "builtin".to_owned(),
-        _ => "libc".to_owned(),
-    });
-    let options = [
-        ("encoding", value(2)),
-        ("lc_collate", value(0)),
-        ("lc_ctype", value(1)),
-        ("locale_provider", provider),
-        (locale_option, value(4)),
-        ("icu_rules", value(5)),
-    ];
-    let mut sql = String::new();
-    for (option, value) in options {
-        if let Some(value) = value.filter(|_| !option.is_empty()) {
-            let _ = write!(sql, " {option} {}", literal(&value));
-        }
-    }
-    Ok(sql)
+    let database = source.target.database().to_owned();
+    let options = locale::options_of(&mut source.maintenance, &database)?;
+    let settings = settings::read(&mut source.maintenance, &database)?;
+    let mut maintenance = scratch.maintenance()?;
+    maintenance.execute(&format!(
+        "create database {} template template0{options}",
+        quote(scratch.name())
+    ))?;
+    Ok(settings::write(&mut maintenance, scratch.name(), &settings))
 }

@@ -109,6 +109,11 @@ impl Part<'_, '_> {
                 let child = child.and_then(|name| self.tree.name(name.syntax()));
                 self.statement.add_lock(LockMode::AccessExclusive, child);
             }
+            Action::DetachPartition(detach) => {
+                let child = detach.table_name_ref();
+                let child = child.and_then(|name| self.tree.name(name.syntax()));
+                self.statement.add_lock(LockMode::AccessExclusive, child);
+            }
             Action::SetLogged(_)
             | Action::SetUnlogged(_)
             | Action::SetAccessMethod(_)
@@ -159,7 +164,7 @@ impl Part<'_, '_> {
         let guarded = add.if_not_exists().is_some();
         self.push(ObjectClass::Column, name, ObjectAction::Create, guarded);
         let ty = add.ty().map(|ty| ty.syntax().text().to_string());
-        let is_serial = ty.is_some_and(|ty| ty.to_lowercase().contains("serial"));
+        let is_serial = ty.is_some_and(|ty| SERIAL.contains(&ty.to_lowercase().as_str()));
         let fills = is_serial || add.constraints().any(|constraint| fills(&constraint));
         if fills {
             self.long(LongLockReason::FillsColumn, add.syntax());
@@ -255,6 +260,16 @@ impl Part<'_, '_> {
         }
     }
 }
+
+/// Types that bring a sequence along.
+const SERIAL: [&str; 6] = [
+    "bigserial",
+    "serial",
+    "serial2",
+    "serial4",
+    "serial8",
+    "smallserial",
+];
 
 /// Functions whose value differs from row to row, so that a column with such a default is filled row by row.
 const VOLATILE: [&str; 10] = [

@@ -196,7 +196,9 @@ fn command(cursor: &mut Cursor<'_>) -> Option<Command> {
         });
     }
     if cursor.eat("reindex") {
-        return Some(match cursor.holds("concurrently") {
+        let mut ahead = cursor.clone();
+        ahead.eat_symbol("(");
+        return Some(match ahead.holds("concurrently") {
             true => Command::ReindexConcurrently,
             false => Command::Reindex,
         });

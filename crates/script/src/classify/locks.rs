@@ -84,7 +84,18 @@ fn altered(class: ObjectClass, cursor: &Cursor<'_>, objects: &[NamedObject]) -> 
             };
             themselves(mode, objects)
         }
-        ObjectClass::Sequence => themselves(LockMode::ShareRowExclusive, objects),
+        ObjectClass::Sequence => {
+            let moves = objects
+                .iter()
+                .any(|object| matches!(object.action, ObjectAction::Rename { .. }))
+                || cursor.holds("owner to")
+                || cursor.holds("set schema");
+            let mode = match moves {
+                true => LockMode::AccessExclusive,
+                false => LockMode::ShareRowExclusive,
+            };
+            themselves(mode, objects)
+        }
         ObjectClass::Trigger | ObjectClass::Policy | ObjectClass::Rule => {
             parents(LockMode::AccessExclusive, objects)
         }

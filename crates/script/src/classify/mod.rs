@@ -22,6 +22,8 @@ use crate::statement::{Command, Statement};
 
 use cursor::{Cursor, significant};
 
+pub(crate) use tree::syntax_error;
+
 /// Classifies the statement that stands in that part of a text.
 pub(crate) fn classify(text: &str, span: Span, dialect: EngineKind) -> Statement {
     classify_at(text, span, dialect, 0)

@@ -99,7 +99,9 @@ fn create(class: ObjectClass, whole: &Cursor<'_>, cursor: &mut Cursor<'_>) -> Op
     if temporary && made.schema.is_none() {
         made.schema = Some("pg_temp".to_owned());
     }
-    if belongs_to_table(class) {
+    if class == ObjectClass::Sequence {
+        made.parent = owner(cursor);
+    } else if belongs_to_table(class) {
         made.parent = table_after(
             cursor,
             if class == ObjectClass::Rule {
@@ -110,6 +112,17 @@ fn create(class: ObjectClass, whole: &Cursor<'_>, cursor: &mut Cursor<'_>) -> Op
         );
     }
     Some(made)
+}
+
+/// The table of the column that owns a sequence: the part before the column in its name.
+fn owner(cursor: &mut Cursor<'_>) -> Option<String> {
+    while !cursor.is_at_end() {
+        if cursor.eat("owned by") {
+            return cursor.name()?.schema;
+        }
+        cursor.next();
+    }
+    None
 }
 
 /// The table after the next such word.

@@ -5,13 +5,14 @@ use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 use tightrope_model::{EngineKind, Span};
 
-use crate::scan::Token;
+use crate::scan::{Token, TokenKind};
 use crate::statement::{
-    Command, Destroys, LockMode, LockTaken, ObjectClass, Statement, StatementKind,
+    Command, Destroys, LockMode, LockTaken, ObjectAction, ObjectClass, Statement, StatementKind,
 };
 
 use super::alter_table;
 use super::cursor::{Cursor, Name, significant};
+use super::names::object;
 
 /// Statements that are longer hold data rather than structure; a tree of them is not worth its time.
 const LONGEST: usize = 256 * 1024;
@@ -50,7 +51,7 @@ impl Tree<'_> {
 /// Adds to a statement what its tree tells. Nothing is added if it does not parse.
 pub(super) fn refine(statement: &mut Statement, text: &str, tokens: &[Token<'_>]) {
     let source = statement.span.of(text);
-    if !is_worth_it(statement.kind) || source.len() > LONGEST || is_deep(tokens) {
+    if !is_worth_it(statement.kind) || is_too_much(source, tokens) {
         return;
     }
     let parse = SourceFile::parse(source);
@@ -65,10 +66,32 @@ pub(super) fn refine(statement: &mut Statement, text: &str, tokens: &[Token<'_>]
     if let ast::Stmt::AlterTable(alter) = &root {
         alter_table::refine(statement, &tree, alter);
     }
+    if let ast::Stmt::SelectInto(select) = &root {
+        let table = tree.name_in(select.syntax(), SyntaxKind::TABLE_NAME);
+        let made = table.map(|name| object(ObjectClass::Table, name, ObjectAction::Create, false));
+        statement.objects.extend(made);
+    }
     references(statement, &tree, root.syntax());
     written_below(statement, &tree, root.syntax());
     relations_read(statement, &tree, root.syntax());
     statement.tidy();
+}
+
+/// Where a statement stops making sense to the parser, as an offset in the file's text; none also if it was not asked.
+pub(crate) fn syntax_error(text: &str, span: Span) -> Option<usize> {
+    let source = span.of(text);
+    let tokens = significant(text, span, EngineKind::Postgres);
+    let is_open = |token: &Token<'_>| matches!(token.kind, TokenKind::Unterminated(_));
+    if is_too_much(source, &tokens) || tokens.iter().any(is_open) {
+        return None;
+    }
+    let errors = SourceFile::parse(source).errors();
+    let first = errors.first()?;
+    Some(span.start + usize::from(first.range().start()))
+}
+
+fn is_too_much(source: &str, tokens: &[Token<'_>]) -> bool {
+    source.len() > LONGEST || is_deep(tokens)
 }
 
 fn is_worth_it(kind: StatementKind) -> bool {
@@ -104,8 +127,7 @@ fn is_deep(tokens: &[Token<'_>]) -> bool {
 }
 
 fn has_long_prefix(tokens: &[Token<'_>]) -> bool {
-    let signs =
-        |token: &Token<'_>| token.kind == crate::scan::TokenKind::Symbol && !token.is_symbol(",");
+    let signs = |token: &Token<'_>| token.kind == TokenKind::Symbol && !token.is_symbol(",");
     tokens
         .chunk_by(|a, b| signs(a) && signs(b))
         .any(|run| run.len() > DEEPEST)

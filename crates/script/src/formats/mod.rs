@@ -13,6 +13,9 @@ mod sections;
 mod source;
 mod sql_migrate;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::Path;
 

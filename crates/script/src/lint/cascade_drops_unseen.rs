@@ -1,9 +1,10 @@
-use tightrope_model::{Finding, Severity};
+use tightrope_model::{Finding, Severity, Span};
 
-use crate::statement::{ObjectAction, StatementKind};
+use crate::scan::{Token, Tokens};
+use crate::statement::{NamedObject, ObjectAction, Statement, StatementKind};
 
 use super::Rule;
-use super::subject::Subject;
+use super::subject::{Side, Subject};
 
 pub(super) const RULE: Rule = Rule {
     name: "cascade-drops-unseen",
@@ -15,17 +16,10 @@ pub(super) const RULE: Rule = Rule {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let side = &subject.forward;
     for statement in side.statements {
-        let drops = matches!(
-            statement.kind,
-            StatementKind::Drop(_) | StatementKind::Alter(_)
-        );
-        let text = side.script.text_of(statement);
-        let cascades = text
-            .rsplit(|c: char| !c.is_ascii_alphabetic())
-            .find(|word| !word.is_empty())
-            .is_some_and(|word| word.eq_ignore_ascii_case("cascade"));
-        let dropped = statement.objects_with(&ObjectAction::Drop).last();
-        let (true, true, Some(object)) = (drops, cascades, dropped) else {
+        let dropped = statement
+            .objects_with(&ObjectAction::Drop)
+            .filter(|object| cascades(side, statement, object));
+        let Some(object) = dropped.last() else {
             continue;
         };
         let message = format!(
@@ -37,5 +31,20 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             side.finding((RULE.name, RULE.severity), statement.span.start, message)
                 .hint("drop what depends on it by name, so that the rollback can bring it back by name"),
         );
+    }
+}
+
+/// Whether CASCADE follows the object, or the list that it stands in.
+fn cascades(side: &Side<'_>, statement: &Statement, object: &NamedObject) -> bool {
+    let after = Span {
+        start: object.span.end,
+        end: statement.span.end,
+    };
+    let mut rest =
+        Tokens::new(&side.script.text, after, side.dialect).filter(Token::is_significant);
+    match statement.kind {
+        StatementKind::Drop(_) => rest.any(|token| token.is_word("cascade")),
+        StatementKind::Alter(_) => rest.next().is_some_and(|token| token.is_word("cascade")),
+        _ => false,
     }
 }

@@ -18,40 +18,63 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let side = &subject.forward;
+    let mut values: Option<(usize, Vec<&Destroys>)> = None;
     for (index, statement) in side.statements.iter().enumerate() {
         // An upsert says itself that its own values are the better ones.
         if statement.kind.is(Command::Insert) && statement.destroys.len() < 2 {
             continue;
         }
-        let lost: Vec<&Destroys> = statement
+        let lost = statement
             .destroys
             .iter()
-            .filter(|destroyed| is_lost(subject, side, index, destroyed))
-            .collect();
-        findings.extend(report(side, statement, &lost));
+            .filter(|destroyed| is_lost(subject, side, index, destroyed));
+        let (changed, gone): (Vec<_>, Vec<_>) =
+            lost.partition(|destroyed| matches!(destroyed, Destroys::Values { .. }));
+        if !gone.is_empty() {
+            findings.push(report_gone(subject, statement, &gone));
+        }
+        if !changed.is_empty() {
+            let (_, all) = values.get_or_insert((statement.span.start, Vec::new()));
+            all.extend(changed);
+        }
     }
+    findings.extend(values.map(|(offset, lost)| report_values(side, offset, &lost)));
 }
 
-fn report(side: &Side<'_>, statement: &Statement, lost: &[&Destroys]) -> Option<Finding> {
-    if lost.is_empty() {
-        return None;
-    }
-    let only_values = lost.iter().all(|d| matches!(d, Destroys::Values { .. }));
-    let severity = match only_values {
-        true => Severity::Note,
-        false => RULE.severity,
-    };
-    let names: Vec<String> = lost.iter().map(|d| format!("`{d}`")).collect();
+fn report_gone(subject: &Subject<'_>, statement: &Statement, lost: &[&Destroys]) -> Finding {
     let message = format!(
         "`{}` destroys {}, and no rollback script can bring that back",
         statement.kind,
-        names.join(", ")
+        list(lost)
     );
-    let rule = (RULE.name, severity);
-    Some(side.finding(rule, statement.span.start, message).hint(
-        "copy it into another table first and restore it from there in the rollback, set it aside with a rename, or declare \
-         `irreversible = \"why\"` in metadata.toml",
+    let rule = (RULE.name, RULE.severity);
+    let finding = subject.forward.finding(rule, statement.span.start, message);
+    finding.hint(format!(
+        "copy it into another table first and restore it from there in the rollback, set it aside with a rename, or {}",
+        subject.how_to_declare_irreversible()
     ))
+}
+
+/// Values that are changed are one note for the whole script: a rollback may compute them back, and often does.
+fn report_values(side: &Side<'_>, offset: usize, lost: &[&Destroys]) -> Finding {
+    let message = format!(
+        "the script changes {}, and the rollback can at best compute them back",
+        list(lost)
+    );
+    side.finding((RULE.name, Severity::Note), offset, message)
+        .hint("the rehearsal shows the rows that do not come back; to be exact, keep the old values in a table of their own")
+}
+
+fn list(destroyed: &[&Destroys]) -> String {
+    const SHOWN: usize = 6;
+    let mut names: Vec<String> = destroyed.iter().map(|d| format!("`{d}`")).collect();
+    names.dedup();
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 /// Whether it was there before the migration, and nothing was kept of it.
@@ -68,7 +91,7 @@ fn is_lost(subject: &Subject<'_>, side: &Side<'_>, index: usize, destroyed: &Des
         return false;
     }
     let is_new = |column: &&str| adds_column(side, table, column);
-    if !columns.is_empty() && columns.iter().all(|column| is_new(column)) {
+    if !columns.is_empty() && columns.iter().all(is_new) {
         return false;
     }
     let earlier = &side.statements[..index];

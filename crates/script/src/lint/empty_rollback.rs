@@ -28,9 +28,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     findings.push(
         Finding::new(RULE.severity, RULE.name, message)
             .at(rollback.script.start())
-            .hint(
-                "undo there what the forward script does, or declare `irreversible = \"why\"` in the migration's \
-                 metadata.toml",
-            ),
+            .hint(format!(
+                "undo there what the forward script does, or {}",
+                subject.how_to_declare_irreversible()
+            )),
     );
 }

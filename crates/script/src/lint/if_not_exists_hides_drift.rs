@@ -12,17 +12,17 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// Only forward scripts: a rollback has to cope with what it finds.
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    for side in subject.sides() {
-        let guarded: Vec<&NamedObject> = side
-            .statements
-            .iter()
-            .filter(|statement| matters(statement.kind))
-            .flat_map(|statement| &statement.objects)
-            .filter(|object| object.guarded && hides(subject, side, object))
-            .collect();
-        findings.extend(report(side, &guarded));
-    }
+    let side = &subject.forward;
+    let guarded: Vec<&NamedObject> = side
+        .statements
+        .iter()
+        .filter(|statement| matters(statement.kind))
+        .flat_map(|statement| &statement.objects)
+        .filter(|object| object.guarded && hides(subject, side, object))
+        .collect();
+    findings.extend(report(side, &guarded));
 }
 
 /// Statements whose guard has no better reason: an extension may be there already, and a DO block asks by itself.
@@ -46,12 +46,12 @@ fn hides(subject: &Subject<'_>, side: &Side<'_>, object: &NamedObject) -> bool {
             | ObjectClass::Aggregate
             | ObjectClass::Rule
     );
+    if object.schema.as_deref() == Some("pg_temp") {
+        return false;
+    }
     match object.action {
-        ObjectAction::Create => {
-            let is_forward = std::ptr::eq(side, &raw const subject.forward);
-            !(replaceable && (subject.known.contains(&key) || !is_forward))
-        }
-        ObjectAction::Drop => !side.made().contains(&key),
+        ObjectAction::Create => !(replaceable && subject.known.contains(&key)),
+        ObjectAction::Drop => !side.made.contains(&key),
         _ => true,
     }
 }

@@ -14,6 +14,7 @@ mod rollback_equals_forward;
 mod rollback_leaves_behind;
 mod rollback_misses_object;
 mod subject;
+mod syntax_error;
 mod unknown_statement;
 mod wrong_object_in_rollback;
 
@@ -54,6 +55,7 @@ pub const RULES: &[Rule] = &[
     not_in_a_transaction::RULE,
     long_lock::RULE,
     if_not_exists_hides_drift::RULE,
+    syntax_error::RULE,
     unknown_statement::RULE,
 ];
 
@@ -103,7 +105,7 @@ pub fn lint(folder: &Folder, dialect: EngineKind) -> Vec<Finding> {
         for rule in RULES {
             (rule.check)(&subject, &mut findings);
         }
-        let made = subject.forward.made();
+        let made = subject.forward.made;
         known.extend(made);
     }
     findings

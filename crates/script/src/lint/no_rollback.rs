@@ -21,8 +21,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     findings.push(
         Finding::new(RULE.severity, RULE.name, message)
             .at(subject.forward.script.start())
-            .hint(
-                "write one, or declare `irreversible = \"why\"` in the migration's metadata.toml",
-            ),
+            .hint(format!(
+                "write one, or {}",
+                subject.how_to_declare_irreversible()
+            )),
     );
 }

@@ -1,7 +1,7 @@
 use tightrope_model::{Finding, Severity};
 
 use crate::steps::{StepRules, steps};
-use crate::{Parsed, StepMode};
+use crate::{Parsed, Statement, StepMode};
 
 use super::Rule;
 use super::subject::{Side, Subject};
@@ -24,6 +24,9 @@ fn look(subject: &Subject<'_>, side: &Side<'_>) -> Option<Finding> {
         .statements
         .iter()
         .find(|statement| statement.kind.controls_transaction())?;
+    if let Some(finding) = lost_isolation(side, own) {
+        return Some(finding);
+    }
     let parsed = Parsed {
         statements: side.statements.to_vec(),
         findings: Vec::new(),
@@ -59,5 +62,21 @@ fn look(subject: &Subject<'_>, side: &Side<'_>) -> Option<Finding> {
     Some(
         side.finding((RULE.name, RULE.severity), own.span.start, message)
             .hint("remove BEGIN and COMMIT, or make a migration of every part"),
+    )
+}
+
+/// The isolation level of a BEGIN goes with it.
+fn lost_isolation(side: &Side<'_>, own: &Statement) -> Option<Finding> {
+    let text = side.script.text_of(own).to_lowercase();
+    if !text.contains("isolation") {
+        return None;
+    }
+    let message = format!(
+        "`{}` is left out, and its isolation level with it",
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    );
+    Some(
+        side.finding((RULE.name, RULE.severity), own.span.start, message)
+            .hint("remove it; if the script depends on it, set `default_transaction_isolation` for the role that migrates"),
     )
 }

@@ -19,7 +19,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if rollback.is_opaque() {
         return;
     }
-    let gone_at_once = forward.gone();
+    let gone_at_once = &forward.gone;
     for statement in forward.statements {
         for object in &statement.objects {
             let key = forward.key(object);
@@ -59,8 +59,8 @@ fn is_looked_for(object: &NamedObject) -> bool {
 
 /// Whether the rollback drops it, drops what it belongs to, or makes it anew as it was.
 fn is_undone(rollback: &Side<'_>, object: &NamedObject, key: &Key) -> bool {
-    let gone = rollback.gone();
-    if gone.contains(key) || rollback.made().contains(key) {
+    let gone = &rollback.gone;
+    if gone.contains(key) || rollback.made.contains(key) {
         return true;
     }
     let goes = |class: ObjectClass, name: &str| {

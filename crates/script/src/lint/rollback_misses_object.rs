@@ -19,8 +19,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if rollback.is_opaque() {
         return;
     }
-    let made_forward = forward.made();
-    let made_back = rollback.made();
+    let made_forward = &forward.made;
+    let made_back = &rollback.made;
     for object in forward.objects() {
         let key = forward.key(object);
         let is_lost = object.action == ObjectAction::Drop

@@ -26,16 +26,33 @@ pub(super) fn bare(name: &str) -> &str {
 pub(super) struct Side<'a> {
     pub(super) script: &'a Script,
     pub(super) statements: &'a [Statement],
-    dialect: EngineKind,
+    pub(super) dialect: EngineKind,
+    /// Every object that is made here, or gets its name here, whether or not it is dropped again.
+    pub(super) made: BTreeSet<Key>,
+    /// Those of them that are really new.
+    created: BTreeSet<Key>,
+    /// Every object that is dropped here, or loses its name here.
+    pub(super) gone: BTreeSet<Key>,
 }
 
 impl<'a> Side<'a> {
     fn new(script: &'a Script, parsed: &'a Parsed, dialect: EngineKind) -> Self {
-        Self {
+        let mut side = Self {
             script,
             statements: &parsed.statements,
             dialect,
-        }
+            made: BTreeSet::new(),
+            created: BTreeSet::new(),
+            gone: BTreeSet::new(),
+        };
+        side.made = side.find_made();
+        side.created = side
+            .objects()
+            .filter(|object| object.action == ObjectAction::Create)
+            .map(|object| side.key(object))
+            .collect();
+        side.gone = side.find_gone();
+        side
     }
 
     pub(super) fn objects(&self) -> impl Iterator<Item = &'a NamedObject> {
@@ -66,8 +83,7 @@ impl<'a> Side<'a> {
         self.key_named(object, &object.name)
     }
 
-    /// Every object that is made here, or gets its name here, whether or not it is dropped again.
-    pub(super) fn made(&self) -> BTreeSet<Key> {
+    fn find_made(&self) -> BTreeSet<Key> {
         self.objects()
             .filter_map(|object| match &object.action {
                 ObjectAction::Create => Some(self.key(object)),
@@ -77,8 +93,7 @@ impl<'a> Side<'a> {
             .collect()
     }
 
-    /// Every object that is dropped here, or loses its name here.
-    pub(super) fn gone(&self) -> BTreeSet<Key> {
+    fn find_gone(&self) -> BTreeSet<Key> {
         self.objects()
             .filter(|object| {
                 matches!(
@@ -113,23 +128,27 @@ impl<'a> Side<'a> {
             })
     }
 
-    /// Whether this table is made here.
+    /// Whether this table is made here; one that gets its name by a rename was there before.
     pub(super) fn makes_table(&self, table: &str) -> bool {
-        let table = self.fold(bare(table));
-        self.objects().any(|object| {
-            object.action == ObjectAction::Create
-                && matches!(
-                    object.class,
-                    ObjectClass::Table | ObjectClass::MaterializedView | ObjectClass::ForeignTable
-                )
-                && self.fold(&object.name) == table
+        let name = self.fold(bare(table));
+        let classes = [
+            ObjectClass::Table,
+            ObjectClass::MaterializedView,
+            ObjectClass::ForeignTable,
+        ];
+        classes.into_iter().any(|class| {
+            self.created.contains(&Key {
+                class,
+                table: None,
+                name: name.clone(),
+            })
         })
     }
 
     /// Whether this table is dropped here, or renamed.
     pub(super) fn drops_table(&self, table: &str) -> bool {
         let table = self.fold(bare(table));
-        self.gone()
+        self.gone
             .iter()
             .any(|key| key.class == ObjectClass::Table && key.name == table)
     }
@@ -186,6 +205,20 @@ impl<'a> Subject<'a> {
                 .is_some_and(|side| side.statements.iter().any(|statement| statement.raises))
     }
 
+    /// What to do where there is no way back, as the end of a hint.
+    pub(super) fn how_to_declare_irreversible(&self) -> &'static str {
+        match (
+            self.migration.home == self.forward.script.file,
+            self.dialect,
+        ) {
+            (false, _) => "declare `irreversible = \"why\"` in the migration's metadata.toml",
+            (true, EngineKind::Postgres) => {
+                "let the rollback script say why not: `do $$ begin raise exception 'why'; end $$`"
+            }
+            (true, EngineKind::Sqlite) => "say in a comment why not",
+        }
+    }
+
     /// Whether the forward script changes anything at all.
     pub(super) fn changes_something(&self) -> bool {
         let statements = self.forward.statements.iter();
@@ -197,7 +230,11 @@ impl<'a> Subject<'a> {
     /// Both scripts, the rollback only if there is a way back to look at.
     pub(super) fn both(&self) -> Option<(&Side<'a>, &Side<'a>)> {
         let rollback = self.rollback.as_ref()?;
-        let is_written = !rollback.statements.is_empty() && !self.needs_no_rollback();
+        let does_something = rollback
+            .statements
+            .iter()
+            .any(|statement| !statement.kind.controls_transaction());
+        let is_written = does_something && !self.needs_no_rollback();
         is_written.then_some((&self.forward, rollback))
     }
 

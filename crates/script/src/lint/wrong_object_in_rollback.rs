@@ -16,8 +16,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some((forward, rollback)) = subject.both() else {
         return;
     };
-    let made = forward.made();
-    let made_again = rollback.made();
+    let made = &forward.made;
+    let made_again = &rollback.made;
     for object in rollback.objects() {
         if object.action != ObjectAction::Drop {
             continue;
@@ -26,11 +26,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if made.contains(&key) || made_again.contains(&key) {
             continue;
         }
-        if let Some(found) = other_class(&made, &key) {
+        if let Some(found) = other_class(made, &key) {
             findings.push(report_class(rollback, object, found));
         } else if !forward.is_opaque() && is_certain(forward, object, &key) {
-            findings.push(report(rollback, object, similar(&made, &key)));
-        } else if let Some(meant) = similar(&made, &key) {
+            findings.push(report(rollback, object, similar(made, &key)));
+        } else if let Some(meant) = similar(made, &key) {
             findings.push(report(rollback, object, Some(meant)));
         }
     }

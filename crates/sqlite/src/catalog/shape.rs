@@ -75,7 +75,10 @@ pub(super) fn of_virtual_table(
     let Some(module) = module.filter(|module| MODULES.contains(&module.as_str())) else {
         return Ok(None);
     };
-    if tokens.iter().any(|token| token.is("content")) {
+    let elsewhere = tokens
+        .windows(2)
+        .any(|pair| pair[0].is("content") && pair[1].is("="));
+    if elsewhere {
         return Ok(None);
     }
     let mut statement = connection.prepare_cached(

@@ -47,6 +47,7 @@ impl Cloner for FileCloner {
 
     fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError> {
         let path = FileUrl::parse(source)?.path;
+        let path = std::fs::canonicalize(&path).unwrap_or(path);
         let file = std::fs::metadata(&path).map_err(|error| {
             EngineError::new(
                 ErrorKind::DatabaseMissing,

@@ -1,5 +1,6 @@
+use super::key::{bare, column, parts};
 use super::normal::{Names, normal};
-use super::token::{Kind, Token, tokens};
+use super::token::tokens;
 
 /// What a CREATE INDEX statement says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl IndexText {
         })?;
         let rest = &tokens[open + length + 1..];
         let condition = match rest {
-            [first, condition @ ..] if first.is("where") => Some(normal(condition, names)),
+            [first, condition @ ..] if first.is("where") => Some(normal(bare(condition), names)),
             _ => None,
         };
         let columns: Vec<String> = parts(&tokens[open + 1..open + length])
@@ -37,40 +38,6 @@ impl IndexText {
             columns: columns.join(", "),
             condition,
         })
-    }
-}
-
-/// The parts between commas outside brackets.
-pub(super) fn parts<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
-    let mut depth = 0_i32;
-    tokens
-        .split(|token| {
-            if token.is("(") {
-                depth += 1;
-            } else if token.is(")") {
-                depth -= 1;
-            }
-            depth == 0 && token.is(",")
-        })
-        .collect()
-}
-
-/// One column of a key; ascending is not said, and a column written as text is a name.
-pub(super) fn column(part: &[Token<'_>], names: &Names) -> String {
-    let part = match part {
-        [start @ .., last] if last.is("asc") => start,
-        whole => whole,
-    };
-    match part {
-        [first, rest @ ..] if first.kind == Kind::Text => {
-            let name = first.name().unwrap_or_default().to_ascii_lowercase();
-            let quoted = crate::quote::quote_identifier(&name);
-            let mut renamed = tokens(&quoted);
-            renamed.extend_from_slice(rest);
-            let names: Names = [name.as_str()].into_iter().collect();
-            normal(&renamed, &names)
-        }
-        part => normal(part, names),
     }
 }
 

@@ -10,6 +10,23 @@ pub(crate) fn first_word(sql: &str) -> String {
         .unwrap_or_default()
 }
 
+/// Whether there is nothing to run: white space, comments and semicolons.
+pub(crate) fn is_empty(sql: &str) -> bool {
+    tokens(sql).iter().all(|token| token.is(";"))
+}
+
+/// Where a name stands in a statement first, as a byte offset.
+pub(crate) fn place_of_name(sql: &str, name: &str) -> Option<usize> {
+    tokens(sql)
+        .into_iter()
+        .find(|token| {
+            token
+                .name()
+                .is_some_and(|found| found.eq_ignore_ascii_case(name))
+        })
+        .map(|token| token.text.as_ptr() as usize - sql.as_ptr() as usize)
+}
+
 /// A statement of a script, as far as counting its rows needs it.
 pub(crate) struct Statement<'a> {
     tokens: Vec<Token<'a>>,

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::cursor::Cursor;
 use super::normal::{Names, normal};
 use super::token::{Kind, Token, tokens};
 
@@ -40,7 +41,9 @@ impl TableText {
         let tokens = tokens(sql);
         let open = tokens.iter().position(|token| token.is("("))?;
         let mut reader = Reader {
-            tokens: &tokens[open + 1..],
+            at: Cursor {
+                tokens: &tokens[open + 1..],
+            },
             names,
             table: Self::default(),
         };
@@ -67,7 +70,7 @@ const COLUMN_CONSTRAINTS: [&str; 11] = [
 const TABLE_CONSTRAINTS: [&str; 5] = ["constraint", "primary", "unique", "check", "foreign"];
 
 struct Reader<'a, 'n> {
-    tokens: &'a [Token<'a>],
+    at: Cursor<'a>,
     names: &'n Names,
     table: TableText,
 }
@@ -75,12 +78,12 @@ struct Reader<'a, 'n> {
 impl<'a> Reader<'a, '_> {
     fn body(&mut self) -> Option<()> {
         loop {
-            let first = self.tokens.first()?;
+            let first = self.at.tokens.first()?;
             if first.is(")") {
                 return Some(());
             }
             if first.is(",") {
-                self.advance();
+                self.at.advance();
             } else if first.is_any(&TABLE_CONSTRAINTS) {
                 self.table_constraint()?;
             } else {
@@ -90,28 +93,28 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn column(&mut self) -> Option<()> {
-        let name = self.advance()?.name()?.into_owned();
+        let name = self.at.advance()?.name()?.into_owned();
         let mut column = ColumnText {
             name,
             attributes: BTreeMap::new(),
         };
-        while let Some(token) = self.tokens.first() {
+        while let Some(token) = self.at.tokens.first() {
             if token.is(",") || token.is(")") || token.is_any(&COLUMN_CONSTRAINTS) {
                 break;
             }
             if token.is("(") {
-                self.brackets()?;
+                self.at.brackets()?;
             } else {
-                self.advance();
+                self.at.advance();
             }
         }
         let mut name = None;
-        while let Some(token) = self.tokens.first() {
+        while let Some(token) = self.at.tokens.first() {
             if token.is(",") || token.is(")") {
                 break;
             }
-            if self.take("constraint") {
-                name = Some(self.advance()?.name()?.into_owned());
+            if self.at.take("constraint") {
+                name = Some(self.at.advance()?.name()?.into_owned());
                 continue;
             }
             self.column_constraint(&mut column, name.take())?;
@@ -122,41 +125,41 @@ impl<'a> Reader<'a, '_> {
 
     fn column_constraint(&mut self, column: &mut ColumnText, name: Option<String>) -> Option<()> {
         let quoted = self.normal_name(&column.name);
-        if self.take("primary") {
-            self.expect("key")?;
+        if self.at.take("primary") {
+            self.at.expect("key")?;
             let mut columns = quoted;
-            if self.take("desc") {
+            if self.at.take("desc") {
                 columns.push_str(" desc");
             } else {
-                self.take("asc");
+                self.at.take("asc");
             }
             let mut constraint = self.constraint("primary key", name);
             constraint.attributes.insert("columns", columns);
             self.conflict(&mut constraint.attributes)?;
-            if self.take("autoincrement") {
+            if self.at.take("autoincrement") {
                 constraint.attributes.insert("autoincrement", "yes".into());
             }
             self.table.constraints.push(constraint);
-        } else if self.take("unique") {
+        } else if self.at.take("unique") {
             let mut constraint = self.constraint(format!("unique ({quoted})"), name);
             self.conflict(&mut constraint.attributes)?;
             self.table.constraints.push(constraint);
-        } else if self.take("check") {
+        } else if self.at.take("check") {
             self.check(name)?;
-        } else if self.take("references") {
+        } else if self.at.take("references") {
             self.references(&quoted, name)?;
-        } else if self.take("not") {
-            self.expect("null")?;
+        } else if self.at.take("not") {
+            self.at.expect("null")?;
             self.not_null(column)?;
-        } else if self.take("null") {
+        } else if self.at.take("null") {
             self.conflict(&mut BTreeMap::new())?;
-        } else if self.take("default") {
+        } else if self.at.take("default") {
             let value = self.default()?;
             column.attributes.insert("default", value);
-        } else if self.take("collate") {
-            let collation = self.advance()?.name()?.to_ascii_lowercase();
+        } else if self.at.take("collate") {
+            let collation = self.at.advance()?.name()?.to_ascii_lowercase();
             column.attributes.insert("collation", collation);
-        } else if self.tokens.first()?.is_any(&["generated", "as"]) {
+        } else if self.at.tokens.first()?.is_any(&["generated", "as"]) {
             let generated = self.generated()?;
             column.attributes.insert("generated", generated);
         } else {
@@ -175,13 +178,13 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn table_constraint(&mut self) -> Option<()> {
-        let name = if self.take("constraint") {
-            Some(self.advance()?.name()?.into_owned())
+        let name = if self.at.take("constraint") {
+            Some(self.at.advance()?.name()?.into_owned())
         } else {
             None
         };
-        if self.take("primary") {
-            self.expect("key")?;
+        if self.at.take("primary") {
+            self.at.expect("key")?;
             let (columns, autoincrement) = self.key_columns()?;
             let mut constraint = self.constraint("primary key", name);
             constraint.attributes.insert("columns", columns);
@@ -190,20 +193,20 @@ impl<'a> Reader<'a, '_> {
             }
             self.conflict(&mut constraint.attributes)?;
             self.table.constraints.push(constraint);
-        } else if self.take("unique") {
+        } else if self.at.take("unique") {
             let (columns, _) = self.key_columns()?;
             let mut constraint = self.constraint(format!("unique ({columns})"), name);
             self.conflict(&mut constraint.attributes)?;
             self.table.constraints.push(constraint);
-        } else if self.take("check") {
+        } else if self.at.take("check") {
             self.check(name)?;
             // The grammar allows it here, and the library ignores it.
             self.conflict(&mut BTreeMap::new())?;
-        } else if self.take("foreign") {
-            self.expect("key")?;
-            let columns = self.brackets()?;
+        } else if self.at.take("foreign") {
+            self.at.expect("key")?;
+            let columns = self.at.brackets()?;
             let columns = normal(columns, self.names);
-            self.expect("references")?;
+            self.at.expect("references")?;
             self.references(&columns, name)?;
         } else {
             return None;
@@ -213,7 +216,7 @@ impl<'a> Reader<'a, '_> {
 
     /// The columns of a key, where ascending and the lack of a collation are not said, and whether the key counts by itself.
     fn key_columns(&mut self) -> Option<(String, bool)> {
-        let inner = self.brackets()?;
+        let inner = self.at.brackets()?;
         let autoincrement = inner.last().is_some_and(|token| token.is("autoincrement"));
         let kept: Vec<Token<'a>> = inner
             .iter()
@@ -221,15 +224,15 @@ impl<'a> Reader<'a, '_> {
             .copied()
             .collect();
         // A key's column may be written as text.
-        let names: Vec<String> = super::index::parts(&kept)
+        let names: Vec<String> = super::key::parts(&kept)
             .into_iter()
-            .map(|part| super::index::column(part, self.names))
+            .map(|part| super::key::column(part, self.names))
             .collect();
         Some((names.join(", "), autoincrement))
     }
 
     fn check(&mut self, name: Option<String>) -> Option<()> {
-        let expression = self.brackets()?;
+        let expression = super::key::bare(self.at.brackets()?);
         let identity = format!("check ({})", normal(expression, self.names));
         let constraint = self.constraint(identity, name);
         self.table.constraints.push(constraint);
@@ -237,11 +240,11 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn references(&mut self, columns: &str, name: Option<String>) -> Option<()> {
-        let parent = self.advance()?.name()?.into_owned();
+        let parent = self.at.advance()?.name()?.into_owned();
         let shown = self.normal_name(&parent);
-        let explicit = self.tokens.first().is_some_and(|token| token.is("("));
+        let explicit = self.at.tokens.first().is_some_and(|token| token.is("("));
         let target = if explicit {
-            let inner = self.brackets()?;
+            let inner = self.at.brackets()?;
             format!("{shown} ({})", normal(inner, self.names))
         } else {
             shown
@@ -256,26 +259,26 @@ impl<'a> Reader<'a, '_> {
 
     fn reference_actions(&mut self, attributes: &mut BTreeMap<&'static str, String>) -> Option<()> {
         loop {
-            if self.take("on") {
-                let event = match self.advance()? {
+            if self.at.take("on") {
+                let event = match self.at.advance()? {
                     token if token.is("delete") => Some("on_delete"),
                     token if token.is("update") => Some("on_update"),
                     _ => None,
                 };
-                let mut action = self.advance()?.text.to_ascii_lowercase();
+                let mut action = self.at.advance()?.text.to_ascii_lowercase();
                 if matches!(action.as_str(), "set" | "no") {
-                    action = format!("{action} {}", self.advance()?.text.to_ascii_lowercase());
+                    action = format!("{action} {}", self.at.advance()?.text.to_ascii_lowercase());
                 }
                 if let Some(event) = event.filter(|_| action != "no action") {
                     attributes.insert(event, action);
                 }
-            } else if self.take("match") {
+            } else if self.at.take("match") {
                 // Parsed and ignored by the library.
-                self.advance()?;
-            } else if self.second_is("deferrable") && self.take("not") {
-                self.advance();
+                self.at.advance()?;
+            } else if self.at.second_is("deferrable") && self.at.take("not") {
+                self.at.advance();
                 self.initially()?;
-            } else if self.take("deferrable") {
+            } else if self.at.take("deferrable") {
                 if self.initially()? {
                     attributes.insert("deferred", "yes".into());
                 }
@@ -287,21 +290,21 @@ impl<'a> Reader<'a, '_> {
 
     /// Whether INITIALLY DEFERRED comes now; without it a deferrable key is checked at once.
     fn initially(&mut self) -> Option<bool> {
-        if !self.take("initially") {
+        if !self.at.take("initially") {
             return Some(false);
         }
-        Some(self.advance()?.is("deferred"))
+        Some(self.at.advance()?.is("deferred"))
     }
 
     fn default(&mut self) -> Option<String> {
-        let first = self.tokens.first()?;
+        let first = self.at.tokens.first()?;
         if first.is("(") {
-            let inner = self.brackets()?;
+            let inner = super::key::bare(self.at.brackets()?);
             return Some(normal_default(inner, self.names));
         }
         let sign = first.is("+") || first.is("-");
-        let taken = &self.tokens[..if sign { 2.min(self.tokens.len()) } else { 1 }];
-        self.tokens = &self.tokens[taken.len()..];
+        let taken = &self.at.tokens[..if sign { 2.min(self.at.tokens.len()) } else { 1 }];
+        self.at.tokens = &self.at.tokens[taken.len()..];
         let value = &taken[taken.len() - 1];
         let literal = match value.kind {
             // A name as a default is text.
@@ -317,26 +320,26 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn generated(&mut self) -> Option<String> {
-        if self.take("generated") {
-            self.expect("always")?;
+        if self.at.take("generated") {
+            self.at.expect("always")?;
         }
-        self.expect("as")?;
-        let expression = normal(self.brackets()?, self.names);
-        let kind = if self.take("stored") {
+        self.at.expect("as")?;
+        let expression = normal(super::key::bare(self.at.brackets()?), self.names);
+        let kind = if self.at.take("stored") {
             "stored"
         } else {
-            self.take("virtual");
+            self.at.take("virtual");
             "virtual"
         };
         Some(format!("({expression}) {kind}"))
     }
 
     fn conflict(&mut self, attributes: &mut BTreeMap<&'static str, String>) -> Option<()> {
-        if !self.second_is("conflict") || !self.take("on") {
+        if !self.at.second_is("conflict") || !self.at.take("on") {
             return Some(());
         }
-        self.advance();
-        let action = self.advance()?.text.to_ascii_lowercase();
+        self.at.advance();
+        let action = self.at.advance()?.text.to_ascii_lowercase();
         if action != "abort" {
             attributes.insert("on_conflict", action);
         }
@@ -355,46 +358,6 @@ impl<'a> Reader<'a, '_> {
         let quoted = crate::quote::quote_identifier(&name.to_ascii_lowercase());
         let names: Names = [name].into_iter().collect();
         normal(&tokens(&quoted), &names)
-    }
-
-    /// The tokens between a bracket here and the one that closes it.
-    fn brackets(&mut self) -> Option<&'a [Token<'a>]> {
-        let mut depth = 0_i32;
-        for (index, token) in self.tokens.iter().enumerate() {
-            if token.is("(") {
-                depth += 1;
-            } else if token.is(")") {
-                depth -= 1;
-            }
-            if depth == 0 {
-                let inner = self.tokens.get(1..index)?;
-                self.tokens = &self.tokens[index + 1..];
-                return Some(inner);
-            }
-        }
-        None
-    }
-
-    fn advance(&mut self) -> Option<&'a Token<'a>> {
-        let (first, rest) = self.tokens.split_first()?;
-        self.tokens = rest;
-        Some(first)
-    }
-
-    fn take(&mut self, word: &str) -> bool {
-        let here = self.tokens.first().is_some_and(|token| token.is(word));
-        if here {
-            self.advance();
-        }
-        here
-    }
-
-    fn expect(&mut self, word: &str) -> Option<()> {
-        self.take(word).then_some(())
-    }
-
-    fn second_is(&self, word: &str) -> bool {
-        self.tokens.get(1).is_some_and(|token| token.is(word))
     }
 }
 
@@ -428,6 +391,7 @@ fn is_value(token: &Token<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(sql: &str) -> TableText {
         let names: Names = ["a", "b", "c", "t", "p", "x y"].into_iter().collect();
@@ -551,6 +515,108 @@ mod tests {
             "create table t",
         ] {
             assert_eq!(TableText::read(odd, &names), None, "{odd}");
+        }
+    }
+
+    const COLUMN_PARTS: [&str; 16] = [
+        "primary key",
+        "not null",
+        "not null on conflict ignore",
+        "null",
+        "unique",
+        "unique on conflict replace",
+        "check (a > 0)",
+        "check (\"a\" <> ')')",
+        "default 'x)'",
+        "default -1.5e3",
+        "default (1 + (2))",
+        "default current_timestamp",
+        "collate nocase",
+        "references p",
+        "references p (b) on delete set null on update cascade match full not deferrable initially immediate",
+        "constraint named references p deferrable initially deferred",
+    ];
+
+    const TABLE_PARTS: [&str; 6] = [
+        "unique (a, b desc)",
+        "constraint one check (a in (1, 2))",
+        "check ((b))",
+        "foreign key (a, b) references p (b, a) on delete restrict",
+        "unique (a collate nocase) on conflict fail",
+        "constraint two foreign key (b) references p deferrable",
+    ];
+
+    fn body() -> impl Strategy<Value = String> {
+        let types = prop::sample::select(vec![
+            "",
+            "int",
+            "varchar (10)",
+            "double precision",
+            "\"odd type\"",
+        ]);
+        let column = (
+            types,
+            prop::sample::subsequence(COLUMN_PARTS.to_vec(), 0..4),
+        );
+        let generated = prop::sample::select(vec![
+            "",
+            ", g as (a + 1)",
+            ", g int generated always as (b) stored not null",
+        ]);
+        let comma = prop::sample::select(vec![", ", " "]);
+        let parts = prop::sample::subsequence(TABLE_PARTS.to_vec(), 0..4);
+        (column, generated, comma, parts).prop_map(|((kind, said), generated, comma, parts)| {
+            let mut body = format!("a {kind} {}, b{generated}", said.join(" "));
+            for (index, part) in parts.iter().enumerate() {
+                body.push_str(if index == 0 { ", " } else { comma });
+                body.push_str(part);
+            }
+            body
+        })
+    }
+
+    /// The same statement with other white space, letter case, comments and quotes.
+    fn rewritten(sql: &str, seed: usize) -> String {
+        let mut text = String::new();
+        for (index, token) in tokens(sql).iter().enumerate() {
+            text.push_str([" ", "\n", " /* , ( */ ", " -- ')\n"][(index + seed) % 4]);
+            let name = matches!(token.text, "a" | "b" | "p" | "g");
+            match (index + seed) % 3 {
+                0 if name => text.push_str(&format!("[{}]", token.text)),
+                1 if name => text.push_str(&format!("\"{}\"", token.text.to_uppercase())),
+                2 if token.kind == Kind::Word => text.push_str(&token.text.to_uppercase()),
+                _ => text.push_str(token.text),
+            }
+        }
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn what_sqlite_takes_is_understood_however_it_is_written(body in body(), seed in 0_usize..12) {
+            let connection = rusqlite::Connection::open_in_memory().unwrap();
+            let sql = format!("create table t ({body})");
+            let other = rewritten(&sql, seed);
+            if connection.execute_batch(&sql).is_err() {
+                return Ok(());
+            }
+            connection.execute_batch(&format!("drop table t; {other}")).unwrap();
+            let names: Names = ["a", "b", "g", "p", "t"].into_iter().collect();
+            let first = TableText::read(&sql, &names).expect("understood");
+            let mut second = TableText::read(&other, &names).expect("understood");
+            for (column, again) in first.columns.iter().zip(&mut second.columns) {
+                prop_assert!(column.name.eq_ignore_ascii_case(&again.name));
+                again.name.clone_from(&column.name);
+            }
+            for (constraint, again) in first.constraints.iter().zip(&mut second.constraints) {
+                let lower = |name: &Option<String>| name.as_ref().map(|name| name.to_lowercase());
+                prop_assert_eq!(lower(&constraint.name), lower(&again.name));
+                again.name.clone_from(&constraint.name);
+                let lower = |name: &Option<String>| name.as_ref().map(|name| name.to_lowercase());
+                prop_assert_eq!(lower(&constraint.implied_parent), lower(&again.implied_parent));
+                again.implied_parent.clone_from(&constraint.implied_parent);
+            }
+            prop_assert_eq!(first, second);
         }
     }
 }

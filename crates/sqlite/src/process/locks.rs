@@ -25,8 +25,10 @@ pub(crate) fn holders(database: &Path) -> Vec<Blocker> {
     let Ok(list) = std::fs::read_to_string("/proc/locks") else {
         return Vec::new();
     };
-    let mut files = vec![(Part::Database, database.to_owned())];
-    let shared_memory = beside(database, "-shm");
+    // The library keeps its files beside the file that a link leads to.
+    let database = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
+    let mut files = vec![(Part::Database, database.clone())];
+    let shared_memory = beside(&database, "-shm");
     let write_ahead = shared_memory.exists();
     files.push((Part::SharedMemory, shared_memory));
     let name = database.file_name().unwrap_or_default().to_string_lossy();

@@ -112,7 +112,9 @@ macro_rules! contract_tests {
             use super::*;
             $(#[test]
             fn $promise() {
-                for subject in $subjects {
+                let subjects: Vec<$crate::contract::Subject> = $subjects;
+                assert!(!subjects.is_empty(), "there is nothing to test");
+                for subject in subjects {
                     subject.announce();
                     $crate::contract::$module::$promise(&subject);
                 }

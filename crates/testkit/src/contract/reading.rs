@@ -71,8 +71,9 @@ pub fn reading_leaves_no_trace(subject: &Subject) {
         "create table t (id integer primary key)",
         "insert into t values (1)",
     ];
+    let mut desk = Desk::with(subject, &statements);
     for setting in subject.sql.settings {
-        let mut desk = Desk::with(subject, &statements);
+        desk.session = desk.another();
         desk.run(setting.change);
         let before = desk.value(setting.show);
         read_everything(&mut desk);

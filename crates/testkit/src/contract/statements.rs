@@ -9,8 +9,8 @@ use super::desk::{Desk, try_run};
 /// A result comes as text under its columns' names, NULL as none.
 pub fn a_result_is_text_with_its_columns(subject: &Subject) {
     let mut desk = Desk::new(subject);
-    let outcome = desk.run("select 1 as number, 'é' as letter, null as nothing");
-    assert_eq!(outcome.columns, ["number", "letter", "nothing"]);
+    let outcome = desk.run("select 1 as number, 'é' as letter, null as absent");
+    assert_eq!(outcome.columns, ["number", "letter", "absent"]);
     let row = [Some("1".to_owned()), Some("é".to_owned()), None];
     assert_eq!(outcome.rows, [row]);
 }
@@ -60,7 +60,7 @@ pub fn errors_are_told_apart(subject: &Subject) {
         assert!(!error.message.is_empty());
     };
     check("insert into nowhere values (1)", ErrorKind::DoesNotExist);
-    check("select nothing from t", ErrorKind::DoesNotExist);
+    check("select absent from t", ErrorKind::DoesNotExist);
     check(table, ErrorKind::AlreadyExists);
     check(
         "insert into t values (1, 'again')",

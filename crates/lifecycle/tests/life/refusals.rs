@@ -1,0 +1,316 @@
+//! What `apply` and `rollback` refuse, and that a refusal changes nothing.
+
+use tightrope_engine::ErrorKind;
+use tightrope_lifecycle::{
+    ApplyError, ApplyOptions, RollbackError, RollbackOptions, RunError, Watchers, prepare_apply,
+};
+use tightrope_model::Version;
+use tightrope_store::{Holder, Store};
+use tightrope_testkit::phases::{Case, Desk, Phases};
+
+use crate::everywhere;
+
+const GOOD: Case<'static> = Case {
+    before: "create table t (a integer); insert into t values (1);",
+    forward: "create table u (a integer);",
+    rollback: Some("drop table u;"),
+    verify: None,
+    metadata: None,
+};
+
+fn on_every_engine(test: impl Fn(&Phases, Desk)) {
+    for phases in everywhere() {
+        let desk = phases.desk(&GOOD);
+        test(&phases, desk);
+    }
+}
+
+#[test]
+fn a_migration_whose_way_back_is_wrong_is_refused() {
+    on_every_engine(|_, desk| {
+        desk.write(
+            "0001_first",
+            &Case {
+                rollback: Some("drop table t;"),
+                ..GOOD
+            },
+        );
+        let before = desk.state();
+        match desk.try_apply(false) {
+            Err(ApplyError::NotProven {
+                rehearsed: Some(rehearsed),
+                ..
+            }) => assert!(!rehearsed.passed()),
+            other => panic!("{other:#?}"),
+        }
+        assert_eq!(desk.state(), before);
+    });
+}
+
+#[test]
+fn a_certificate_counts_until_a_script_or_the_schema_changes() {
+    on_every_engine(|_, desk| {
+        assert!(desk.rehearse().certificate.is_some());
+        let proof = |desk: &Desk| {
+            let plan = tightrope_lifecycle::plan(&desk.project, None).unwrap();
+            serde_json::to_value(&plan.migrations[0].proof).unwrap()["standing"].clone()
+        };
+        assert_eq!(proof(&desk), "fresh");
+        desk.write(
+            "0001_first",
+            &Case {
+                rollback: Some("drop table if exists u;"),
+                ..GOOD
+            },
+        );
+        assert_eq!(proof(&desk), "unproven");
+        desk.write("0001_first", &GOOD);
+        assert_eq!(proof(&desk), "fresh");
+        desk.execute("create table elsewhere (a integer)");
+        assert_eq!(proof(&desk), "unproven");
+    });
+}
+
+#[test]
+fn a_script_changed_after_apply_is_refused_and_a_comment_is_not() {
+    on_every_engine(|_, desk| {
+        desk.apply(false);
+        desk.write(
+            "0001_first",
+            &Case {
+                forward: "-- a comment\ncreate table  u (a integer);",
+                ..GOOD
+            },
+        );
+        assert!(desk.try_apply(false).unwrap().migrations.is_empty());
+        desk.write(
+            "0001_first",
+            &Case {
+                forward: "create table u (a bigint);",
+                ..GOOD
+            },
+        );
+        match desk.try_apply(false) {
+            Err(ApplyError::Changed { labels }) => assert_eq!(labels, ["0001_first"]),
+            other => panic!("{other:#?}"),
+        }
+    });
+}
+
+#[test]
+fn drift_is_named_and_refused_until_it_is_accepted() {
+    on_every_engine(|_, desk| {
+        desk.apply(false);
+        desk.execute("create table by_hand (a integer)");
+        desk.write(
+            "0002_second",
+            &Case {
+                forward: "create table v (a integer)",
+                rollback: Some("drop table v"),
+                ..GOOD
+            },
+        );
+        match desk.try_apply(false) {
+            Err(ApplyError::Drifted(drift)) => {
+                let differences = drift.differences.unwrap();
+                let shown: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                assert_eq!(shown, ["table by_hand was not there before"]);
+            }
+            other => panic!("{other:#?}"),
+        }
+        assert!(matches!(
+            desk.try_roll_back(&RollbackOptions::default()),
+            Err(RollbackError::Drifted(_))
+        ));
+        let accept_drift = Some("made by hand, kept".to_owned());
+        let options = ApplyOptions {
+            accept_drift,
+            ..ApplyOptions::default()
+        };
+        let prepared = prepare_apply(&desk.project, &options, Watchers::SILENT).unwrap();
+        assert_eq!(prepared.run(Watchers::SILENT).unwrap().migrations.len(), 1);
+    });
+}
+
+#[test]
+fn a_rollback_needs_no_folder_and_goes_in_reverse() {
+    on_every_engine(|_, desk| {
+        let before = desk.state();
+        let second = Case {
+            forward: "alter table u add column b integer",
+            rollback: Some("alter table u drop column b"),
+            ..GOOD
+        };
+        desk.write("0002_second", &second);
+        let third = Case {
+            forward: "insert into u (b) values (1)",
+            rollback: Some("delete from u"),
+            ..GOOD
+        };
+        desk.write("0003_third", &third);
+        desk.apply(false);
+        std::fs::remove_dir_all(desk.folder()).unwrap();
+        let to = Some(Version::new("1"));
+        let back = desk
+            .try_roll_back(&RollbackOptions {
+                to,
+                ..RollbackOptions::default()
+            })
+            .unwrap();
+        let versions: Vec<&str> = back
+            .migrations
+            .iter()
+            .map(|one| one.version.as_str())
+            .collect();
+        assert_eq!(versions, ["0003", "0002"]);
+        desk.try_roll_back(&RollbackOptions {
+            all: true,
+            ..RollbackOptions::default()
+        })
+        .unwrap();
+        assert_eq!(desk.state(), before);
+        assert!(matches!(
+            desk.try_roll_back(&RollbackOptions {
+                to: Some(Version::new("9")),
+                ..RollbackOptions::default()
+            }),
+            Err(RollbackError::UnknownVersion(_))
+        ));
+    });
+}
+
+#[test]
+fn a_rollback_of_several_is_all_or_nothing() {
+    on_every_engine(|_, desk| {
+        desk.apply(true);
+        let broken = Case {
+            forward: "create table v (a integer)",
+            rollback: Some("drop table v; drop table vv"),
+            ..GOOD
+        };
+        let good = Case {
+            forward: "create table w (a integer)",
+            rollback: Some("drop table w"),
+            ..GOOD
+        };
+        desk.write("0002_broken", &broken);
+        desk.write("0003_good", &good);
+        desk.apply(true);
+        let before = desk.state();
+        let all = RollbackOptions {
+            all: true,
+            ..RollbackOptions::default()
+        };
+        match desk.try_roll_back(&all) {
+            Err(RollbackError::Script {
+                migration, failure, ..
+            }) => {
+                assert_eq!(migration, "0002_broken");
+                assert_eq!(failure.number, 2);
+                assert_eq!(failure.error.kind, ErrorKind::DoesNotExist);
+            }
+            other => panic!("{other:#?}"),
+        }
+        assert_eq!(desk.state(), before);
+        assert_eq!(
+            tightrope_lifecycle::status(&desk.project)
+                .unwrap()
+                .applied
+                .len(),
+            3
+        );
+    });
+}
+
+#[test]
+fn whoever_comes_second_is_told_who_is_first() {
+    on_every_engine(|_, desk| {
+        let mut first = desk.session();
+        let mut store = Store::new(first.as_mut());
+        store.ensure().unwrap();
+        let holder = Holder {
+            user: "ada".to_owned(),
+            host: "mill".to_owned(),
+            pid: 1,
+            command: "apply".to_owned(),
+        };
+        store.take_lease(&holder).unwrap();
+        match desk.try_apply(true) {
+            Err(ApplyError::Run(RunError::Held { by, .. })) => assert_eq!(by, holder),
+            other => panic!("{other:#?}"),
+        }
+        assert!(
+            tightrope_lifecycle::status(&desk.project)
+                .unwrap()
+                .applied
+                .is_empty()
+        );
+    });
+}
+
+#[test]
+fn a_lock_held_by_another_session_is_named_and_nothing_is_changed() {
+    on_every_engine(|_, desk| {
+        let before = desk.state();
+        desk.write(
+            "0001_first",
+            &Case {
+                forward: "alter table t add column b integer",
+                rollback: Some("alter table t drop column b"),
+                ..GOOD
+            },
+        );
+        desk.rehearse();
+        // The tables of tightrope itself are there first: the lock is met by the migration, not by the set-up.
+        Store::new(desk.session().as_mut()).ensure().unwrap();
+        let prepared =
+            prepare_apply(&desk.project, &ApplyOptions::default(), Watchers::SILENT).unwrap();
+        let mut other = desk.session();
+        other.begin().unwrap();
+        other.query("insert into t values (2)", &[]).unwrap();
+        let error = prepared.run(Watchers::SILENT).unwrap_err();
+        let engine_error = match &error {
+            ApplyError::Script { failure, tries, .. } => {
+                assert_eq!(*tries, 3);
+                &failure.error
+            }
+            ApplyError::Run(RunError::Engine(error)) => error,
+            other => panic!("{other:#?}"),
+        };
+        assert_eq!(engine_error.kind, ErrorKind::LockNotGranted);
+        other.roll_back().unwrap();
+        drop(other);
+        assert_eq!(desk.state(), before);
+        desk.apply(false);
+    });
+}
+
+#[test]
+fn the_ledger_tells_the_story_and_its_chain_is_whole() {
+    on_every_engine(|_, desk| {
+        desk.apply(false);
+        desk.try_roll_back(&RollbackOptions::default()).unwrap();
+        desk.write(
+            "0001_first",
+            &Case {
+                forward: "create table t (a integer)",
+                ..GOOD
+            },
+        );
+        desk.try_apply(true).unwrap_err();
+        let log = tightrope_lifecycle::log(&desk.project).unwrap();
+        let actions: Vec<&str> = log
+            .entries
+            .iter()
+            .map(|entry| entry.action.as_str())
+            .collect();
+        assert_eq!(actions, ["applied", "rolled-back", "failed"]);
+        assert_eq!(log.broken, None);
+        let ledger = desk.session().store_dialect().prefix.to_owned() + "ledger";
+        desk.execute(&format!(
+            "update {ledger} set actor = 'nobody' where sequence = 2"
+        ));
+        let log = tightrope_lifecycle::log(&desk.project).unwrap();
+        assert_eq!(log.broken.unwrap().sequence, 2);
+    });
+}

@@ -1,0 +1,205 @@
+//! Copies are equal to their source, whichever way they were made.
+
+mod support;
+
+use support::{engine, run, servers, session, url};
+use tightrope_engine::{CopyPlace, DatabaseUrl, Engine as _, Scratch};
+use tightrope_testkit::servers::TestDatabase;
+
+/// What tells a good copy from a bad one: gaps in attnums, rows, an order of making that no dump follows, privileges of the
+/// public schema, a search path that belongs to the database, publications, and things that name roles.
+const SCHEMA: &str = r#"
+create schema shop;
+create extension pg_trgm schema shop;
+create type shop.mood as enum ('sad', 'happy');
+alter type shop.mood add value 'ok' before 'happy';
+create table shop.customers (gone int, id bigint generated always as identity primary key, name text not null, gone_too text, mood shop.mood);
+alter table shop.customers drop column gone, drop column gone_too;
+alter table shop.customers add column tags text[] default '{}' not null;
+create table shop.orders (id uuid primary key, customer bigint not null references shop.customers on delete cascade, total numeric(10, 2) check (total >= 0));
+create index orders_total on shop.orders (total desc) where total > 10;
+alter table shop.orders cluster on orders_pkey;
+create index customers_name on shop.customers using gin (name shop.gin_trgm_ops);
+create table shop.events (id int, day date not null, note text) partition by range (day);
+create table shop.events_1 (note text, day date not null, id int);
+alter table shop.events attach partition shop.events_1 for values from ('2020-01-01') to ('2021-01-01');
+create view shop.rich as select c.*, o.total from shop.customers c join shop.orders o on o.customer = c.id;
+create materialized view shop.totals as select customer, sum(total) from shop.orders group by customer;
+create function shop.touch() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger touched before update on shop.customers for each row execute function shop.touch();
+alter table shop.customers disable trigger touched;
+alter table shop.customers enable row level security;
+create policy own on shop.customers using (id > 0);
+create statistics shop.both (dependencies) on id, name from shop.customers;
+create publication feed for table shop.orders;
+create domain shop.positive as int constraint above check (value > 0);
+create type shop.pair as (a int, b shop.positive);
+comment on column shop.pair.a is 'first';
+comment on table shop.customers is 'who buys';
+comment on schema public is 'ours';
+do $$ begin create role tightrope_copy_reader nologin; exception when duplicate_object or unique_violation then null; end $$;
+grant select on shop.customers to tightrope_copy_reader;
+grant select (id) on shop.orders to tightrope_copy_reader;
+grant usage on schema public to tightrope_copy_reader;
+alter default privileges in schema shop grant select on tables to tightrope_copy_reader;
+revoke execute on function shop.touch() from public;
+do $$ begin execute format('alter database %I set search_path = shop, "odd name", public', current_database()); end $$;
+do $$ begin execute format('alter role tightrope_copy_reader in database %I set work_mem = %L', current_database(), '9MB'); end $$;
+insert into shop.customers (name, mood, tags) select 'name ' || i, 'happy', array['a', null, 'b c'] from generate_series(1, 100) i;
+insert into shop.orders select md5(i::text)::uuid, i, i * 1.5 from generate_series(1, 100) i;
+insert into shop.events select i, date '2020-01-01' + i, null from generate_series(1, 100) i;
+refresh materialized view shop.totals;
+"#;
+
+fn source(server: &tightrope_testkit::servers::PostgresServer) -> TestDatabase {
+    let database = server.create_database().unwrap();
+    database.execute(SCHEMA).unwrap();
+    database
+}
+
+#[track_caller]
+fn assert_equal(left: &DatabaseUrl, right: &DatabaseUrl) {
+    let (mut left, mut right) = (session(left), session(right));
+    let (before, after) = (left.catalog().unwrap(), right.catalog().unwrap());
+    let differences = before.differences(&after);
+    let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    assert!(told.is_empty(), "{}", told.join("\n"));
+    assert_eq!(before.fingerprint(), after.fingerprint());
+    assert_eq!(before.tables(), after.tables());
+    assert_eq!(before.tables().len(), 3);
+    assert_eq!(
+        left.checksums(before.tables()).unwrap(),
+        right.checksums(after.tables()).unwrap()
+    );
+}
+
+fn copy(source: &TestDatabase, place: &CopyPlace) -> Box<dyn Scratch> {
+    let engine = engine(source.server().major);
+    engine
+        .cloner()
+        .unwrap()
+        .copy(&url(source), place)
+        .unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+#[test]
+fn a_template_copy_is_equal() {
+    for server in servers() {
+        let source = source(&server);
+        let scratch = copy(&source, &CopyPlace::default());
+        assert_eq!(scratch.report().method, "template");
+        assert_eq!(scratch.report().remarks, [""; 0]);
+        assert_equal(&url(&source), scratch.url());
+    }
+}
+
+#[test]
+fn where_others_are_connected_dump_and_restore_is_equal() {
+    for server in servers() {
+        let source = source(&server);
+        let _other = source.connect().unwrap();
+        let scratch = copy(&source, &CopyPlace::default());
+        assert_eq!(scratch.report().method, "dump and restore");
+        assert_eq!(scratch.report().remarks, [""; 0]);
+        assert_equal(&url(&source), scratch.url());
+    }
+}
+
+#[test]
+fn a_dump_leaves_out_what_the_source_has_lost() {
+    for server in servers() {
+        let source = server.create_database().unwrap();
+        source
+            .execute("drop schema public; drop extension plpgsql")
+            .unwrap();
+        let _other = source.connect().unwrap();
+        let scratch = copy(&source, &CopyPlace::default());
+        let (mut left, mut right) = (session(&url(&source)), session(scratch.url()));
+        assert!(
+            left.catalog()
+                .unwrap()
+                .differences(&right.catalog().unwrap())
+                .is_empty()
+        );
+    }
+}
+
+#[test]
+fn a_copy_on_another_server_brings_its_roles() {
+    let majors = tightrope_testkit::servers::postgres_majors();
+    let (Some(oldest), Some(newest)) = (majors.iter().min(), majors.iter().max()) else {
+        return;
+    };
+    if oldest == newest {
+        return;
+    }
+    let source = source(&tightrope_testkit::servers::postgres(*oldest).unwrap());
+    source
+        .execute("do $$ begin create role tightrope_copy_owner nologin; exception when duplicate_object or unique_violation then null; end $$; alter table shop.orders owner to tightrope_copy_owner")
+        .unwrap();
+    let other = tightrope_testkit::servers::postgres(*newest).unwrap();
+    let place = CopyPlace {
+        url: Some(DatabaseUrl::new(other.url("postgres"))),
+        empty: false,
+    };
+    let scratch = copy(&source, &place);
+    assert_eq!(scratch.report().method, "dump and restore");
+    let made = scratch
+        .report()
+        .remarks
+        .iter()
+        .any(|remark| remark.contains("tightrope_copy_owner was missing"));
+    let owner = "select count(*) from pg_class where relname = 'orders' and relowner = 'tightrope_copy_owner'::regrole";
+    let mut there = session(scratch.url());
+    assert_eq!(there.query(owner, &[]).unwrap()[0][0].integer(), Some(1));
+    // Another run of these tests on the same servers has made the role already.
+    assert!(
+        made || scratch.report().remarks.is_empty(),
+        "{:?}",
+        scratch.report()
+    );
+    assert_eq!(
+        run(session(&url(&source)).as_mut(), "show search_path").rows,
+        run(there.as_mut(), "show search_path").rows
+    );
+}
+
+#[test]
+fn what_a_dead_maker_left_is_swept() {
+    for server in servers() {
+        let database = server.create_database().unwrap();
+        let left = format!("tightrope_scratch_left_{}", database.name);
+        server
+            .connect("postgres")
+            .unwrap()
+            .batch_execute(&format!("create database {left}"))
+            .unwrap();
+        let engine = engine(server.major);
+        let living = copy(&database, &CopyPlace::default());
+        let swept = engine
+            .cloner()
+            .unwrap()
+            .sweep(&url(&database), &CopyPlace::default())
+            .unwrap();
+        assert!(swept.contains(&left), "{swept:?}");
+        assert!(!swept.iter().any(|name| name == living.name()), "{swept:?}");
+        session(living.url());
+    }
+}
+
+#[test]
+fn an_empty_copy_needs_no_source() {
+    for server in servers() {
+        let missing = DatabaseUrl::new(server.url("no_such_database"));
+        let place = CopyPlace {
+            url: None,
+            empty: true,
+        };
+        let scratch = engine(server.major)
+            .cloner()
+            .unwrap()
+            .copy(&missing, &place)
+            .unwrap();
+        assert_eq!(session(scratch.url()).catalog().unwrap().tables().len(), 0);
+    }
+}
