@@ -82,11 +82,21 @@ mod tests {
             migrations: vec![one("a", true, 1), one("b", true, 3)],
             recovered: None,
         };
-        insta::assert_snapshot!(applied(&done, &test_style()), @"");
+        insta::assert_snapshot!(applied(&done, &test_style()), @r"
+        0042_a                                               applied in 20 ms, certified
+        0042_b                                     applied in 20 ms, at try 3, certified
+
+        2 migrations applied. The way back is open: `tightrope rollback`.
+        ");
         let done = Applied {
             migrations: vec![one("a", false, 1)],
             recovered: Some("`1_x` was finished".to_owned()),
         };
-        insta::assert_snapshot!(applied(&done, &test_style()), @"");
+        insta::assert_snapshot!(applied(&done, &test_style()), @r"
+        recovered  `1_x` was finished
+        0042_a                                             applied in 20 ms, unrehearsed
+
+        1 migration applied. The way back is not proven: it was applied unrehearsed.
+        ");
     }
 }

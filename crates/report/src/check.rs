@@ -128,11 +128,20 @@ mod tests {
             ),
         ];
         let lines = |_: &Place| Some("commit;".to_owned());
-        insta::assert_snapshot!(findings(&found, &lines, 3, &test_style()), @"");
+        insta::assert_snapshot!(findings(&found, &lines, 3, &test_style()), @r"
+        migrations/1_a/up.sql:3:1: error[own-transaction]: the script commits by itself
+          3 | commit;
+            | ^^^^^^
+          hint: remove the COMMIT; the script runs in one transaction already
+
+        warning[no-rollback]: `1_a` has no rollback script
+
+        1 error, 1 warning.                                                       exit 3
+        ");
     }
 
     #[test]
     fn nothing_found_is_said() {
-        insta::assert_snapshot!(findings(&[], &|_| None, 0, &test_style()), @"");
+        insta::assert_snapshot!(findings(&[], &|_| None, 0, &test_style()), @r"No findings.");
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tightrope_engine::{Blocker, EngineError};
+use tightrope_engine::{Blocker, EngineError, ErrorKind};
 use tightrope_lifecycle::ScriptFailure;
 use tightrope_model::{Finding, Place};
 
@@ -69,10 +69,10 @@ impl ErrorReport {
                 ));
                 continue;
             }
-            if let Some(engine) = error.downcast_ref::<EngineError>() {
-                report.engine(engine);
+            match error.downcast_ref::<EngineError>() {
+                Some(engine) => report.engine(engine),
+                None => report.add(error.to_string()),
             }
-            report.add(error.to_string());
         }
         report
     }
@@ -89,6 +89,11 @@ impl ErrorReport {
     }
 
     fn engine(&mut self, error: &EngineError) {
+        // What an engine says when it gave up waiting sounds as if somebody had broken something.
+        self.add(match error.kind {
+            ErrorKind::LockNotGranted => format!("a lock was not granted ({})", error.message),
+            _ => error.message.clone(),
+        });
         self.detail.clone_from(&error.detail);
         self.code.clone_from(&error.code);
         self.held_by.extend(error.blockers.iter().cloned());
@@ -194,13 +199,12 @@ pub fn error_json(report: &ErrorReport) -> Value {
 mod tests {
     use super::*;
     use crate::style::test_style;
-    use tightrope_engine::ErrorKind;
     use tightrope_lifecycle::{ApplyError, Left};
 
     fn lock_not_granted() -> ApplyError {
         let mut error = EngineError::new(
             ErrorKind::LockNotGranted,
-            "the lock on table `users` was not granted",
+            "canceling statement due to lock timeout",
         );
         error.code = Some("55P03".to_owned());
         error.blockers.push(Blocker {
@@ -239,7 +243,16 @@ mod tests {
         report
             .hints
             .push("end that session, then run `tightrope apply` again".to_owned());
-        insta::assert_snapshot!(error(&report, &|_| None, &test_style()), @"");
+        insta::assert_snapshot!(error(&report, &|_| None, &test_style()), @r"
+        error: failed to apply migration `0044_add_email_verified`: a lock was not granted (canceling statement due to lock timeout)
+          migrations/0044_add_email_verified/up.sql:3:1
+          3 | alter table users add column email_verified boolean not null default fals…
+            | ^^^^^ statement 1 (alter table)
+          held by  pid 8123, user report, psql, idle in transaction for 2 h 14 min,
+                   access share on users, last query `select count(*) from users`
+        nothing was changed.
+          hint: end that session, then run `tightrope apply` again                exit 5
+        ");
     }
 
     #[test]

@@ -20,9 +20,11 @@ pub enum Loudness {
 /// How loud an event is.
 pub fn loudness(event: &Event) -> Loudness {
     match event {
-        Event::RehearsalBegun { .. } | Event::MigrationBegun { .. } | Event::Copying { .. } => {
-            Loudness::Passing
-        }
+        // What was recovered stands in the command's result too.
+        Event::Recovered { .. }
+        | Event::RehearsalBegun { .. }
+        | Event::MigrationBegun { .. }
+        | Event::Copying { .. } => Loudness::Passing,
         Event::Rehearsed { .. }
         | Event::StepBegun { .. }
         | Event::Copied { .. }
@@ -31,8 +33,7 @@ pub fn loudness(event: &Event) -> Loudness {
         | Event::Notice { .. }
         | Event::LockRetry { .. }
         | Event::WaitingForLease { .. }
-        | Event::TookOver { .. }
-        | Event::Recovered { .. } => Loudness::Notable,
+        | Event::TookOver { .. } => Loudness::Notable,
     }
 }
 
@@ -128,7 +129,7 @@ mod tests {
             pause_ms: 412,
         };
         let line = event(&retry, &test_style());
-        insta::assert_snapshot!(line, @"");
+        insta::assert_snapshot!(line, @r"lock not granted (held by pid 8123, report, idle in transaction): undone, try 2 of 12 in 412 ms");
         assert_eq!(loudness(&retry), Loudness::Notable);
     }
 }

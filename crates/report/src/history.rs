@@ -114,7 +114,16 @@ mod tests {
             entries: entries.clone(),
             broken: None,
         };
-        insta::assert_snapshot!(log(&whole, 0, &test_style()), @"");
+        insta::assert_snapshot!(log(&whole, 0, &test_style()), @r"
+        2026-01-02 11:00:00  applied          0042_drop
+                             by me@host, process 7, `tightrope apply`
+                             ran for 4 ms, unrehearsed: first day
+        2026-01-02 11:00:00  failed           0042_more
+                             by me@host, process 7, `tightrope apply`
+                             no such table: orders
+
+        2 entries, the chain of digests is whole. Times are UTC.
+        ");
         let broken = LedgerBreak {
             sequence: 2,
             what: "its content was changed after it was written".to_owned(),
@@ -123,6 +132,16 @@ mod tests {
             entries,
             broken: Some(broken),
         };
-        insta::assert_snapshot!(log(&broken, 1, &test_style()), @"");
+        insta::assert_snapshot!(log(&broken, 1, &test_style()), @r"
+        2026-01-02 11:00:00  applied          0042_drop
+                             by me@host, process 7, `tightrope apply`
+                             ran for 4 ms, unrehearsed: first day
+        2026-01-02 11:00:00  failed           0042_more
+                             by me@host, process 7, `tightrope apply`
+                             no such table: orders
+
+        ledger entry 2: its content was changed after it was written
+        The ledger was tampered with: what follows that entry cannot be trusted.  exit 1
+        ");
     }
 }

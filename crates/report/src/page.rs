@@ -58,13 +58,26 @@ impl<'s> Page<'s> {
         self.field(&label, text);
     }
 
-    /// The last line, with the exit code at its right end unless it is 0.
+    /// The last line, with the exit code at its right end unless it is 0; without words of its own it is the line before.
     pub(crate) fn end(mut self, text: &str, exit: u8) -> String {
-        if exit == 0 {
+        if !text.is_empty() {
             self.line(text);
+        }
+        if exit == 0 {
+            return self.text;
+        }
+        let right = self.style.faint(&format!("exit {exit}"));
+        let last = self
+            .text
+            .trim_end()
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1);
+        let line = self.text.split_off(last);
+        if visible(line.trim_end()) + 2 + visible(&right) > self.style.width {
+            self.text.push_str(&line);
+            self.spread("", &right);
         } else {
-            let right = self.style.faint(&format!("exit {exit}"));
-            self.spread(text, &right);
+            self.spread(line.trim_end(), &right);
         }
         self.text
     }

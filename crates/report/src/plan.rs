@@ -229,7 +229,23 @@ mod tests {
 
     #[test]
     fn a_plan_says_how_one_gets_back() {
-        insta::assert_snapshot!(plan(&example(), "Apply with `tightrope apply`.", 2, &test_style()), @"");
+        insta::assert_snapshot!(plan(&example(), "Apply with `tightrope apply`.", 2, &test_style()), @r"
+        shop@staging:5432   PostgreSQL 15.18, 48 tables                          at 0040
+
+        0042_drop_legacy_status         certified 2 h ago (exact, on a copy by template)
+          alter table orders drop column legacy_status
+              locks access exclusive on orders
+          destroys column orders.legacy_status
+          forward  20 ms in rehearsal
+          ways back
+            a  inside the transaction        instant       proven in rehearsal
+               loses nothing
+            c  rollback script               40 ms         proven in rehearsal
+               loses nothing
+            d  restore a backup of your own  not open
+
+        Apply with `tightrope apply`.                                             exit 2
+        ");
     }
 
     #[test]
@@ -238,6 +254,10 @@ mod tests {
             migrations: Vec::new(),
             ..example()
         };
-        insta::assert_snapshot!(plan(&nothing, "", 0, &test_style()), @"");
+        insta::assert_snapshot!(plan(&nothing, "", 0, &test_style()), @r"
+        shop@staging:5432   PostgreSQL 15.18, 48 tables                          at 0040
+
+        Nothing to do.
+        ");
     }
 }

@@ -43,7 +43,7 @@ pub fn rehearsal(rehearsed: &Rehearsed, exit: u8, style: &Style) -> String {
     if left_out > 0 {
         sum.push_str(&format!(", {left_out} not reached"));
     }
-    let next = if exit == 0 {
+    let next = if rehearsed.passed() && rehearsed.unlike.is_empty() {
         " Apply with `tightrope apply`."
     } else {
         ""
@@ -332,6 +332,23 @@ pub(crate) mod tests {
             pending: 3,
             unwritten: Vec::new(),
         };
-        insta::assert_snapshot!(rehearsal(&rehearsed, 3, &test_style()), @"");
+        insta::assert_snapshot!(rehearsal(&rehearsed, 3, &test_style()), @r#"
+        copy  template of shop@staging:5432, 2.1 GB in 3.4 s
+
+        0041_split_name                                           up 1.8 s   down 900 ms
+          data     table customers: 184203 of 184203 rows differ in `name`
+                   row id '7': before name 'Ana María Núñez'; after rollback name 'Ana
+                   Núñez'
+          verdict  data-differs: the schema comes back, but rows do not
+          hint: keep what the forward script destroys, in a side table for example
+
+        0042_b                                                   up 1.8 s   down not run
+          migrations/0042_b/down.sql:2:13
+          2 | drop table  custmers;
+            |             ^^^^^^^^ statement 1 (drop table)
+          verdict  rollback-fails: table "custmers" does not exist
+
+        2 migrations rehearsed, 0 certificates, 1 not reached.                    exit 3
+        "#);
     }
 }

@@ -179,7 +179,25 @@ mod tests {
 
     #[test]
     fn a_review_is_a_page_for_the_team() {
-        insta::assert_snapshot!(review(&example(), 3, &test_style()), @"");
+        insta::assert_snapshot!(review(&example(), 3, &test_style()), @r#"
+        4 migrations reviewed on PostgreSQL 15.18, 2 min 41 s
+              1  exact            schema and every row come back exactly
+              1  column-order     everything comes back, but columns stand in another
+                                  order
+              1  data-differs     the schema comes back, but rows do not
+              1  rollback-fails   the rollback script fails
+
+        worst first
+          rollback-fails   0042_b
+              table "custmers" does not exist (migrations/0042_b/down.sql:2:13)
+          data-differs     0041_split_name
+              table customers: 184203 of 184203 rows differ in `name`
+
+        proven, though not to the letter
+          column-order     0043_order
+
+        2 of 4 have a way back that is proven.                                    exit 3
+        "#);
     }
 
     #[test]

@@ -164,7 +164,15 @@ mod tests {
             forward_ms: 4,
         };
         let next = "Nothing was changed: this was a dry run.";
-        insta::assert_snapshot!(rollback_plan(&[migration], None, next, &test_style()), @"");
+        insta::assert_snapshot!(rollback_plan(&[migration], None, next, &test_style()), @r"
+        0042_drop_status                                                 applied 1 h ago
+          proven   no: it was applied unrehearsed
+          script   migrations/0042_drop_status/down.sql, as stored in the database:
+            alter table orders
+              add column status text;
+
+        Nothing was changed: this was a dry run.
+        ");
     }
 
     #[test]
@@ -180,6 +188,11 @@ mod tests {
             migrations: vec![one("b", Return::Exact), one("a", Return::Unmeasured)],
             recovered: None,
         };
-        insta::assert_snapshot!(rolled_back(&done, &test_style()), @"");
+        insta::assert_snapshot!(rolled_back(&done, &test_style()), @r"
+        0042_b                                        rolled back in 12 ms, schema exact
+        0042_a     rolled back in 12 ms, schema not compared: it was not measured before
+
+        2 migrations rolled back. Forward again with `tightrope apply`.
+        ");
     }
 }

@@ -252,7 +252,10 @@ fn next(status: &Status) -> String {
         .is_some_and(|open| open.half_done.is_some());
     let text = match (&status.pending, &status.applied.last()) {
         _ if half_done => "A migration is half done; the journal knows where.",
-        _ if status.drift.is_some() => "The way back stands still while the schema drifts.",
+        _ if status.drift.is_some() => "Apply and rollback are refused while the schema drifts.",
+        _ if !status.changed.is_empty() => {
+            "Apply is refused until the changed script is brought back to what ran."
+        }
         (Some(pending), _) if !pending.is_empty() => "See what would run with `tightrope plan`.",
         (_, Some(last)) if last.can_roll_back => {
             "Up to date. Go back one step with `tightrope rollback`."
@@ -308,7 +311,18 @@ mod tests {
 
     #[test]
     fn a_quiet_database() {
-        insta::assert_snapshot!(status(&example(), 0, &test_style()), @"");
+        insta::assert_snapshot!(status(&example(), 0, &test_style()), @r"
+        shop@staging:5432   PostgreSQL 15.18                               ledger intact
+
+        applied  2 migrations
+          0040_users                      2 h ago      unrehearsed   way back not proven
+              applied unrehearsed: first day
+          0041_orders                     2 h ago      exact         way back 40 ms
+        pending  1 migration
+          0042_more
+
+        See what would run with `tightrope plan`.
+        ");
     }
 
     #[test]
@@ -343,6 +357,26 @@ mod tests {
             open_run: Some(open_run),
             ..example()
         };
-        insta::assert_snapshot!(status(&killed, 7, &test_style()), @"");
+        insta::assert_snapshot!(status(&killed, 7, &test_style()), @r"
+        shop@staging:5432   PostgreSQL 15.18                               ledger intact
+
+        0043_add_indexes was interrupted after 1 of 3 steps (run begun 3 min ago by
+        me@host, process 7, `tightrope apply`).
+          step 1   create table: done and recorded
+          step 2   create index concurrently: begun; the index is there but invalid: it
+                   will be dropped and built again
+          step 3   insert: not begun
+        Finish with `tightrope apply`, or go back with `tightrope rollback`. Nothing
+        needs repair by hand.
+
+        applied  2 migrations
+          0040_users                      2 h ago      unrehearsed   way back not proven
+              applied unrehearsed: first day
+          0041_orders                     2 h ago      exact         way back 40 ms
+        pending  1 migration
+          0042_more
+
+        A migration is half done; the journal knows where.                        exit 7
+        ");
     }
 }

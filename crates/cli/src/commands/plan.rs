@@ -38,8 +38,11 @@ fn next(plan: &Plan) -> &'static str {
         .migrations
         .iter()
         .any(|migration| matches!(migration.proof, Unproven { .. }));
+    if plan.open_run.is_some() {
+        return "Finish what was interrupted with `tightrope apply`.";
+    }
     match unproven {
-        true => "Prove the way back with `tightrope rehearse`; `tightrope apply` also does.",
+        true => "Prove the way back with `tightrope rehearse`, or let `tightrope apply`.",
         false => "Apply with `tightrope apply`.",
     }
 }

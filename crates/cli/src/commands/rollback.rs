@@ -30,10 +30,14 @@ pub(crate) struct Args {
     /// Go on although others changed the schema, for this reason; it goes on the record
     #[arg(long, value_name = "REASON", value_parser = super::reason)]
     accept_drift: Option<String>,
+    /// How long to wait for another run to end [default: lease_wait_s of tightrope.toml, else 5]
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let project = context.project("rollback")?;
+    let mut project = context.project("rollback")?;
+    project.policy.lease_wait_s = args.wait.unwrap_or(project.policy.lease_wait_s);
     let options = RollbackOptions {
         to: args.to.clone(),
         all: args.all,

@@ -1,5 +1,6 @@
 use tightrope_engine::ErrorKind;
-use tightrope_lifecycle::{ApplyError, Left, ScriptFailure, VERIFY_DOES_NOT_HOLD};
+use tightrope_lifecycle::{ApplyError, Left, Rehearsed, ScriptFailure, VERIFY_DOES_NOT_HOLD};
+use tightrope_model::Verdict;
 
 use super::engine::{engine_exit, script_exit};
 use super::{CommandError, UNCHANGED};
@@ -27,9 +28,9 @@ impl From<ApplyError> for CommandError {
             }
             ApplyError::NotProven { reasons, rehearsed } => not_proven(ApplyError::NotProven { reasons, rehearsed: None }, rehearsed),
             ApplyError::MovedOn => Self::of(Exit::Held, error).hint("run the same command again"),
-            ApplyError::Script { ref failure, ref left, .. } => {
+            ApplyError::Script { ref failure, ref left, tries, .. } => {
                 let (exit, state, hint) = (exit_of(failure, left), in_words(left), hint_of(failure, left));
-                Self::of(exit, error).state(state).maybe_hint(hint)
+                Self::of(exit, error).state(state).tries(tries).maybe_hint(hint)
             }
             ApplyError::NotAsRehearsed { ref differences, ref left, .. } => {
                 let (differences, state) = (differences.clone(), in_words(left));
@@ -57,19 +58,30 @@ impl CommandError {
     }
 }
 
-fn not_proven(
-    error: ApplyError,
-    rehearsed: Option<Box<tightrope_lifecycle::Rehearsed>>,
-) -> CommandError {
-    if rehearsed.is_some() {
-        return CommandError::of(Exit::NotProven, error)
-            .rehearsed(rehearsed)
-            .hint("mend the rollback script, then run `tightrope apply` again")
-            .hint("or go without a way back, on the record: `tightrope apply --unrehearsed --reason REASON`");
+fn not_proven(error: ApplyError, rehearsed: Option<Box<Rehearsed>>) -> CommandError {
+    let Some(rehearsed) = rehearsed else {
+        return CommandError::of(Exit::Refused, error)
+            .hint("prove it on a copy with `tightrope rehearse`")
+            .hint("or go without, on the record: `tightrope apply --unrehearsed --reason REASON`");
+    };
+    if let Some(failed) = rehearsed
+        .migrations
+        .last()
+        .filter(|one| one.verdict == Verdict::ForwardFails)
+        && let Some(failure) = &failed.failure
+    {
+        let message = format!(
+            "migration `{}_{}` fails in rehearsal: {}",
+            failed.version, failed.name, failure.message
+        );
+        return CommandError::new(Exit::Error, message)
+            .failed_at(failure)
+            .hint("mend the forward script at the marked place, then run `tightrope apply` again");
     }
-    CommandError::of(Exit::Refused, error)
-        .hint("prove it on a copy with `tightrope rehearse`")
-        .hint("or go without, on the record: `tightrope apply --unrehearsed --reason REASON`")
+    CommandError::of(Exit::NotProven, error)
+        .rehearsed(rehearsed)
+        .hint("mend the rollback script, then run `tightrope apply` again")
+        .hint("or go without a way back, on the record: `tightrope apply --unrehearsed --reason REASON`")
 }
 
 fn exit_of(failure: &ScriptFailure, left: &Left) -> Exit {

@@ -111,7 +111,7 @@ impl CommandError {
         if error_is_held {
             return self
                 .hint("see how far it is with `tightrope status`")
-                .hint("wait longer for it with `tightrope apply --wait SECONDS`");
+                .hint("wait longer for it with `--wait SECONDS`");
         }
         self
     }

@@ -8,7 +8,7 @@ mod rollback;
 use std::error::Error;
 
 use serde_json::Value;
-use tightrope_lifecycle::{Drift, Rehearsed};
+use tightrope_lifecycle::{Drift, FailureReport, Rehearsed};
 use tightrope_model::{Differences, Finding, Place};
 use tightrope_report::{ErrorReport, Style};
 
@@ -23,6 +23,8 @@ pub(crate) struct CommandError {
     exit: Exit,
     error: Box<dyn Error>,
     place: Option<(Place, Option<String>)>,
+    statement: Option<String>,
+    tries: u32,
     differences: Vec<String>,
     findings: Vec<Finding>,
     state: Option<String>,
@@ -47,6 +49,8 @@ impl CommandError {
             exit,
             error: Box::new(error),
             place: None,
+            statement: None,
+            tries: 1,
             differences: Vec::new(),
             findings: Vec::new(),
             state: Some(UNCHANGED.to_owned()),
@@ -64,6 +68,24 @@ impl CommandError {
     #[must_use]
     pub(crate) fn at(mut self, place: Place, line: Option<String>) -> Self {
         self.place = Some((place, line));
+        self
+    }
+
+    /// The place of a statement that failed in rehearsal.
+    #[must_use]
+    fn failed_at(mut self, failure: &FailureReport) -> Self {
+        self.statement = Some(format!(
+            "statement {} ({})",
+            failure.number, failure.statement
+        ));
+        let command_error = self.at(failure.place.clone(), Some(failure.line.clone()));
+        command_error.maybe_hint(failure.hint.clone())
+    }
+
+    /// How often it was tried.
+    #[must_use]
+    fn tries(mut self, tries: u32) -> Self {
+        self.tries = tries;
         self
     }
 
@@ -92,8 +114,8 @@ impl CommandError {
     }
 
     #[must_use]
-    fn rehearsed(mut self, rehearsed: Option<Box<Rehearsed>>) -> Self {
-        self.rehearsed = rehearsed;
+    fn rehearsed(mut self, rehearsed: Box<Rehearsed>) -> Self {
+        self.rehearsed = Some(rehearsed);
         self
     }
 
@@ -114,6 +136,12 @@ impl CommandError {
         if let Some((place, line)) = &self.place {
             report.place = Some(place.clone());
             report.line.clone_from(line);
+            report.statement.clone_from(&self.statement);
+        }
+        if self.tries > 1
+            && let Some(statement) = &mut report.statement
+        {
+            statement.push_str(&format!(", given up after {} tries", self.tries));
         }
         report.differences.clone_from(&self.differences);
         report.findings.clone_from(&self.findings);
@@ -124,9 +152,8 @@ impl CommandError {
 
     /// What is shown above the error: the rehearsal that it is about.
     pub(crate) fn screen(&self, style: &Style) -> String {
-        let screen = |rehearsed: &Rehearsed| {
-            tightrope_report::rehearsal(rehearsed, self.exit.code(), style) + "\n"
-        };
+        let screen =
+            |rehearsed: &Rehearsed| tightrope_report::rehearsal(rehearsed, 0, style) + "\n";
         self.rehearsed.as_deref().map(screen).unwrap_or_default()
     }
 
