@@ -1,10 +1,13 @@
 //! Copies are equal to their source, whichever way they were made.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod support;
 
-use support::{engine, run, servers, session, url};
+use support::{run, servers, session, url};
 use tightrope_engine::{CopyPlace, DatabaseUrl, Engine as _, Scratch};
-use tightrope_testkit::servers::TestDatabase;
+use tightrope_postgres::PostgresEngine;
+use tightrope_testkit::servers::{self as test_servers, TestDatabase};
 
 /// What tells a good copy from a bad one: gaps in attnums, rows, an order of making that no dump follows, privileges of the
 /// public schema, a search path that belongs to the database, publications, and things that name roles.
@@ -51,7 +54,15 @@ insert into shop.events select i, date '2020-01-01' + i, null from generate_seri
 refresh materialized view shop.totals;
 "#;
 
-fn source(server: &tightrope_testkit::servers::PostgresServer) -> TestDatabase {
+/// The engine, with client programs that read a server of that major.
+fn engine(major: u32) -> PostgresEngine {
+    match test_servers::client_bin_dir(major) {
+        Some(folder) => PostgresEngine::new().with_bin_dir(folder),
+        None => PostgresEngine::new(),
+    }
+}
+
+fn source(server: &test_servers::PostgresServer) -> TestDatabase {
     let database = server.create_database().unwrap();
     database.execute(SCHEMA).unwrap();
     database
@@ -126,18 +137,18 @@ fn a_dump_leaves_out_what_the_source_has_lost() {
 
 #[test]
 fn a_copy_on_another_server_brings_its_roles() {
-    let majors = tightrope_testkit::servers::postgres_majors();
+    let majors = test_servers::postgres_majors();
     let (Some(oldest), Some(newest)) = (majors.iter().min(), majors.iter().max()) else {
         return;
     };
     if oldest == newest {
         return;
     }
-    let source = source(&tightrope_testkit::servers::postgres(*oldest).unwrap());
+    let source = source(&test_servers::postgres(*oldest).unwrap());
     source
         .execute("do $$ begin create role tightrope_copy_owner nologin; exception when duplicate_object or unique_violation then null; end $$; alter table shop.orders owner to tightrope_copy_owner")
         .unwrap();
-    let other = tightrope_testkit::servers::postgres(*newest).unwrap();
+    let other = test_servers::postgres(*newest).unwrap();
     let place = CopyPlace {
         url: Some(DatabaseUrl::new(other.url("postgres"))),
         empty: false,

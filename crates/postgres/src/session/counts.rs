@@ -84,13 +84,14 @@ impl PostgresSession {
             .and_then(|row| row.first())
             .and_then(Value::integer)
             .unwrap_or_default();
-        if rows != now.inserted - now.deleted || old.bytes == 0 {
-            return Ok(difference(old, now));
+        let change = difference(old, now);
+        if count(rows) != change.inserted.saturating_sub(change.deleted) || old.bytes == 0 {
+            return Ok(change);
         }
+        let gone = count(old.estimate.max(1));
         Ok(TableChange {
-            inserted: count(now.inserted),
-            updated: count(now.updated),
-            deleted: count(now.deleted + old.estimate.max(1)),
+            deleted: change.deleted + gone,
+            ..change
         })
     }
 
