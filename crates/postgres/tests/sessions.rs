@@ -414,3 +414,84 @@ fn a_statement_ends_soon_after_its_client() {
         assert_eq!(shown.rows, [[Some("tightrope".to_owned())]]);
     });
 }
+
+#[test]
+fn the_catalog_needs_no_special_rights() {
+    on_each(|url, _| {
+        let mut owner = session(url);
+        for sql in [
+            "do $$ begin create role tightrope_plain_user login; exception when duplicate_object or unique_violation then null; end $$",
+            "create table t (id int primary key, a text)",
+            "create foreign data wrapper files",
+            "create server elsewhere foreign data wrapper files",
+            "create user mapping for postgres server elsewhere options (password 'geheim')",
+            "create publication feed for table t",
+            "create statistics s on id, a from t",
+            "create view v as select * from t",
+        ] {
+            run(owner.as_mut(), sql);
+        }
+        let plain = url.secret().replace("postgres@", "tightrope_plain_user@");
+        let mut plain = session(&DatabaseUrl::new(plain));
+        let differences = owner
+            .catalog()
+            .unwrap()
+            .differences(&plain.catalog().unwrap());
+        let told: Vec<String> = differences
+            .iter()
+            .map(|difference| difference.object.to_string())
+            .collect();
+        // Only whose it is may see that a user mapping has options.
+        assert_eq!(told, ["user mapping elsewhere.postgres"]);
+        assert!(!format!("{differences:?}").contains("geheim"));
+    });
+}
+
+#[test]
+fn a_blocked_session_is_not_kept_from_counting_by_other_tables() {
+    on_each(|url, _| {
+        let (mut holder, mut counter) = (session(url), session(url));
+        run(holder.as_mut(), "create table held as select 1 as a");
+        run(holder.as_mut(), "create table free (a int)");
+        holder.begin().unwrap();
+        run(holder.as_mut(), "lock table held in access exclusive mode");
+        counter.set_lock_timeout(200).unwrap();
+        counter.begin().unwrap();
+        counter.start_counting_rows().unwrap();
+        run(counter.as_mut(), "insert into free values (1)");
+        assert_eq!(counter.rows_changed().unwrap().len(), 1);
+        counter.commit().unwrap();
+    });
+}
+
+#[test]
+fn an_extension_stands_for_its_objects_but_not_for_the_users_rows() {
+    on_each(|url, _| {
+        let mut session = session(url);
+        for sql in [
+            "create extension citext",
+            "create table told (a int primary key)",
+            "create table own (a int)",
+            "alter extension citext add table told",
+            "alter extension citext add table own",
+            "update pg_extension set extconfig = array['told'::regclass::oid], extcondition = '{\"\"}' where extname = 'citext'",
+        ] {
+            run(session.as_mut(), sql);
+        }
+        let catalog = session.catalog().unwrap();
+        let objects: Vec<String> = catalog
+            .objects()
+            .map(|object| object.id.to_string())
+            .collect();
+        assert_eq!(
+            objects,
+            ["schema public", "extension citext", "extension plpgsql"]
+        );
+        let shapes: Vec<String> = catalog
+            .tables()
+            .iter()
+            .map(|shape| format!("{} by {}", shape.table, shape.key.join(",")))
+            .collect();
+        assert_eq!(shapes, ["told by a"]);
+    });
+}
