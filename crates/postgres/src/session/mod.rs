@@ -42,8 +42,6 @@ pub(crate) struct PostgresSession {
     /// What brings the session's own settings back after a reset.
     settings: String,
     pub(crate) in_transaction: bool,
-    /// A statement failed in the open transaction, and nothing has shown since that it lives on.
-    failed: bool,
     statements: Statements,
     /// The catalog's statements that the server has prepared.
     pub(crate) prepared: HashSet<&'static str>,
