@@ -7,7 +7,7 @@ use tightrope_store::{AppliedMigration, Direction};
 use super::prepare::{PreparedRollback, RollbackOptions};
 use super::report::{Return, RollbackError, RolledBack, RolledBackOne};
 use super::steps;
-use crate::execute::{Ready, ScriptFailure, elapsed_ms};
+use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::run::{Run, Watchers, unstored};
 use crate::{Event, recover};
 
@@ -229,6 +229,9 @@ fn inside(
                 .map_err(|failure| Stop::Script(name.clone(), failure))?;
         }
         let rollback_ms = elapsed_ms(begun);
+        if may_change_settings(ready) {
+            run.session.regain()?;
+        }
         run.watchers.edges.reached("script run");
         let one = prove_and_record(run, migration, rollback_ms, options)?;
         run.watchers.listener.event(&Event::MigrationDone {

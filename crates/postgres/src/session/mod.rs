@@ -77,6 +77,13 @@ impl Session for PostgresSession {
         self.reset_settings()
     }
 
+    fn regain(&mut self) -> Result<(), EngineError> {
+        self.execute_own(
+            "set local session authorization default; set local role none; set local statement_timeout = 0; \
+             set local idle_in_transaction_session_timeout = 0",
+        )
+    }
+
     fn set_lock_timeout(&mut self, milliseconds: u64) -> Result<(), EngineError> {
         self.execute_own(&format!("set lock_timeout = {milliseconds}"))
     }
