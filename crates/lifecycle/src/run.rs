@@ -8,7 +8,7 @@ use tightrope_engine::{Engine, EngineError, ErrorKind, Session};
 use tightrope_model::{Fingerprint, Place};
 use tightrope_script::{Script, Step, TransactionMode};
 use tightrope_store::{
-    Direction, Edge, Holder, Lease, LeaseOutcome, LedgerEntry, OpenRun, Record, RunBegun, Store,
+    Direction, Edge, Holder, Lease, LeaseOutcome, LedgerTail, OpenRun, Record, RunBegun, Store,
     StoreError, StoredScript,
 };
 
@@ -67,6 +67,8 @@ pub(crate) struct Run<'a> {
     pub(crate) lock_tries: u32,
     /// What was last said of the schema that the next command should find; none if nothing was.
     expected: Option<Option<Fingerprint>>,
+    /// The end of the ledger as of this run's last entry.
+    ledger_tail: Option<LedgerTail>,
 }
 
 /// How long to pause between two looks at a lease that somebody else holds.
@@ -107,6 +109,7 @@ impl<'a> Run<'a> {
             lock_timeout_ms: project.policy.lock_timeout_ms,
             lock_tries: project.policy.lock_tries,
             expected: None,
+            ledger_tail: None,
         })
     }
 
@@ -213,7 +216,7 @@ impl<'a> Run<'a> {
         action: &str,
         version: Option<&str>,
         detail: serde_json::Value,
-    ) -> Result<LedgerEntry, StoreError> {
+    ) -> Result<(), StoreError> {
         let record = Record {
             at: self.now(),
             actor: self.actor.clone(),
@@ -221,7 +224,12 @@ impl<'a> Run<'a> {
             version: version.map(str::to_owned),
             detail,
         };
-        self.store().record(&record)
+        let tail = match self.ledger_tail {
+            Some(tail) => tail,
+            None => self.store().ledger_tail()?,
+        };
+        self.ledger_tail = Some(self.store().record(&record, tail)?);
+        Ok(())
     }
 
     /// Does something in a transaction of its own, which commits only while the lease is ours.
@@ -250,6 +258,7 @@ impl<'a> Run<'a> {
     /// Undoes the open transaction after something in it failed.
     pub(crate) fn undo_transaction(&mut self) {
         self.expected = None;
+        self.ledger_tail = None;
         // If the connection is gone, the server has rolled back by itself.
         let _ = self.session.roll_back();
     }

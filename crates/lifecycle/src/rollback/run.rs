@@ -192,6 +192,7 @@ fn try_once(
     };
     run.watchers.edges.reached("before the commit");
     if let Err(error) = run.session.commit() {
+        run.undo_transaction();
         return Err(match (error.kind, batch.last()) {
             (ErrorKind::ConnectionLost, _) => Stop::Error(RollbackError::OutcomeUnknown(error)),
             (_, Some((migration, ready))) if !ready.parsed.statements.is_empty() => Stop::Script(
