@@ -92,9 +92,10 @@ pub(crate) fn plural_of<T>(items: &[T], one: &str, many: &str) -> String {
     plural(items.len() as u64, one, many)
 }
 
-/// A text on one line, cut to so many characters.
+/// A text on one line, cut to so many characters; what would steer a terminal is replaced.
 pub(crate) fn cut(text: &str, longest: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.replace(char::is_control, "\u{fffd}");
     match line.char_indices().nth(longest) {
         Some(_) => {
             let kept: String = line.chars().take(longest.saturating_sub(1)).collect();
@@ -151,6 +152,7 @@ mod tests {
     fn long_text_is_cut_on_one_line() {
         assert_eq!(cut("a  b\nc", 10), "a b c");
         assert_eq!(cut("abcdefgh", 5), "abcd…");
+        assert_eq!(cut("a\u{1b}[2Jb", 9), "a\u{fffd}[2Jb");
         assert_eq!(cut("ñandúes", 7), "ñandúes");
     }
 }
