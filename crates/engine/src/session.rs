@@ -170,6 +170,15 @@ pub trait Session: Send {
     /// When the connection breaks.
     fn reset(&mut self) -> Result<(), EngineError>;
 
+    /// Makes the open transaction tightrope's own again after a script: the role and the time limits that the script may have
+    /// set do not bind what tightrope itself writes. Engines without roles have nothing to do.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn regain(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     /// Bounds waiting for locks, for the statements that follow; in milliseconds. Inside a transaction it holds until its
     /// end at least.
     ///

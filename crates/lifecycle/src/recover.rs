@@ -85,8 +85,8 @@ pub(crate) fn finish(
     watchers
         .listener
         .event(&Event::Recovered { what: what.clone() });
-    record(&mut run, None, &what)?;
-    Ok((run.end("recovered")?, Some(what)))
+    close(&mut run, &open, &what)?;
+    Ok((run.leave_with_session()?, Some(what)))
 }
 
 /// A run that died between transactions: what it committed is applied, the rest never happened.
@@ -108,12 +108,20 @@ pub(crate) fn nothing_half_done(run: &mut Run<'_>, open: &OpenRun) -> Result<Str
     ))
 }
 
-/// Writes what was done about an interrupted run into the ledger.
-pub(crate) fn record(run: &mut Run<'_>, version: Option<&str>, what: &str) -> Result<(), RunError> {
+/// Ends an interrupted run in the journal, with what was done about it in the ledger; the lease stays ours.
+pub(crate) fn close(run: &mut Run<'_>, open: &OpenRun, what: &str) -> Result<(), RunError> {
+    run.watchers.edges.reached("before closing a dead run");
     run.in_transaction(|run| {
-        run.record("recovered", version, serde_json::json!({ "what": what }))?;
+        let lease = run.lease.clone();
+        let ended = Edge::RunEnded {
+            outcome: "recovered".to_owned(),
+        };
+        run.store().journal(&lease, &open.run, None, &ended)?;
+        run.record("recovered", None, serde_json::json!({ "what": what }))?;
         Ok(())
-    })
+    })?;
+    run.watchers.edges.reached("dead run closed");
+    Ok(())
 }
 
 fn resume(

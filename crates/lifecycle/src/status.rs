@@ -307,6 +307,7 @@ pub fn status(project: &Project) -> Result<Status, StatusError> {
         at_work: situation
             .lease
             .as_ref()
+            .filter(|(_, _, alive)| *alive != Alive::No)
             .map(|(holder, seconds, alive)| AtWork {
                 by: holder.to_string(),
                 seconds: *seconds,

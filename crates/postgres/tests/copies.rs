@@ -1,10 +1,13 @@
 //! Copies are equal to their source, whichever way they were made.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod support;
 
-use support::{engine, run, servers, session, url};
+use support::{run, servers, session, url};
 use tightrope_engine::{CopyPlace, DatabaseUrl, Engine as _, Scratch};
-use tightrope_testkit::servers::TestDatabase;
+use tightrope_postgres::PostgresEngine;
+use tightrope_testkit::servers::{self as test_servers, TestDatabase};
 
 /// What tells a good copy from a bad one: gaps in attnums, rows, an order of making that no dump follows, privileges of the
 /// public schema, a search path that belongs to the database, publications, and things that name roles.
@@ -13,6 +16,7 @@ create schema shop;
 create extension pg_trgm schema shop;
 create type shop.mood as enum ('sad', 'happy');
 alter type shop.mood add value 'ok' before 'happy';
+create function shop.watch() returns event_trigger language plpgsql as 'begin end';
 create table shop.customers (gone int, id bigint generated always as identity primary key, name text not null, gone_too text, mood shop.mood);
 alter table shop.customers drop column gone, drop column gone_too;
 alter table shop.customers add column tags text[] default '{}' not null;
@@ -23,6 +27,32 @@ create index customers_name on shop.customers using gin (name shop.gin_trgm_ops)
 create table shop.events (id int, day date not null, note text) partition by range (day);
 create table shop.events_1 (note text, day date not null, id int);
 alter table shop.events attach partition shop.events_1 for values from ('2020-01-01') to ('2021-01-01');
+create table shop.logged (id int, day date, note text check (note <> ''), primary key (id, day)) partition by list (day);
+create table shop.logged_1 partition of shop.logged for values in ('2020-01-01');
+create index logged_note on shop.logged (note);
+alter table shop.logged add constraint logged_customer foreign key (id) references shop.customers (id);
+create table shop.parent (a int not null, b text default 'x', constraint positive check (a > 0));
+create table shop.child (c int, a int) inherits (shop.parent);
+alter table shop.parent add constraint short check (length(b) < 99) not valid;
+create sequence shop.numbers increment 5 cache 7 owned by shop.child.c;
+alter table shop.child alter column c set default nextval('shop.numbers');
+create rule quiet as on insert to shop.parent where new.a < 0 do instead nothing;
+create unlogged table shop.cache (k text primary key, v jsonb) with (fillfactor = 70);
+alter table shop.cache alter column v set storage external, alter column k set statistics 300;
+create table shop.sums (a int, b int generated always as (a * 2) stored, c text collate "C");
+create aggregate shop.total (int) (sfunc = int4pl, stype = int, initcond = '0');
+create function shop.defaults(a int default 1, variadic b text[] default '{x}') returns table (c int, d text) language sql stable set search_path = shop as $$ select 1, 'a' $$;
+create procedure shop.tidy(inout a int) language plpgsql as 'begin a := 1; end';
+create type shop.span as range (subtype = int4);
+create operator shop.=== (leftarg = int, rightarg = int, function = int4eq, commutator = operator(shop.===));
+create cast (text as shop.mood) with inout as assignment;
+create foreign data wrapper files;
+create server elsewhere foreign data wrapper files options (host 'a');
+create user mapping for current_user server elsewhere options (password 'secret');
+create foreign table shop.far (a int options (x '1')) server elsewhere options (tab 't');
+create text search configuration shop.words (copy = pg_catalog.simple);
+create event trigger guard on sql_drop execute function shop.watch();
+alter event trigger guard disable;
 create view shop.rich as select c.*, o.total from shop.customers c join shop.orders o on o.customer = c.id;
 create materialized view shop.totals as select customer, sum(total) from shop.orders group by customer;
 create function shop.touch() returns trigger language plpgsql as $$ begin return new; end $$;
@@ -48,10 +78,21 @@ do $$ begin execute format('alter role tightrope_copy_reader in database %I set 
 insert into shop.customers (name, mood, tags) select 'name ' || i, 'happy', array['a', null, 'b c'] from generate_series(1, 100) i;
 insert into shop.orders select md5(i::text)::uuid, i, i * 1.5 from generate_series(1, 100) i;
 insert into shop.events select i, date '2020-01-01' + i, null from generate_series(1, 100) i;
+insert into shop.child (a, c) values (1, default), (2, 4);
+insert into shop.cache values ('a', '{"b": 1.50}');
+insert into shop.sums (a, c) select i, chr(i) from generate_series(33, 99) i;
 refresh materialized view shop.totals;
 "#;
 
-fn source(server: &tightrope_testkit::servers::PostgresServer) -> TestDatabase {
+/// The engine, with client programs that read a server of that major.
+fn engine(major: u32) -> PostgresEngine {
+    match test_servers::client_bin_dir(major) {
+        Some(folder) => PostgresEngine::new().with_bin_dir(folder),
+        None => PostgresEngine::new(),
+    }
+}
+
+fn source(server: &test_servers::PostgresServer) -> TestDatabase {
     let database = server.create_database().unwrap();
     database.execute(SCHEMA).unwrap();
     database
@@ -66,7 +107,7 @@ fn assert_equal(left: &DatabaseUrl, right: &DatabaseUrl) {
     assert!(told.is_empty(), "{}", told.join("\n"));
     assert_eq!(before.fingerprint(), after.fingerprint());
     assert_eq!(before.tables(), after.tables());
-    assert_eq!(before.tables().len(), 3);
+    assert_eq!(before.tables().len(), 8);
     assert_eq!(
         left.checksums(before.tables()).unwrap(),
         right.checksums(after.tables()).unwrap()
@@ -126,18 +167,18 @@ fn a_dump_leaves_out_what_the_source_has_lost() {
 
 #[test]
 fn a_copy_on_another_server_brings_its_roles() {
-    let majors = tightrope_testkit::servers::postgres_majors();
+    let majors = test_servers::postgres_majors();
     let (Some(oldest), Some(newest)) = (majors.iter().min(), majors.iter().max()) else {
         return;
     };
     if oldest == newest {
         return;
     }
-    let source = source(&tightrope_testkit::servers::postgres(*oldest).unwrap());
+    let source = source(&test_servers::postgres(*oldest).unwrap());
     source
         .execute("do $$ begin create role tightrope_copy_owner nologin; exception when duplicate_object or unique_violation then null; end $$; alter table shop.orders owner to tightrope_copy_owner")
         .unwrap();
-    let other = tightrope_testkit::servers::postgres(*newest).unwrap();
+    let other = test_servers::postgres(*newest).unwrap();
     let place = CopyPlace {
         url: Some(DatabaseUrl::new(other.url("postgres"))),
         empty: false,

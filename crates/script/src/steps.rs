@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use tightrope_model::EngineKind;
 
-use crate::statement::{Command, ObjectAction, ObjectClass, Parsed, Statement, TransactionFit};
+use crate::statement::{
+    Command, ObjectAction, ObjectClass, Parsed, Statement, StatementKind, TransactionFit,
+};
 use crate::{Script, TransactionMode};
 
 /// What has to be known of the engine to cut a script into steps.
@@ -125,11 +127,31 @@ impl Cutter<'_> {
             self.push(StepMode::Transaction, range);
         } else if controls || self.script.transaction == TransactionMode::Never {
             for index in range {
-                self.push(StepMode::Alone, index..index + 1);
+                let mode = if self.stands_alone(index) {
+                    StepMode::Alone
+                } else {
+                    StepMode::Transaction
+                };
+                self.push(mode, index..index + 1);
             }
         } else {
             self.grouped(range);
         }
+    }
+
+    /// Whether a statement that shares no transaction needs to be without one altogether. Any other gets a transaction of its
+    /// own: the same to the script, and its journal entry becomes durable with it.
+    fn stands_alone(&self, index: usize) -> bool {
+        let statement = &self.statements[index];
+        let may_commit = match statement.kind {
+            StatementKind::Unknown => true,
+            StatementKind::Other(Command::Do) => {
+                let body = self.script.text_of(statement).to_ascii_lowercase();
+                body.contains("commit") || body.contains("rollback")
+            }
+            _ => statement.runs_in_transaction == TransactionFit::MayCommit,
+        };
+        may_commit || !self.fits(index)
     }
 
     fn grouped(&mut self, range: Range<usize>) {
@@ -234,6 +256,16 @@ mod tests {
         check("vacuum", Auto, "A0");
         check("a; vacuum; b", Required, "T0..3");
         check("a; b", Never, "A0 A1");
+        check(
+            "select 1; vacuum; insert into t values (1)",
+            Never,
+            "T0..1 A1 T2..3",
+        );
+        check(
+            "call p(); do 'begin null; end'; do 'begin commit; end'",
+            Never,
+            "A0 T1..2 A2",
+        );
     }
 
     #[test]

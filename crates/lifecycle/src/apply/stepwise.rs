@@ -74,6 +74,7 @@ pub(crate) fn carry_out(run: &mut Run<'_>, job: &StepJob<'_>) -> Result<(), Step
                 let _ = run.session.roll_back();
                 return Err(failed(failure, number));
             }
+            run.session.regain()?;
             finish_transaction_step(run, job, number)?;
             run.watchers.edges.reached("transaction step committed");
         } else {

@@ -156,6 +156,9 @@ fn inside(
             run.watchers.listener,
         )?;
     }
+    if may_change_settings(ready) {
+        run.session.regain()?;
+    }
     if measure {
         let catalog = run.session.catalog().map_err(ApplyError::from)?;
         let after = catalog.fingerprint();

@@ -52,7 +52,7 @@ impl PreparedRollback<'_> {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.migrations.is_empty() && self.interrupted().is_none()
+        self.migrations.is_empty() && self.situation.open_run.is_none()
     }
 
     /// Rolls back.
@@ -60,7 +60,16 @@ impl PreparedRollback<'_> {
     /// # Errors
     /// See [`RollbackError`]; a rollback that fails leaves everything as it was.
     pub fn run(self, watchers: Watchers<'_>) -> Result<RolledBack, RollbackError> {
-        super::run::run(self, watchers)
+        let goes_on =
+            self.interrupted().is_some() && (self.options.all || self.options.to.is_some());
+        let (project, options) = (self.project, self.options.clone());
+        let mut done = super::run::run(self, watchers)?;
+        if goes_on {
+            // What was interrupted is settled; the rest of what was asked for comes after it.
+            let rest = super::run::run(prepare_rollback(project, &options)?, watchers)?;
+            done.migrations.extend(rest.migrations);
+        }
+        Ok(done)
     }
 }
 

@@ -7,7 +7,7 @@ use tightrope_store::{AppliedMigration, Direction};
 use super::prepare::{PreparedRollback, RollbackOptions};
 use super::report::{Return, RollbackError, RolledBack, RolledBackOne};
 use super::steps;
-use crate::execute::{Ready, ScriptFailure, elapsed_ms};
+use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::run::{Run, Watchers, unstored};
 use crate::{Event, recover};
 
@@ -29,20 +29,27 @@ pub(super) fn run(
     let mut recovered = None;
     if let Some(open) = run.left_open()? {
         let half_done = open.open_migration().is_some();
-        run.name.clone_from(&open.run);
         if half_done {
+            run.name.clone_from(&open.run);
             return steps::settle_open(run, dialect, &open);
         }
         let what = recover::nothing_half_done(&mut run, &open)?;
         watchers
             .listener
             .event(&Event::Recovered { what: what.clone() });
-        recover::record(&mut run, None, &what)?;
+        recover::close(&mut run, &open, &what)?;
         recovered = Some(what);
     }
     if run.store().applied()?.len() != situation.applied.len() {
         run.leave()?;
         return Err(RollbackError::MovedOn);
+    }
+    if migrations.is_empty() {
+        run.leave()?;
+        return Ok(RolledBack {
+            migrations: Vec::new(),
+            recovered,
+        });
     }
     run.begin(
         Direction::Rollback,
@@ -222,6 +229,9 @@ fn inside(
                 .map_err(|failure| Stop::Script(name.clone(), failure))?;
         }
         let rollback_ms = elapsed_ms(begun);
+        if may_change_settings(ready) {
+            run.session.regain()?;
+        }
         run.watchers.edges.reached("script run");
         let one = prove_and_record(run, migration, rollback_ms, options)?;
         run.watchers.listener.event(&Event::MigrationDone {

@@ -145,7 +145,7 @@ pub(super) fn settle_open(
             done,
             &RollbackOptions::default(),
         )?;
-        return finish(run, what, vec![one]);
+        return finish(run, open, what, vec![one]);
     }
     if let Err(because) = recover::undo_open(&mut run) {
         // What is open stays open; the error says so.
@@ -172,19 +172,20 @@ pub(super) fn settle_open(
         done.len(),
         begun.steps
     );
-    finish(run, what, vec![one])
+    finish(run, open, what, vec![one])
 }
 
 fn finish(
     mut run: Run<'_>,
+    open: &OpenRun,
     what: String,
     migrations: Vec<RolledBackOne>,
 ) -> Result<RolledBack, RollbackError> {
     run.watchers
         .listener
         .event(&Event::Recovered { what: what.clone() });
-    recover::record(&mut run, None, &what)?;
-    run.end("recovered")?;
+    recover::close(&mut run, open, &what)?;
+    run.leave()?;
     Ok(RolledBack {
         migrations,
         recovered: Some(what),

@@ -254,6 +254,8 @@ impl super::ObjectKind {
                 | Self::View
                 | Self::MaterializedView
                 | Self::VirtualTable
+                | Self::Type
+                | Self::Domain
         )
     }
 

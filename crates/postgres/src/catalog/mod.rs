@@ -112,6 +112,8 @@ type Number<'a> = (&'a str, u64, i32);
 /// Puts the catalog together from result sets.
 struct Builder<'a> {
     members: HashSet<(&'a str, u64)>,
+    /// Tables of extensions whose rows are the user's: they are no objects of the catalog, but their rows count.
+    configuration: HashSet<u64>,
     objects: Vec<Object>,
     numbers: HashMap<Number<'a>, usize>,
     shapes: Shapes,
@@ -129,6 +131,7 @@ impl<'a> Builder<'a> {
         }
         Ok(Self {
             members: numbers,
+            configuration: HashSet::new(),
             objects: Vec::new(),
             numbers: HashMap::new(),
             shapes: Shapes::default(),
@@ -149,38 +152,48 @@ impl<'a> Builder<'a> {
                 .relation
                 .and_then(|at| row.get(at))
                 .and_then(|oid| oid.parse().ok());
-            let of_member =
-                relation.is_some_and(|relation| self.members.contains(&("pg_class", relation)));
-            if kind.kind != ObjectKind::Extension
-                && (of_member || self.members.contains(&(kind.class, oid)))
-            {
+            let member = self.is_member(kind, oid, relation);
+            if member && !self.configuration.contains(&relation.unwrap_or(oid)) {
                 continue;
             }
             let path = columns.path.iter().map_while(|at| row.get(*at));
             let mut object = Object::new(ObjectId::new(kind.kind, path));
             object.native = (oid != 0).then_some(NativeId { number: oid, part });
             let mut hidden = BTreeMap::new();
-            for at in columns.attributes.clone() {
+            for &at in &columns.attributes {
                 let Some(value) = row.get(at) else { continue };
                 let name = set.columns[at].name();
                 if name.starts_with('_') {
                     hidden.insert(name, value);
                 } else {
-                    object.attributes.insert(
-                        name.to_owned(),
-                        Attribute {
-                            level: levels[at],
-                            value: value.to_owned(),
-                        },
-                    );
+                    object = object.with(name, levels[at], value);
                 }
             }
-            self.shapes.learn(&object, relation, &hidden);
-            self.numbers
-                .insert((kind.class, oid, part), self.objects.len());
-            self.objects.push(object);
+            self.learn(&object, relation, &hidden);
+            if !member {
+                self.numbers
+                    .insert((kind.class, oid, part), self.objects.len());
+                self.objects.push(object);
+            }
         }
         Ok(())
+    }
+
+    fn is_member(&self, kind: &Kind, oid: u64, relation: Option<u64>) -> bool {
+        let of_member =
+            relation.is_some_and(|relation| self.members.contains(&("pg_class", relation)));
+        kind.kind != ObjectKind::Extension
+            && (of_member || self.members.contains(&(kind.class, oid)))
+    }
+
+    /// Takes up what is for us alone.
+    fn learn(&mut self, object: &Object, relation: Option<u64>, hidden: &BTreeMap<&str, &str>) {
+        let configuration = hidden
+            .get("_configuration")
+            .and_then(|oids| serde_json::from_str::<Vec<u64>>(oids).ok());
+        self.configuration
+            .extend(configuration.into_iter().flatten());
+        self.shapes.learn(object, relation, hidden);
     }
 
     /// Hangs what is said about objects on them.

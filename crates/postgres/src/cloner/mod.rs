@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use tightrope_engine::{Cloner, CopyPlace, DatabaseUrl, EngineError, ErrorKind, Scratch};
 
-use crate::connect::{self, Target};
+use crate::connect::{self, Target, UrlParts};
 use maintenance::Maintenance;
 use scratch::PostgresScratch;
 
@@ -127,12 +127,8 @@ fn scratch_name() -> String {
 
 /// The same URL with another database.
 fn with_database(url: &DatabaseUrl, name: &str) -> DatabaseUrl {
-    let (base, query) = url.secret().split_once('?').unwrap_or((url.secret(), ""));
-    let authority = base.find("://").map_or(0, |at| at + 3);
-    let host = base[authority..]
-        .find('@')
-        .map_or(authority, |at| authority + at + 1);
-    let path = base[host..].find('/').map_or(base.len(), |at| host + at);
+    let UrlParts { user, place, query } = UrlParts::of(url.secret());
+    let host = place.split('/').next().unwrap_or_default();
     let query: Vec<&str> = query
         .split('&')
         .filter(|parameter| !parameter.is_empty() && !parameter.starts_with("dbname="))
@@ -142,7 +138,7 @@ fn with_database(url: &DatabaseUrl, name: &str) -> DatabaseUrl {
     } else {
         format!("?{}", query.join("&"))
     };
-    DatabaseUrl::new(format!("{}/{name}{query}", &base[..path]))
+    DatabaseUrl::new(format!("{user}{host}/{name}{query}"))
 }
 
 fn poisoned() -> EngineError {

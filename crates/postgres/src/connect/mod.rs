@@ -13,7 +13,7 @@ use tightrope_engine::{EngineError, ErrorKind};
 
 use crate::error;
 
-pub(crate) use parameters::{Target, Verify};
+pub(crate) use parameters::{Target, UrlParts, Verify};
 
 /// Notices of the server as they came in, for whoever asks next.
 pub(crate) type Notices = Arc<Mutex<Vec<String>>>;

@@ -38,6 +38,39 @@ pub(crate) struct Target {
     pub(crate) tls: Tls,
 }
 
+/// A URL cut in three.
+pub(crate) struct UrlParts<'a> {
+    /// Scheme, user and password, up to and with the `@`.
+    pub(crate) user: String,
+    /// Host, port and database.
+    pub(crate) place: &'a str,
+    /// What stands after the question mark.
+    pub(crate) query: &'a str,
+}
+
+impl<'a> UrlParts<'a> {
+    /// The last `@` ends the user's part, as where a URL is redacted: an `@` before it is of the password, and is encoded so
+    /// that the driver does not take the password's rest for a host.
+    pub(crate) fn of(url: &'a str) -> Self {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let (scheme, rest) = base
+            .find("://")
+            .map_or(("", base), |at| base.split_at(at + 3));
+        match rest.rsplit_once('@') {
+            Some((user, place)) if user.contains(':') || !user.contains('/') => Self {
+                user: format!("{scheme}{}@", user.replace('@', "%40")),
+                place,
+                query,
+            },
+            _ => Self {
+                user: scheme.to_owned(),
+                place: rest,
+                query,
+            },
+        }
+    }
+}
+
 /// The parameters that the driver understands by itself.
 const DRIVERS: &[&str] = &[
     "application_name",
@@ -65,7 +98,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 impl Target {
     /// Understands a URL; every parameter is honoured or refused by name, none is passed over.
     pub(crate) fn parse(url: &DatabaseUrl) -> Result<Self, EngineError> {
-        let (base, query) = url.secret().split_once('?').unwrap_or((url.secret(), ""));
+        let UrlParts { user, place, query } = UrlParts::of(url.secret());
+        let base = format!("{user}{place}");
         let mut drivers = Vec::new();
         let mut mode = String::from("prefer");
         let mut tls = Tls {
@@ -97,7 +131,7 @@ impl Target {
             }
         }
         let base = match drivers.is_empty() {
-            true => base.to_owned(),
+            true => base,
             false => format!("{base}?{}", drivers.join("&")),
         };
         let mut config = tokio_postgres::Config::from_str(&base).map_err(|error| {
@@ -231,5 +265,8 @@ mod tests {
         assert_eq!(target.database(), "shop");
         assert_eq!(super::super::place(&target.config), "/run/pg:6000");
         assert_eq!(target.with_database("other").database(), "other");
+        let target = parse("postgres://me:p@ss/@h/shop").unwrap();
+        assert_eq!(target.config.get_password(), Some(&b"p@ss/"[..]));
+        assert_eq!(super::super::place(&target.config), "h:5432");
     }
 }

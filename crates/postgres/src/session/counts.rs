@@ -10,12 +10,15 @@ use crate::quote::quote_qualified;
 
 /// The counts hold what earlier transactions of the session have not yet handed over, so only differences mean something.
 /// A TRUNCATE sets them to zero and gives the table another file; the table's size tells whether there was anything in it.
+/// Asking for a size takes a lock, so tables that others have locked are not asked (we cannot change them anyway).
 const COUNTS: &str = "\
+with locked as materialized (select l.relation from pg_catalog.pg_locks l \
+where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock' and l.pid <> pg_catalog.pg_backend_pid()) \
 select n.nspname::text, c.relname::text, c.oid::bigint, c.relfilenode::bigint, \
 pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid), pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), \
 pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid), \
 greatest(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid)), \
-coalesce(pg_catalog.pg_relation_size(c.oid), 0) \
+case when c.oid in (select relation from locked) then 0 else coalesce(pg_catalog.pg_relation_size(c.oid), 0) end \
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
 where c.relkind = 'r' and c.oid >= 16384 and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')";
 
@@ -84,13 +87,14 @@ impl PostgresSession {
             .and_then(|row| row.first())
             .and_then(Value::integer)
             .unwrap_or_default();
-        if rows != now.inserted - now.deleted || old.bytes == 0 {
-            return Ok(difference(old, now));
+        let change = difference(old, now);
+        if count(rows) != change.inserted.saturating_sub(change.deleted) || old.bytes == 0 {
+            return Ok(change);
         }
+        let gone = count(old.estimate.max(1));
         Ok(TableChange {
-            inserted: count(now.inserted),
-            updated: count(now.updated),
-            deleted: count(now.deleted + old.estimate.max(1)),
+            deleted: change.deleted + gone,
+            ..change
         })
     }
 

@@ -42,8 +42,6 @@ pub(crate) struct PostgresSession {
     /// What brings the session's own settings back after a reset.
     settings: String,
     pub(crate) in_transaction: bool,
-    /// A statement failed in the open transaction, and nothing has shown since that it lives on.
-    failed: bool,
     statements: Statements,
     /// The catalog's statements that the server has prepared.
     pub(crate) prepared: HashSet<&'static str>,
@@ -77,6 +75,13 @@ impl Session for PostgresSession {
 
     fn reset(&mut self) -> Result<(), EngineError> {
         self.reset_settings()
+    }
+
+    fn regain(&mut self) -> Result<(), EngineError> {
+        self.execute_own(
+            "set local session authorization default; set local role none; set local statement_timeout = 0; \
+             set local idle_in_transaction_session_timeout = 0",
+        )
     }
 
     fn set_lock_timeout(&mut self, milliseconds: u64) -> Result<(), EngineError> {

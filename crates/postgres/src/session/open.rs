@@ -91,7 +91,6 @@ impl PostgresSession {
             client: connected.client,
             notices: connected.notices,
             in_transaction: false,
-            failed: false,
             statements: Statements::default(),
             prepared: HashSet::new(),
             counts: None,

@@ -36,7 +36,6 @@ impl PostgresSession {
         parameters: &[Value],
     ) -> Result<Vec<Vec<Value>>, EngineError> {
         let result = self.query_rows(sql, parameters);
-        self.note(result.is_ok());
         let rows = result.map_err(|error| error::of_statement(&error, sql))?;
         rows.iter().map(values).collect()
     }
@@ -78,7 +77,6 @@ impl PostgresSession {
     /// Runs own statements without results.
     pub(crate) fn execute_own(&mut self, sql: &str) -> Result<(), EngineError> {
         let result = self.client.batch_execute(sql);
-        self.note(result.is_ok());
         result.map_err(|error| error::of_statement(&error, sql))
     }
 }

@@ -25,7 +25,6 @@ impl PostgresSession {
             None if head.copies_in => self.copy_in(statement.sql, ""),
             None => self.run_simply(statement.sql, &head),
         };
-        self.note(result.is_ok());
         let mut outcome = result?;
         outcome.notices = self.take_notices();
         self.follow(&head);

@@ -18,7 +18,6 @@ impl PostgresSession {
         }
         self.execute_own("begin")?;
         self.in_transaction = true;
-        self.failed = false;
         Ok(())
     }
 
@@ -60,7 +59,6 @@ impl PostgresSession {
 
     pub(super) fn end_of_transaction(&mut self) {
         self.in_transaction = false;
-        self.failed = false;
         self.counts = None;
     }
 
@@ -78,10 +76,5 @@ impl PostgresSession {
             self.settings
         );
         self.execute_own(&sql)
-    }
-
-    /// Remembers how the last statement went: a failed one takes its transaction with it.
-    pub(super) fn note(&mut self, succeeded: bool) {
-        self.failed = self.in_transaction && !succeeded;
     }
 }

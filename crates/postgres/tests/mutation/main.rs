@@ -1,36 +1,54 @@
 //! The catalog is the oracle of everything else, so it is held to this: whatever DDL changes shows in it, and what takes the
 //! change back brings the same catalog back.
 
-mod changes;
-
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine as _, RunStatement, Session};
 use tightrope_model::Catalog;
 use tightrope_postgres::PostgresEngine;
 use tightrope_testkit::servers;
 
-/// A change and what takes it back; tried in a transaction of its own on the common schema.
+const SCHEMA: &str = include_str!("schema.sql");
+const CHANGES: &str = include_str!("changes.sql");
+
+/// A change and what takes it back; its file says how it is written.
+#[derive(Debug, Default)]
 struct Change {
-    /// The oldest major that knows it.
-    from: u32,
-    /// What has to be there first.
-    given: &'static str,
-    change: &'static str,
-    /// None where nothing takes it back.
-    inverse: Option<&'static str>,
+    since: u32,
+    given: Vec<&'static str>,
+    change: Vec<&'static str>,
+    back: Vec<&'static str>,
 }
 
-fn run(session: &mut dyn Session, sql: &str) -> Result<(), String> {
-    for statement in sql
-        .split(";;")
-        .map(str::trim)
-        .filter(|statement| !statement.is_empty())
-    {
+impl Change {
+    fn of(block: &'static str) -> Self {
+        let mut change = Self::default();
+        for line in block.lines() {
+            if let Some(major) = line.strip_prefix("-- since ") {
+                change.since = major.parse().expect("a major version");
+            } else if let Some(statement) = line.strip_prefix("-- given ") {
+                change.given.push(statement);
+            } else if let Some(statement) = line.strip_prefix("-- back ") {
+                change.back.push(statement);
+            } else if !line.starts_with("--") {
+                change.change.push(line);
+            }
+        }
+        change
+    }
+}
+
+fn changes() -> Vec<Change> {
+    let blocks = CHANGES.split("\n\n").map(Change::of);
+    blocks.filter(|change| !change.change.is_empty()).collect()
+}
+
+fn run(session: &mut dyn Session, statements: &[&str]) -> Result<(), String> {
+    for sql in statements {
         session
             .run(RunStatement {
-                sql: statement,
+                sql,
                 copy_data: None,
             })
-            .map_err(|error| format!("fails: {statement}\n  {error}"))?;
+            .map_err(|error| format!("fails: {sql}\n  {error}"))?;
     }
     Ok(())
 }
@@ -41,23 +59,26 @@ fn catalog(session: &mut dyn Session) -> Catalog {
 
 /// Makes a change and takes it back; says what is wrong with how the catalog sees it.
 fn check(session: &mut dyn Session, change: &Change) -> Result<(), String> {
-    run(session, change.given)?;
+    run(session, &change.given)?;
     let before = catalog(session);
-    run(session, change.change)?;
-    if before.differences(&catalog(session)).is_empty() {
-        return Err(format!("not seen: {}", change.change));
+    run(session, &change.change)?;
+    let changed = catalog(session);
+    let seen = !before.differences(&changed).is_empty();
+    if !seen || before.fingerprint() == changed.fingerprint() {
+        return Err(format!("not seen: {}", change.change.join("; ")));
     }
-    let Some(inverse) = change.inverse else {
+    if change.back.is_empty() {
         return Ok(());
-    };
-    run(session, inverse)?;
+    }
+    run(session, &change.back)?;
     let left = before.differences(&catalog(session));
     let left: Vec<String> = left.iter().map(ToString::to_string).collect();
     if left.is_empty() {
         Ok(())
     } else {
         Err(format!(
-            "not taken back: {inverse}\n  {}",
+            "not taken back: {}\n  {}",
+            change.back.join("; "),
             left.join("\n  ")
         ))
     }
@@ -65,6 +86,8 @@ fn check(session: &mut dyn Session, change: &Change) -> Result<(), String> {
 
 #[test]
 fn every_change_is_seen_and_taken_back() {
+    let changes = changes();
+    assert!(changes.len() > 150, "{} changes", changes.len());
     let mut faults = Vec::new();
     for major in servers::postgres_majors() {
         let database = servers::postgres(major).unwrap().create_database().unwrap();
@@ -72,11 +95,12 @@ fn every_change_is_seen_and_taken_back() {
         let mut session = PostgresEngine::new()
             .connect(&url, &ConnectOptions::default())
             .unwrap();
-        run(session.as_mut(), changes::COMMON).unwrap();
-        let changes = changes::CHANGES
-            .iter()
-            .filter(|change| change.from <= major);
-        for change in changes {
+        let schema: Vec<&str> = SCHEMA
+            .lines()
+            .filter(|line| !line.starts_with("--"))
+            .collect();
+        run(session.as_mut(), &schema).unwrap();
+        for change in changes.iter().filter(|change| change.since <= major) {
             session.begin().unwrap();
             let fault = check(session.as_mut(), change).err();
             session.roll_back().unwrap();

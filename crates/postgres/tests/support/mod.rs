@@ -1,16 +1,10 @@
 //! What several test files need.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine as _, RunStatement, Session};
 use tightrope_postgres::PostgresEngine;
 use tightrope_testkit::servers::{self, PostgresServer, TestDatabase};
-
-/// The engine, with client programs that read a server of that major.
-pub(crate) fn engine(major: u32) -> PostgresEngine {
-    match servers::client_bin_dir(major) {
-        Some(folder) => PostgresEngine::new().with_bin_dir(folder),
-        None => PostgresEngine::new(),
-    }
-}
 
 /// The servers that are tested.
 pub(crate) fn servers() -> Vec<PostgresServer> {

@@ -17,7 +17,7 @@ select
     (select string_agg(a.attnum || ': ' || a.attstattarget, ', ' order by a.attnum) from pg_attribute a
      where a.attrelid = c.oid and a.attstattarget >= 0) end as statistics_targets
 , case when x.indisunique and x.indimmediate and x.indisvalid and x.indpred is null and x.indexprs is null then
-    (select case when bool_and(a.attnotnull) then json_agg(a.attname) end from pg_attribute a
+    (select case when bool_and(a.attnotnull) then json_agg(a.attname order by array_position(x.indkey::int2[], a.attnum)) end from pg_attribute a
      where a.attrelid = x.indrelid and a.attnum = any ((x.indkey::int2[])[0:x.indnkeyatts - 1])) end as _key
 from pg_index x
 join pg_class c on c.oid = x.indexrelid
