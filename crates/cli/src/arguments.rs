@@ -103,9 +103,13 @@ mod tests {
         };
         section("tightrope", &mut root);
         let commands: Vec<clap::Command> = root.get_subcommands().cloned().collect();
-        for command in commands.into_iter().filter(|command| command.get_name() != "help") {
+        for command in commands
+            .into_iter()
+            .filter(|command| command.get_name() != "help")
+        {
             let title = format!("tightrope {}", command.get_name());
-            let shared = |arg: &clap::Arg| arg.get_help_heading() == Some("Options of every command");
+            let shared =
+                |arg: &clap::Arg| arg.get_help_heading() == Some("Options of every command");
             let own = command.mut_args(|arg| if shared(&arg) { arg.hide(true) } else { arg });
             section(&title, &mut own.bin_name(&title).term_width(100));
         }

@@ -1,8 +1,6 @@
 //! `tightrope.toml` from the command line.
 
-mod scene;
-
-use scene::{Scene, assert_says};
+use crate::scene::{Scene, assert_says};
 
 const TARGETS: &str = "
 dir = 'db/migrations'
@@ -31,7 +29,10 @@ fn scene() -> Scene {
 fn a_url_comes_from_wherever_the_file_says() {
     let scene = scene();
     let check = |arguments: &[&str], file: &str| {
-        let command = scene.bare(&["apply", "--yes"]).args(arguments).env("SHOP_URL", "sqlite://environment.db");
+        let command = scene
+            .bare(&["apply", "--yes"])
+            .args(arguments)
+            .env("SHOP_URL", "sqlite://environment.db");
         command.run().expect_code(0);
         assert!(scene.path(file).is_file(), "{file}");
     };
@@ -46,7 +47,11 @@ fn a_url_comes_from_wherever_the_file_says() {
 fn the_file_is_found_from_below_and_its_paths_start_at_it() {
     let scene = scene();
     let below = scene.path("below");
-    scene.bare(&["apply", "--yes", "--target", "plain"]).cwd(&below).run().expect_code(0);
+    scene
+        .bare(&["apply", "--yes", "--target", "plain"])
+        .cwd(&below)
+        .run()
+        .expect_code(0);
     assert!(scene.path("plain.db").is_file());
 }
 
@@ -54,9 +59,18 @@ fn the_file_is_found_from_below_and_its_paths_start_at_it() {
 fn what_is_missing_is_named() {
     let scene = scene();
     let outcome = scene.bare(&["status"]).run().expect_code(1);
-    assert_says(&outcome.stderr, "the environment variable SHOP_URL, which is not set");
-    let outcome = scene.bare(&["status", "--target", "nope"]).run().expect_code(1);
-    assert_says(&outcome.stderr, "known targets: command, file, plain, staging");
+    assert_says(
+        &outcome.stderr,
+        "the environment variable SHOP_URL, which is not set",
+    );
+    let outcome = scene
+        .bare(&["status", "--target", "nope"])
+        .run()
+        .expect_code(1);
+    assert_says(
+        &outcome.stderr,
+        "known targets: command, file, plain, staging",
+    );
 }
 
 #[test]

@@ -1,19 +1,26 @@
 //! The command line on PostgreSQL: what SQLite cannot show.
 
-mod scene;
-
-use scene::{Scene, assert_says};
+use crate::scene::{Scene, assert_says};
 use tightrope_testkit::servers::{TestDatabase, postgres, postgres_majors};
 
 fn database() -> TestDatabase {
-    postgres(postgres_majors()[0]).unwrap().create_database().unwrap()
+    postgres(postgres_majors()[0])
+        .unwrap()
+        .create_database()
+        .unwrap()
 }
 
 #[test]
 fn there_and_back() {
     let (scene, database) = (Scene::shop(), database());
     let url = database.url();
-    let run = |arguments: &[&str], code| scene.bare(arguments).env("TIGHTROPE_URL", &url).run().expect_code(code);
+    let run = |arguments: &[&str], code| {
+        scene
+            .bare(arguments)
+            .env("TIGHTROPE_URL", &url)
+            .run()
+            .expect_code(code)
+    };
     assert_says(&run(&["rehearse"], 0).stdout, "2 certificates");
     run(&["apply", "--yes"], 0);
     assert_says(&run(&["status"], 0).stdout, "Up to date.");
@@ -26,13 +33,28 @@ fn there_and_back() {
 fn a_lock_names_its_holder() {
     let (scene, database) = (Scene::shop(), database());
     let url = database.url();
-    let run = |arguments: &[&str], code| scene.bare(arguments).env("TIGHTROPE_URL", &url).run().expect_code(code);
+    let run = |arguments: &[&str], code| {
+        scene
+            .bare(arguments)
+            .env("TIGHTROPE_URL", &url)
+            .run()
+            .expect_code(code)
+    };
     run(&["apply", "--yes"], 0);
-    scene.migration("0003_note", "alter table users add note text;", "alter table users drop note;");
+    scene.migration(
+        "0003_note",
+        "alter table users add note text;",
+        "alter table users drop note;",
+    );
     run(&["rehearse"], 0);
-    scene.write("tightrope.toml", "[policy]\nlock_timeout_ms = 400\nlock_tries = 2\n");
+    scene.write(
+        "tightrope.toml",
+        "[policy]\nlock_timeout_ms = 400\nlock_tries = 2\n",
+    );
     let mut other = database.connect().unwrap();
-    other.batch_execute("begin; select count(*) from users").unwrap();
+    other
+        .batch_execute("begin; select count(*) from users")
+        .unwrap();
     let outcome = run(&["apply", "--yes"], 5);
     assert_says(&outcome.stderr, "a lock was not granted");
     assert_says(&outcome.stderr, "given up after 2 tries");
@@ -48,11 +70,24 @@ fn targets_that_cannot_be_reached() {
     let (scene, database) = (Scene::shop(), database());
     let port = database.server().port;
     let check = |url: String, needle: &str| {
-        let outcome = scene.bare(&["status"]).env("TIGHTROPE_URL", url).run().expect_code(6);
+        let outcome = scene
+            .bare(&["status"])
+            .env("TIGHTROPE_URL", url)
+            .run()
+            .expect_code(6);
         assert_says(&outcome.stderr, needle);
         assert_says(&outcome.stderr, "hint:");
     };
-    check("postgres://me@127.0.0.1:1/shop".to_owned(), "no server answers at 127.0.0.1:1");
-    check(format!("postgres://postgres@127.0.0.1:{port}/nope"), "database \"nope\" does not exist");
-    check(format!("postgres://nobody_at_all@127.0.0.1:{port}/postgres"), "nobody_at_all");
+    check(
+        "postgres://me@127.0.0.1:1/shop".to_owned(),
+        "no server answers at 127.0.0.1:1",
+    );
+    check(
+        format!("postgres://postgres@127.0.0.1:{port}/nope"),
+        "database \"nope\" does not exist",
+    );
+    check(
+        format!("postgres://nobody_at_all@127.0.0.1:{port}/postgres"),
+        "nobody_at_all",
+    );
 }
