@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-/// `8 ms`, `1.8 s`, `2 min 41 s`.
+/// `<1 ms`, `8 ms`, `1.8 s`, `2 min 41 s`.
 pub(crate) fn duration(milliseconds: u64) -> String {
     match milliseconds {
-        0..1_000 => format!("{milliseconds} ms"),
+        0 => "<1 ms".to_owned(),
+        1..1_000 => format!("{milliseconds} ms"),
         // 9 995 ms would round to `10.0 s`.
         1_000..9_950 => {
             let tenths = (milliseconds + 50) / 100;
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn durations_are_short() {
         let check = |milliseconds, expect: &str| assert_eq!(duration(milliseconds), expect);
-        check(0, "0 ms");
+        check(0, "<1 ms");
         check(999, "999 ms");
         check(1_800, "1.8 s");
         check(9_949, "9.9 s");

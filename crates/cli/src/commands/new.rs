@@ -100,7 +100,7 @@ fn make_folder(folder: Option<&Path>) -> Result<(), CommandError> {
 }
 
 fn name(text: &str) -> Result<String, String> {
-    let name: String = text.trim().split_whitespace().collect::<Vec<_>>().join("_");
+    let name: String = text.split_whitespace().collect::<Vec<_>>().join("_");
     let fits = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || !name.chars().all(fits) {
         return Err("a name is made of letters, digits, `_` and `-`".to_owned());
