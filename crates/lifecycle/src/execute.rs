@@ -7,7 +7,9 @@ use std::time::Instant;
 use serde::Serialize;
 use tightrope_engine::{EngineError, ErrorKind, RunStatement, Session, StatementOutcome};
 use tightrope_model::{EngineKind, Place, Severity, Span};
-use tightrope_script::{Parsed, Script, StatementKind, Step, StepMode, StepRules, Steps, steps};
+use tightrope_script::{
+    Command, Parsed, Script, StatementKind, Step, StepMode, StepRules, Steps, steps,
+};
 
 use crate::{Event, Listener};
 
@@ -157,6 +159,27 @@ impl<'a> Ready<'a> {
         Ok(())
     }
 
+    /// Runs the settings among the statements of steps that are done, for a session that comes later.
+    pub(crate) fn run_settings_of(
+        &self,
+        session: &mut dyn Session,
+        done: &[usize],
+        listener: &dyn Listener,
+    ) -> Result<(), ScriptFailure> {
+        for step in done
+            .iter()
+            .filter_map(|&number| self.steps.steps.get(number))
+        {
+            for index in step.statements.clone() {
+                let kind = self.parsed.statements[index].kind;
+                if kind.is(Command::Set) || kind.is(Command::Reset) || kind.is(Command::Pragma) {
+                    self.run_statement(session, index, listener)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Runs a step's statements; the caller opens and ends the transaction.
     pub(crate) fn run_step(
         &self,
@@ -240,8 +263,8 @@ fn line_at(text: &str, offset: usize) -> &str {
 
 /// Whether a script may leave a session with other settings than it had: then the session is reset.
 pub(crate) fn may_change_settings(ready: &Ready<'_>) -> bool {
-    use tightrope_script::Command::{Comment, CreateIndexConcurrently, DropIndexConcurrently};
-    use tightrope_script::Command::{Delete, Grant, Insert, Revoke, Truncate, Update};
+    use Command::{Comment, CreateIndexConcurrently, DropIndexConcurrently};
+    use Command::{Delete, Grant, Insert, Revoke, Truncate, Update};
     const QUIET: [tightrope_script::Command; 9] = [
         Comment,
         CreateIndexConcurrently,

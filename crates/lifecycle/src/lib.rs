@@ -10,6 +10,7 @@ mod apply;
 mod companion;
 mod events;
 mod execute;
+mod half_done;
 mod plan;
 mod project;
 mod recover;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tightrope_engine::{Engine, EngineError, ErrorKind, RunStatement, Session};
 use tightrope_model::EngineKind;
-use tightrope_script::{Command, Folder, Migration, ObjectClass, Script, Step};
+use tightrope_script::{Folder, Migration, Script};
 use tightrope_store::{
     Direction, Edge, MigrationBegun, OpenMigration, OpenRun, StepBegun, StoreError,
 };
@@ -17,6 +17,7 @@ use crate::apply::{
     ApplyError, Job, Left, StepFailure, StepJob, carry_out, finish as finish_steps,
 };
 use crate::execute::{Ready, ScriptFailure, is_transaction};
+use crate::half_done;
 use crate::project::Project;
 use crate::run::{Run, RunError, Watchers, stored, unstored};
 use crate::situation::version_key;
@@ -154,6 +155,17 @@ fn resume(
     let from = done.len();
     let of = ready.steps.steps.len();
     run.watchers.edges.reached("resuming");
+    ready
+        .run_settings_of(run.session.as_mut(), &done, run.watchers.listener)
+        .map_err(|failure| RecoverError::Script {
+            migration: label.clone(),
+            failure: Box::new(failure),
+            left: Left::Interrupted {
+                done: from,
+                of,
+                because: GOES_ON.to_owned(),
+            },
+        })?;
     let job = StepJob {
         ready: &ready,
         label: &label,
@@ -201,6 +213,9 @@ fn resume(
     ))
 }
 
+/// Why an interrupted migration that fails again stays as it is.
+const GOES_ON: &str = "the next `tightrope apply` or `tightrope rollback` goes on from here";
+
 pub(crate) fn label(begun: &MigrationBegun) -> String {
     if begun.name.is_empty() {
         begun.version.clone()
@@ -218,9 +233,7 @@ fn failed(failure: StepFailure) -> RecoverError {
             done,
             of,
         } => {
-            let because =
-                "it is the next `tightrope apply` or `tightrope rollback` that goes on from here"
-                    .to_owned();
+            let because = GOES_ON.to_owned();
             RecoverError::Script {
                 migration,
                 failure,
@@ -289,43 +302,7 @@ fn settle(run: &mut Run<'_>, ready: &Ready<'_>, begun: &StepBegun) -> Result<boo
     let Some(step) = ready.steps.steps.get(begun.step) else {
         return Ok(true);
     };
-    Ok(!drop_invalid_index(run, ready, step)?)
-}
-
-/// Drops the index that a broken `CREATE INDEX CONCURRENTLY` left behind invalid; true if there was one.
-fn drop_invalid_index(run: &mut Run<'_>, ready: &Ready<'_>, step: &Step) -> Result<bool, RunError> {
-    let statement = &ready.parsed.statements[step.statements.start];
-    if !statement.kind.is(Command::CreateIndexConcurrently) {
-        return Ok(false);
-    }
-    let Some(index) = statement
-        .objects
-        .iter()
-        .find(|object| object.class == ObjectClass::Index)
-    else {
-        return Ok(false);
-    };
-    if run
-        .session
-        .index_validity(index.schema.as_deref(), &index.name)?
-        != Some(false)
-    {
-        return Ok(false);
-    }
-    let schema = index
-        .schema
-        .as_ref()
-        .map(|schema| format!("{}.", run.session.quote(schema)))
-        .unwrap_or_default();
-    let sql = format!(
-        "drop index concurrently {schema}{}",
-        run.session.quote(&index.name)
-    );
-    run.session.run(RunStatement {
-        sql: &sql,
-        copy_data: None,
-    })?;
-    Ok(true)
+    Ok(!half_done::clear(run.session.as_mut(), ready, step)?)
 }
 
 /// Undoes the forward migration in steps that is open, and proves that the schema is that of before; else says why not.
@@ -346,7 +323,7 @@ pub(crate) fn undo_open(run: &mut Run<'_>) -> Result<(), String> {
     let forward = unstored(&begun.script);
     let ready = Ready::new(&forward, dialect, run.session.as_ref());
     if let Some(step) = alone.and_then(|alone| ready.steps.steps.get(alone.step)) {
-        drop_invalid_index(run, &ready, step).map_err(words)?;
+        half_done::clear(run.session.as_mut(), &ready, step).map_err(|error| error.to_string())?;
     }
     let untouched = |run: &mut Run<'_>| -> Result<bool, RunError> {
         Ok(run.session.catalog()?.fingerprint().logical == begun.before.logical)

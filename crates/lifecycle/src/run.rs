@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tightrope_engine::{Engine, EngineError, ErrorKind, Session};
-use tightrope_model::Place;
+use tightrope_model::{Fingerprint, Place};
 use tightrope_script::{Script, Step, TransactionMode};
 use tightrope_store::{
     Direction, Edge, Holder, Lease, LeaseOutcome, LedgerEntry, OpenRun, Record, RunBegun, Store,
@@ -65,6 +65,8 @@ pub(crate) struct Run<'a> {
     taken: Instant,
     lock_timeout_ms: u64,
     pub(crate) lock_tries: u32,
+    /// What was last said of the schema that the next command should find; none if nothing was.
+    expected: Option<Option<Fingerprint>>,
 }
 
 /// How long to pause between two looks at a lease that somebody else holds.
@@ -104,6 +106,7 @@ impl<'a> Run<'a> {
             taken,
             lock_timeout_ms: project.policy.lock_timeout_ms,
             lock_tries: project.policy.lock_tries,
+            expected: None,
         })
     }
 
@@ -157,10 +160,12 @@ impl<'a> Run<'a> {
                     outcome: outcome.to_owned(),
                 },
             )?;
+            let expected = store.expected_schema()?;
             let used: Vec<_> = store
                 .applied()?
                 .iter()
                 .flat_map(|applied| [applied.before, applied.after])
+                .chain([expected])
                 .flatten()
                 .collect();
             store.drop_unused_snapshots(&used)?;
@@ -169,6 +174,15 @@ impl<'a> Run<'a> {
         })?;
         self.watchers.edges.reached("ended");
         Ok(self.session)
+    }
+
+    /// Says which schema the next command should find, inside the open transaction; written only where it changes.
+    pub(crate) fn expect_schema(&mut self, schema: Option<Fingerprint>) -> Result<(), StoreError> {
+        if self.expected != Some(schema) {
+            self.store().expect_schema(schema.as_ref())?;
+            self.expected = Some(schema);
+        }
+        Ok(())
     }
 
     /// Gives the lease back and the session with it.
@@ -227,10 +241,17 @@ impl<'a> Run<'a> {
                 Ok(value)
             }
             Err(error) => {
-                self.session.roll_back()?;
+                self.undo_transaction();
                 Err(error)
             }
         }
+    }
+
+    /// Undoes the open transaction after something in it failed.
+    pub(crate) fn undo_transaction(&mut self) {
+        self.expected = None;
+        // If the connection is gone, the server has rolled back by itself.
+        let _ = self.session.roll_back();
     }
 
     /// Runs a step's statements while the companion looks who keeps them waiting; the caller opens and ends the transaction.

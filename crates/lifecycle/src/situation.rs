@@ -81,8 +81,8 @@ impl Situation {
 
     /// Drift counts only between runs: while one is open, the schema is on its way.
     fn drift(&self, store: &mut Store<'_>) -> Result<Option<Drift>, StoreError> {
-        let expected = match self.applied.last().and_then(|last| last.after) {
-            Some(expected) if self.open_run.is_none() => expected,
+        let expected = match store.expected_schema()? {
+            Some(expected) if self.open_run.is_none() && !self.applied.is_empty() => expected,
             _ => return Ok(None),
         };
         if expected.strict == self.fingerprint.strict {

@@ -116,7 +116,7 @@ fn one_done(page: &mut Page<'_>, one: &RolledBackOne) {
     let schema = match one.schema {
         Return::Exact => style.good("schema exact"),
         Return::Logical => style.good("schema back, though not to the letter"),
-        Return::Differs => style.bad("schema differs, as was accepted"),
+        Return::Differs => style.bad("schema differs, on the record"),
         Return::Unmeasured => style.careful("schema not compared: it was not measured before"),
     };
     let facts = format!("rolled back in {}, {schema}", duration(one.rollback_ms));

@@ -281,7 +281,7 @@ mod tests {
         let other = Digest::of("y");
         assert_eq!(certificate().stale(&target()), []);
         let check = |target: CertificateTarget, expect: &Stale| {
-            assert_eq!(certificate().stale(&target), [expect.clone()])
+            assert_eq!(certificate().stale(&target), std::slice::from_ref(expect))
         };
         check(
             CertificateTarget {

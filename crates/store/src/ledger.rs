@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn every_tampering_is_found_at_its_entry() {
-        let tamper: [(fn(&mut Vec<LedgerEntry>), i64); 5] = [
+        type Tamper = fn(&mut Vec<LedgerEntry>);
+        let tamper: [(Tamper, i64); 5] = [
             (|entries| entries[1].detail = "{}".to_owned(), 2),
             (|entries| entries[0].actor = "you".to_owned(), 1),
             (|entries| entries[2].version = None, 3),

@@ -46,6 +46,46 @@ impl Store<'_> {
         Ok(())
     }
 
+    /// Says which schema the next command should find, inside the open transaction: anything else is drift. None where the
+    /// schema was not measured.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn expect_schema(&mut self, fingerprint: Option<&Fingerprint>) -> Result<(), StoreError> {
+        let table = self.table("meta");
+        self.session
+            .query(&format!("delete from {table} where name = 'schema'"), &[])?;
+        if let Some(fingerprint) = fingerprint {
+            self.session.query(
+                &format!("insert into {table} (name, value) values ('schema', $1)"),
+                &[Value::from(to_json(fingerprint))],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The schema that the last command left.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn expected_schema(&mut self) -> Result<Option<Fingerprint>, StoreError> {
+        let table = self.table("meta");
+        let rows = self.session.query(
+            &format!("select value from {table} where name = 'schema'"),
+            &[],
+        )?;
+        let read = |text: &str| {
+            serde_json::from_str(text).map_err(|error| StoreError::Damaged {
+                table: "meta",
+                what: error.to_string(),
+            })
+        };
+        rows.first()
+            .and_then(|row| row[0].text())
+            .map(read)
+            .transpose()
+    }
+
     /// The catalog that was kept under a fingerprint, if it was; it knows no table shapes.
     ///
     /// # Errors

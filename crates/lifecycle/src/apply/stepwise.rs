@@ -5,8 +5,9 @@
 
 use std::time::Instant;
 
+use tightrope_engine::ErrorKind;
 use tightrope_model::Digest;
-use tightrope_script::{Migration, Script};
+use tightrope_script::{Migration, Script, Step};
 use tightrope_store::{AppliedMigration, Direction, Edge, MigrationBegun, StepBegun};
 
 use super::prepare::Proof;
@@ -14,6 +15,7 @@ use super::report::ApplyError;
 use super::run::Job;
 use crate::Event;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, is_transaction};
+use crate::half_done;
 use crate::run::{Run, RunError, stored};
 use crate::verify;
 
@@ -66,28 +68,20 @@ pub(crate) fn carry_out(run: &mut Run<'_>, job: &StepJob<'_>) -> Result<(), Step
             of: steps.len(),
             what,
         });
-        if is_transaction(step) {
-            run.watchers.edges.reached("before a transaction step");
-            run.session.begin()?;
-            if let Err(failure) = run.run_step(job.ready, step) {
-                // If the connection is gone, the server has rolled back by itself.
-                let _ = run.session.roll_back();
+        let mut attempt = 1;
+        while let Err(failure) = try_step(run, job, number, step)? {
+            let may_pass = matches!(
+                failure.error.kind,
+                ErrorKind::LockNotGranted | ErrorKind::Transient
+            );
+            if !may_pass || attempt >= run.lock_tries {
                 return Err(failed(failure, number));
             }
-            run.session.regain()?;
-            finish_transaction_step(run, job, number)?;
-            run.watchers.edges.reached("transaction step committed");
-        } else {
-            let statement = &job.ready.parsed.statements[step.statements.start];
-            let text = job.ready.script.text_of(statement);
-            announce(run, job, number, Digest::of(text))?;
-            run.run_step(job.ready, step)
-                .map_err(|failure| failed(failure, number))?;
-            run.watchers.edges.reached("step run");
-            run.in_transaction(|run| {
-                Ok(run.journal(Some(job.version_key), &Edge::StepDone { step: number })?)
-            })?;
-            run.watchers.edges.reached("step recorded");
+            run.pause_before_retry(attempt, &failure.error);
+            if !is_transaction(step) {
+                half_done::clear(run.session.as_mut(), job.ready, step)?;
+            }
+            attempt += 1;
         }
     }
     job.ready
@@ -97,6 +91,52 @@ pub(crate) fn carry_out(run: &mut Run<'_>, job: &StepJob<'_>) -> Result<(), Step
     run.bound_lock_waits(None)?;
     Ok(())
 }
+
+/// Carries out one step; the inner result is the script's own failure, and nothing of a transaction step is left then.
+fn try_step(
+    run: &mut Run<'_>,
+    job: &StepJob<'_>,
+    number: usize,
+    step: &Step,
+) -> Result<Result<(), ScriptFailure>, StepFailure> {
+    if is_transaction(step) {
+        run.watchers.edges.reached("before a transaction step");
+        if let Err(error) = run.session.begin() {
+            return Ok(Err(job.ready.failure(step.statements.start, error)));
+        }
+        if let Err(failure) = run.run_step(job.ready, step) {
+            run.undo_transaction();
+            return Ok(Err(failure));
+        }
+        run.session.regain()?;
+        finish_transaction_step(run, job, number)?;
+        run.watchers.edges.reached("transaction step committed");
+        return Ok(Ok(()));
+    }
+    let statement = &job.ready.parsed.statements[step.statements.start];
+    announce(
+        run,
+        job,
+        number,
+        Digest::of(job.ready.script.text_of(statement)),
+    )?;
+    run.bound_lock_waits(Some(ALONE_LOCK_TIMEOUT_MS))?;
+    let done = run.run_step(job.ready, step);
+    run.bound_lock_waits(None)?;
+    if done.is_err() {
+        return Ok(done);
+    }
+    run.watchers.edges.reached("step run");
+    run.in_transaction(|run| {
+        Ok(run.journal(Some(job.version_key), &Edge::StepDone { step: number })?)
+    })?;
+    run.watchers.edges.reached("step recorded");
+    Ok(Ok(()))
+}
+
+/// How long a statement that stands alone waits for others: a concurrent index build has to outwait every older transaction,
+/// and holds up nobody while it does.
+const ALONE_LOCK_TIMEOUT_MS: u64 = 60_000;
 
 fn finish_transaction_step(
     run: &mut Run<'_>,
@@ -238,6 +278,7 @@ fn record_done(
     let after = catalog.fingerprint();
     record.after = Some(after);
     run.store().keep_snapshot(&catalog, &after)?;
+    run.expect_schema(Some(after))?;
     job.record(run, record)?;
     run.journal(Some(&record.version_key), &Edge::MigrationDone)?;
     let lease = run.lease.clone();

@@ -94,8 +94,7 @@ fn try_once(
     let record = match done {
         Ok(record) => record,
         Err(stop) => {
-            // If the connection is gone, the server has rolled back by itself.
-            let _ = run.session.roll_back();
+            run.undo_transaction();
             return Err(stop);
         }
     };
@@ -168,6 +167,7 @@ fn inside(
             .map_err(ApplyError::from)?;
         record.after = Some(after);
     }
+    run.expect_schema(record.after)?;
     job.record(run, &record)?;
     let lease = run.lease.clone();
     run.store().guard_lease(&lease).map_err(ApplyError::from)?;

@@ -48,6 +48,13 @@ impl RehearsalDifference {
         }
     }
 
+    /// A difference between the first and the second forward run.
+    pub fn again(difference: String) -> Self {
+        Self::Again {
+            text: format!("second time: {difference}"),
+        }
+    }
+
     /// The difference in words.
     pub fn text(&self) -> &str {
         match self {

@@ -15,7 +15,7 @@ pub enum Return {
     Exact,
     /// In all that it means; column order or text differ.
     Logical,
-    /// It differs, and a person had decided to go on.
+    /// It differs: a person had decided to go on, or it went in steps that cannot be undone. It is on the record.
     Differs,
     /// Nobody measured what it was.
     Unmeasured,

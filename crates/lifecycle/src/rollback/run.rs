@@ -186,8 +186,7 @@ fn try_once(
     let done = match inside(run, batch, options) {
         Ok(done) => done,
         Err(stop) => {
-            // If the connection is gone, the server has rolled back by itself.
-            let _ = run.session.roll_back();
+            run.undo_transaction();
             return Err(stop);
         }
     };
@@ -267,6 +266,8 @@ pub(super) fn prove_and_record(
         });
     }
     run.store().remove_applied(&migration.version_key)?;
+    run.store().keep_snapshot(&catalog, &now)?;
+    run.expect_schema(Some(now))?;
     let mut detail = serde_json::json!({
         "name": migration.name,
         "rollback": migration.rollback.as_ref().map(|script| script.digest),

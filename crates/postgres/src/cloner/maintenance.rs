@@ -6,6 +6,7 @@ use super::PREFIX;
 use crate::connect::{self, Target};
 use crate::error;
 use crate::quote::{literal, quote};
+use crate::session::NEVER_IDLE;
 
 /// A connection beside the databases that are copied: a template must have no sessions, ours included.
 pub(super) struct Maintenance {
@@ -42,9 +43,10 @@ impl Maintenance {
     }
 
     fn of(mut client: Client) -> Result<Self, EngineError> {
-        let sql = "select current_setting('server_version_num')::int / 10000";
+        let sql =
+            format!("select current_setting('server_version_num')::int / 10000, {NEVER_IDLE}");
         let row = client
-            .query_one(sql, &[])
+            .query_one(&sql, &[])
             .map_err(|error| error::of_own(&error))?;
         let major: i32 = row.try_get(0).map_err(|error| error::of_own(&error))?;
         Ok(Self {

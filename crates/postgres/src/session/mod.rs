@@ -26,6 +26,7 @@ use activity::Identity;
 use counts::Counts;
 use own::Statements;
 
+pub(crate) use open::NEVER_IDLE;
 pub(crate) use pin::{ResultSet, result_sets};
 
 /// A connection to one PostgreSQL database.

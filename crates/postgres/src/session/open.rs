@@ -26,7 +26,7 @@ fn hello(read_only: bool) -> String {
     )
 }
 
-/// Settings of our own that every session has, after a reset too.
+/// Settings of our own that every session has, after a reset too. (A server on Windows cannot look after its clients.)
 fn settings(read_only: bool) -> String {
     let read_only = if read_only {
         ", set_config('default_transaction_read_only', 'on', false)"
@@ -34,11 +34,15 @@ fn settings(read_only: bool) -> String {
         ""
     };
     format!(
-        "select case when current_setting('server_version_num')::int >= 140000 \
-         and (select enumvals is null and max_val <> '0' from pg_settings where name = 'client_connection_check_interval') \
-         then set_config('client_connection_check_interval', '2000', false) end{read_only}"
+        "select case when current_setting('client_connection_check_interval', true) is not null \
+         and version() !~* 'visual c|msvc|mingw' then set_config('client_connection_check_interval', '2000', false) end, \
+         {NEVER_IDLE}{read_only}"
     )
 }
+
+/// Keeps the server from ending a session because it is waiting for a slow copy or for a person (from version 14 on).
+pub(crate) const NEVER_IDLE: &str = "case when current_setting('idle_session_timeout', true) is not null \
+     then set_config('idle_session_timeout', '0', false) end";
 
 impl PostgresSession {
     /// Connects, and asks the server who it is.

@@ -2,7 +2,8 @@
 -- What lives in a schema, on a table or on a function has left a dependency, so one look at those spares a look into most
 -- catalogs; a false yes costs a query that finds nothing. The rest is asked for by name.
 with
-  dependent as materialized (select array_agg(distinct classid::regclass::text) as catalogs from pg_depend where objid >= 16384)
+  dependent as materialized (select array_agg(classid::regclass::text) as catalogs
+    from (select distinct classid from pg_depend where objid >= 16384) d)
 , relation as materialized (select array_agg(distinct relkind) as kinds from pg_class where oid >= 16384)
 , type as materialized (select array_agg(distinct typtype) as kinds from pg_type where oid >= 16384)
 , routine as materialized (select array_agg(distinct prokind) as kinds from pg_proc where oid >= 16384)
