@@ -91,3 +91,20 @@ fn targets_that_cannot_be_reached() {
         "nobody_at_all",
     );
 }
+
+#[test]
+fn a_user_who_may_not_make_copies() {
+    let (scene, database) = (Scene::shop(), database());
+    let role = format!("{}_r", database.name);
+    database.execute(&format!("create role {role} login; grant all on schema public to {role}; grant create on database {} to {role}", database.name)).unwrap();
+    let url = database.url().replace("postgres@", &format!("{role}@"));
+    let outcome = scene
+        .bare(&["rehearse", "--url", &url])
+        .run()
+        .expect_code(1);
+    assert_says(&outcome.stderr, "permission denied to create database");
+    assert_says(&outcome.stderr, "[targets.NAME.rehearse]");
+    database
+        .execute(&format!("drop owned by {role}; drop role {role}"))
+        .unwrap();
+}
