@@ -73,3 +73,27 @@ fn the_second_says_who_the_first_is() {
     let third = scene.run(&APPLY, 0);
     assert_says(&third.stderr, "took over from a run that died: ana@");
 }
+
+#[test]
+fn of_two_at_once_one_applies_and_the_other_finds_nothing_left() {
+    let scene = Scene::shop();
+    let mut first = scene
+        .tightrope(&APPLY)
+        .env("TIGHTROPE_PAUSE_AT", "1")
+        .spawn();
+    first.wait_for_stderr_line("paused at edge 1", PATIENCE);
+    let mut second = scene.tightrope(&APPLY).args(["--wait", "60"]).spawn();
+    let mut third = scene.tightrope(&APPLY).args(["--wait", "60"]).spawn();
+    for waiting in [&mut second, &mut third] {
+        waiting.wait_for_stderr_line("waiting for another run", PATIENCE);
+    }
+    first.sigkill();
+    first.wait();
+    let said = [second, third].map(|run| run.wait().expect_code(0).stdout);
+    let applied = said
+        .iter()
+        .filter(|text| text.contains("2 migrations applied."));
+    assert_eq!(applied.count(), 1, "{said:?}");
+    let nothing = said.iter().filter(|text| text.contains("Nothing to do"));
+    assert_eq!(nothing.count(), 1, "{said:?}");
+}
