@@ -228,7 +228,7 @@ fn leaves_invalid_index(
                 situation.catalog.objects().any(|object| {
                     object.id.kind == tightrope_model::ObjectKind::Index
                         && object.id.path.last() == Some(&index.name)
-                        && object.attribute("valid") == Some("false")
+                        && object.attribute("valid") == Some("no")
                 })
             })
 }

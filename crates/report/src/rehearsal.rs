@@ -54,16 +54,19 @@ pub fn rehearsal(rehearsed: &Rehearsed, exit: u8, style: &Style) -> String {
 fn copied(page: &mut Page<'_>, rehearsed: &Rehearsed, copy: &CopyReport) {
     let size = copy
         .bytes
+        .filter(|size| *size > 0)
         .map(|size| format!(", {}", bytes(size)))
         .unwrap_or_default();
     let server = &rehearsed.server;
-    let text = format!(
-        "{} of {}@{}{size} in {}",
-        copy.method,
-        server.database,
-        server.host,
-        duration(copy.milliseconds)
-    );
+    let time = duration(copy.milliseconds);
+    let text = match copy.method.as_str() {
+        // There was nothing to copy.
+        method if method.starts_with("empty") => format!("{method} in {time}"),
+        method => format!(
+            "{method} of {}@{}{size} in {time}",
+            server.database, server.host
+        ),
+    };
     page.field("copy  ", &text);
     for remark in &copy.remarks {
         page.field("      ", remark);
