@@ -11,7 +11,10 @@ use super::teller::Teller;
 pub(super) fn comparison(outcome: &Outcome, style: &Style) -> String {
     let verdict = |equal| if equal { "equal" } else { "differs" };
     let row = |what: &str, rows: &str, before: &str, after: &str| {
-        format!("{what:<10}{rows:>7}  {before:<26}{after:<26}{}", verdict(before == after))
+        format!(
+            "{what:<10}{rows:>7}  {before:<26}{after:<26}{}",
+            verdict(before == after)
+        )
     };
     let (before, after) = (&outcome.before, &outcome.after);
     let head = format!("{:<10}{:>7}  {:<26}{}", "", "rows", "before", "after");

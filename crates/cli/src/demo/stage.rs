@@ -125,6 +125,7 @@ impl Stage {
         let options = ConnectOptions {
             application_name: Some("tightrope demo shop".to_owned()),
             read_only: false,
+            ..ConnectOptions::default()
         };
         Ok(Shop(self.engine.connect(&self.url, &options)?))
     }

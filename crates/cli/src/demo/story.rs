@@ -88,7 +88,10 @@ impl Story {
         let told = Told {
             says: &["0001_customers", "0002_orders", "2 migrations applied"],
             facts: |said| {
-                let migrations = said.json["migrations"].as_array().cloned().unwrap_or_default();
+                let migrations = said.json["migrations"]
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_default();
                 let certified = migrations.iter().filter(|one| one["certified"] == true);
                 json!({ "applied": migrations.len(), "certified": certified.count() })
             },
@@ -126,7 +129,11 @@ impl Story {
         );
         let told = Told {
             ending: Ending::Exit(3),
-            says: &["verdict data-differs", "rows differ in `name`", "0 certificates"],
+            says: &[
+                "verdict data-differs",
+                "rows differ in `name`",
+                "0 certificates",
+            ],
             facts: |said| rehearsal_facts(&said.json),
             expected: json!({ "verdict": "data-differs", "certified": false }),
             ..Told::default()
@@ -279,7 +286,11 @@ impl Story {
             .into());
         }
         let after = shop.state_without(mark)?;
-        expect_equal(&before, &after, "after the rollback the shop is not what it was")?;
+        expect_equal(
+            &before,
+            &after,
+            "after the rollback the shop is not what it was",
+        )?;
         let outcome = Outcome {
             before,
             after,

@@ -164,9 +164,16 @@ impl Teller {
                 .map(|(name, value)| format!("{name}: {value}"));
             wrong.collect::<Vec<_>>().join(", ")
         } else {
-            let text = said.plain().split_whitespace().collect::<Vec<_>>().join(" ");
+            let text = said
+                .plain()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
             let words = told.says.iter().filter(|words| !text.contains(**words));
-            words.map(|words| format!("\"{words}\"")).collect::<Vec<_>>().join(", ")
+            words
+                .map(|words| format!("\"{words}\""))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         if missing.is_empty() {
             return Ok(());
@@ -226,7 +233,9 @@ fn shown(text: &str, from: Option<&str>, style: &Style) -> String {
 fn changes(before: &str, now: &str) -> Vec<String> {
     let (before, now): (Vec<&str>, Vec<&str>) = (before.lines().collect(), now.lines().collect());
     let shortest = before.len().min(now.len());
-    let head = (0..shortest).take_while(|&at| before[at] == now[at]).count();
+    let head = (0..shortest)
+        .take_while(|&at| before[at] == now[at])
+        .count();
     let tail = (1..=shortest - head)
         .take_while(|&back| before[before.len() - back] == now[now.len() - back])
         .count();
@@ -245,7 +254,11 @@ mod tests {
     #[test]
     fn only_what_changed_is_marked() {
         let check = |before, now, expect: &[&str]| assert_eq!(changes(before, now), expect);
-        check("a\nb\nc", "a\nx\ny\nc", &["  a", "- b", "+ x", "+ y", "  c"]);
+        check(
+            "a\nb\nc",
+            "a\nx\ny\nc",
+            &["  a", "- b", "+ x", "+ y", "  c"],
+        );
         check("a\na", "a", &["  a", "- a"]);
         check("a", "a", &["  a"]);
         check("", "a", &["+ a"]);
