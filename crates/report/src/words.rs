@@ -71,7 +71,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
 }
 
 /// `184 203`: digits in groups of three.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
