@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use tightrope_testkit::process::{Outcome, Tightrope};
-use tightrope_testkit::servers;
+use tightrope_testkit::servers::{self, PostgresServer};
 
 fn demo(arguments: &[&str]) -> Outcome {
     Tightrope::new(env!("CARGO_BIN_EXE_tightrope"))
@@ -187,28 +187,31 @@ fn a_server_that_is_not_there_is_said_to_be() {
     assert!(outcome.stderr.contains("needs no server"), "{outcome}");
 }
 
-fn comes_true_on_postgres(major: u32) {
-    let server = servers::postgres(major).expect("the server starts");
-    let outcome = demo(&["--json", "--url", &server.url("postgres")]);
-    let story = outcome.expect_code(0).json();
-    is_told(&story);
-    assert_eq!(story["database"], Value::Null);
+/// The first of the servers to test with.
+fn server() -> PostgresServer {
+    servers::postgres(servers::postgres_majors()[0]).expect("the server starts")
 }
 
 #[test]
 fn the_story_comes_true_on_postgres() {
-    comes_true_on_postgres(15);
-}
-
-#[test]
-fn the_story_comes_true_on_postgres_18() {
-    comes_true_on_postgres(18);
+    for major in servers::postgres_majors() {
+        let server = servers::postgres(major).expect("the server starts");
+        let outcome = demo(&["--json", "--url", &server.url("postgres")]);
+        let story = outcome.expect_code(0).json();
+        is_told(&story);
+        let engine = story["engine"].as_str().unwrap_or_default();
+        assert!(
+            engine.starts_with(&format!("PostgreSQL {major}.")),
+            "{engine}"
+        );
+        assert_eq!(story["database"], Value::Null);
+    }
 }
 
 #[test]
 fn a_database_on_a_server_is_kept_on_request() {
     let folder = tempfile::tempdir().expect("a folder is made");
-    let server = servers::postgres(15).expect("the server starts");
+    let server = server();
     let url = server.url("postgres");
     let (outcome, _) = demo_in(folder.path(), &["--json", "--keep", "--url", &url]);
     let story = outcome.expect_code(0).json();
@@ -232,7 +235,7 @@ fn a_database_on_a_server_is_kept_on_request() {
 
 #[test]
 fn who_may_not_make_databases_is_told_so() {
-    let server = servers::postgres(15).expect("the server starts");
+    let server = server();
     let role = format!("demo_without_rights_{}", std::process::id());
     let mut client = server.connect("postgres").expect("the server answers");
     let make = format!("create role {role} login");

@@ -75,6 +75,7 @@ fn next(kept: Option<&Kept>) -> String {
             .to_owned();
     };
     let mut commands = vec![format!("cd {}", kept.folder.display())];
+    commands.extend(search_path());
     if let Some(url) = &kept.database {
         commands.push(format!("export {VARIABLE}='{}'", url.redacted()));
     }
@@ -92,4 +93,13 @@ fn next(kept: Option<&Kept>) -> String {
         None => "                 Remove the folder when you are done.\n",
     };
     text
+}
+
+/// What makes the shell find this program, where it does not by itself.
+fn search_path() -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    let (folder, name) = (program.parent()?, program.file_name()?);
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = std::env::split_paths(&folders).any(|folder| folder.join(name).is_file());
+    (!is_found).then(|| format!("export PATH=\"$PATH:{}\"", folder.display()))
 }
