@@ -1,7 +1,8 @@
 //! How the story ends: what was compared, and what to do next.
 
 use serde_json::json;
-use tightrope_report::{Style, count};
+use tightrope_model::grouped;
+use tightrope_report::Style;
 
 use super::stage::{Kept, VARIABLE};
 use super::story::Outcome;
@@ -28,7 +29,7 @@ pub(super) fn comparison(outcome: &Outcome, style: &Style) -> String {
         ),
     ];
     for ((table, was), (_, is)) in before.tables.iter().zip(&after.tables) {
-        lines.push(row(table, &count(was.rows), &was.first, &is.first));
+        lines.push(row(table, &grouped(was.rows), &was.first, &is.first));
     }
     lines.push(String::new());
     lines.push(format!(
@@ -51,7 +52,7 @@ pub(super) fn end(teller: Teller, engine: &str, outcome: &Outcome, kept: Option<
         "database": kept.and_then(|kept| kept.database.as_ref()).map(|url| url.redacted()),
     });
     teller.end(facts, |style, milliseconds| {
-        let customers = count(outcome.before.rows("customers"));
+        let customers = grouped(outcome.before.rows("customers"));
         let took = format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100);
         let mut text = format!(
             "\n\n{}\n\

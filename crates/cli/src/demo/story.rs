@@ -1,7 +1,7 @@
 //! The story itself: six steps, each with its commands and what has to come of them.
 
 use serde_json::{Value, json};
-use tightrope_report::count;
+use tightrope_model::grouped;
 
 use super::call::{Call, Ending, Said};
 use super::ending;
@@ -107,8 +107,8 @@ impl Story {
         let (customers, orders) = (state.rows("customers"), state.rows("orders"));
         self.teller.say(&format!(
             "Customers come: {}, who place {} orders. The first are\n  {}",
-            count(customers),
-            count(orders),
+            grouped(customers),
+            grouped(orders),
             names.join(", ")
         ));
         self.teller.facts(json!({

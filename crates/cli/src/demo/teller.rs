@@ -137,57 +137,6 @@ impl Teller {
         Ok(said)
     }
 
-<<<<<<< HEAD
-    fn check(
-        &self,
-        command: String,
-        said: &Said,
-        told: &Told,
-        facts: &Value,
-    ) -> Result<(), Mismatch> {
-        // As text it stands above already.
-        let shown = || match self.json {
-            true => said.plain().trim().to_owned(),
-            false => String::new(),
-        };
-        if !said.ended(told.ending) {
-            return Err(Mismatch::Ending {
-                command,
-                expected: told.ending.to_string(),
-                found: said.status.to_string(),
-                said: shown(),
-            });
-        }
-        let missing = if self.json {
-            let expected = told.expected.as_object().into_iter().flatten();
-            let wrong = expected
-                .filter(|(name, value)| facts.get(name) != Some(value))
-                .map(|(name, value)| format!("{name}: {value}"));
-            wrong.collect::<Vec<_>>().join(", ")
-        } else {
-            let text = said
-                .plain()
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
-            let words = told.says.iter().filter(|words| !text.contains(**words));
-            words
-                .map(|words| format!("\"{words}\""))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Mismatch::Saying {
-            command,
-            expected: missing,
-            said: shown(),
-        })
-    }
-
-=======
->>>>>>> demo
     /// Ends the story: JSON comes now, whole.
     pub(super) fn end(self, more: Value, text: impl FnOnce(&Style, u128) -> String) {
         let milliseconds = self.begun.elapsed().as_millis();
