@@ -186,12 +186,13 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
     let mut before = situation.as_ref().map(|situation| situation.fingerprint);
     let mut migrations = Vec::new();
     for migration in up_to(standing.pending, to)? {
-        let certificate = match &situation {
-            Some(situation) => {
-                fresh_certificate(project, situation, migration, engine.as_ref(), before)
-            }
-            None => Err("the database is not there yet".to_owned()),
-        };
+        let certificate = fresh_certificate(
+            project,
+            situation.as_ref(),
+            migration,
+            engine.as_ref(),
+            before,
+        );
         // Past the first migration without a proof nobody knows the schema that the next one will meet.
         before = certificate
             .as_ref()

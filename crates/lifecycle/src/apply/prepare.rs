@@ -216,7 +216,7 @@ fn proofs(
     let mut proofs = Vec::new();
     let mut before = situation.fingerprint;
     for migration in pending {
-        match fresh_certificate(project, situation, migration, engine, Some(before)) {
+        match fresh_certificate(project, Some(situation), migration, engine, Some(before)) {
             Ok(certificate) => {
                 before = certificate.after;
                 proofs.push(Proof(ProofKind::Certificate(Box::new(certificate))));
@@ -230,7 +230,7 @@ fn proofs(
 /// The certificate of a migration if it counts for this database now, else why not.
 pub(crate) fn fresh_certificate(
     project: &Project,
-    situation: &Situation,
+    situation: Option<&Situation>,
     migration: &Migration,
     engine: &dyn Engine,
     before: Option<Fingerprint>,
@@ -252,7 +252,11 @@ pub(crate) fn fresh_certificate(
             .map(tightrope_script::Script::digest),
         before,
         engine: engine.kind(),
-        server_major: situation.server.major.clone(),
+        // A database that is not there yet has no version to differ in.
+        server_major: situation.map_or_else(
+            || certificate.server_major.clone(),
+            |situation| situation.server.major.clone(),
+        ),
         tool_version: project.tool_version.clone(),
     };
     let stale = certificate.stale(&target);
