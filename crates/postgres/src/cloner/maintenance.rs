@@ -74,6 +74,12 @@ impl Maintenance {
         Ok(rows.collect())
     }
 
+    /// When the server was started, to the microsecond: tells two servers apart, however their hosts are written.
+    pub(super) fn started_at(&mut self) -> Result<Option<String>, EngineError> {
+        let sql = "select extract(epoch from pg_postmaster_start_time())";
+        Ok(self.column(sql)?.into_iter().flatten().next())
+    }
+
     /// Holds a name for as long as this connection lives.
     pub(super) fn claim(&mut self, name: &str) -> Result<(), EngineError> {
         self.execute(&format!(

@@ -91,8 +91,10 @@ impl Cloner for PostgresCloner {
             maintenance: Maintenance::open(source, &target)?,
             target,
         };
-        let mut scratch =
-            PostgresScratch::claim(url, Maintenance::open(url, &place_target)?, same_server)?;
+        let mut maintenance = Maintenance::open(url, &place_target)?;
+        let beside_source =
+            same_server || source.maintenance.started_at()? == maintenance.started_at()?;
+        let mut scratch = PostgresScratch::claim(url, maintenance, beside_source)?;
         let method = if place.empty {
             let remarks = template::create_empty(&mut source, &scratch)?;
             scratch.remark(remarks);
