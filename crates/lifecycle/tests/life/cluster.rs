@@ -109,6 +109,15 @@ fn a_script_that_fails_in_steps_leaves_no_role() {
         let desk = phases.desk(&case);
         assert_eq!(desk.rehearse().verdict, Verdict::ForwardFails);
         assert_eq!(role(&desk, &app), None);
+        desk.write(
+            "0002_second",
+            &Case {
+                forward: &format!("create role {app};"),
+                ..Case::default()
+            },
+        );
+        let second = &review_all(&desk).migrations[1];
+        assert_eq!(second.verdict, Verdict::NoRollback, "{second:#?}");
     }
 }
 
@@ -117,7 +126,7 @@ fn a_history_uses_a_role_of_its_beginning() {
     let app = unique("history");
     for phases in postgres() {
         let desk = phases.desk(&Case {
-            forward: &format!("create role {app};"),
+            forward: &format!("create role {app}; create table first (a integer);"),
             // Wrong, so that the copy before must go forward once more.
             rollback: Some("create table surprise (a integer);"),
             ..Case::default()
@@ -133,9 +142,9 @@ fn a_history_uses_a_role_of_its_beginning() {
         desk.write(
             "0003_third",
             &Case {
-                forward: &format!("grant select on t to {app}; alter role {app} login;"),
+                forward: &format!("grant select on t, first to {app}; alter role {app} login;"),
                 rollback: Some(&format!(
-                    "revoke select on t from {app}; alter role {app} nologin;"
+                    "revoke select on t, first from {app}; alter role {app} nologin;"
                 )),
                 ..Case::default()
             },
@@ -309,11 +318,9 @@ fn a_user_who_may_just_make_roles_and_databases_rehearses_them() {
             .secret()
             .replacen("//postgres@", &format!("//{owner}@"), 1);
         desk.project.url = DatabaseUrl::new(url);
-        desk.execute(
+        desk.execute(&format!(
             "create schema own; alter database {database} set search_path = own;"
-                .replace("{database}", &database)
-                .as_str(),
-        );
+        ));
         assert_eq!(desk.rehearse().verdict, Verdict::Exact);
         assert_eq!(role(&desk, &app), None);
         desk.apply(false);
