@@ -71,3 +71,61 @@ pub(crate) enum Color {
     /// Never.
     Never,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    const PAGE: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/reference/commands.md"
+    );
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    /// The reference page: every command's help, the options that all share only once.
+    fn page() -> String {
+        let mut page = "# Commands\n\nEvery command with its help, as `tightrope help COMMAND` shows it. A test writes \
+             this page: `UPDATE_DOCS=1 cargo test -p tightrope-cli`.\n"
+            .to_owned();
+        let mut root = Arguments::command().term_width(100);
+        let mut section = |title: &str, command: &mut clap::Command| {
+            let help = command.render_long_help().to_string();
+            let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+            page.push_str(&format!(
+                "\n## {title}\n\n```text\n{}\n```\n",
+                lines.join("\n")
+            ));
+        };
+        section("tightrope", &mut root);
+        let commands: Vec<clap::Command> = root.get_subcommands().cloned().collect();
+        for command in commands
+            .into_iter()
+            .filter(|command| command.get_name() != "help")
+        {
+            let title = format!("tightrope {}", command.get_name());
+            let shared =
+                |arg: &clap::Arg| arg.get_help_heading() == Some("Options of every command");
+            let own = command.mut_args(|arg| if shared(&arg) { arg.hide(true) } else { arg });
+            section(&title, &mut own.bin_name(&title).term_width(100));
+        }
+        page
+    }
+
+    #[test]
+    fn the_reference_is_up_to_date() {
+        let page = page();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(PAGE, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(PAGE).unwrap_or_default();
+        assert!(
+            written == page,
+            "docs/reference/commands.md has drifted: run with UPDATE_DOCS=1"
+        );
+    }
+}

@@ -7,6 +7,7 @@ mod arguments;
 mod commands;
 mod configuration;
 mod context;
+mod demo;
 mod errors;
 mod exit;
 mod holder;

@@ -56,6 +56,18 @@ impl Terminal {
         }
     }
 
+    /// Gives a part of a result that is told as it comes; where JSON is wanted, nothing: it comes whole at the end.
+    pub(crate) fn tell(&self, text: impl FnOnce(&Style) -> String) {
+        if !self.json {
+            out(&text(&self.out));
+        }
+    }
+
+    /// The style of stdout.
+    pub(crate) fn out(&self) -> &Style {
+        &self.out
+    }
+
     /// Says something to the person who watches; it is no result.
     pub(crate) fn say(&self, text: impl FnOnce(&Style) -> String) {
         err(&text(&self.err));

@@ -64,16 +64,30 @@ impl Drop for Progress {
     }
 }
 
-/// Stops the process at the N-th edge until it is killed: what the crash tests and the demo are made of.
+/// The edge to stop at.
+#[derive(Debug, PartialEq, Eq)]
+enum Edge {
+    /// The N-th, from 1.
+    Number(usize),
+    /// The first of this name.
+    Name(String),
+}
+
+/// Stops the process at an edge until it is killed: what the crash tests and the demo are made of.
 struct PauseAt {
-    number: usize,
+    edge: Edge,
     reached: AtomicUsize,
 }
 
 impl Edges for PauseAt {
     fn reached(&self, edge: &'static str) {
-        if self.reached.fetch_add(1, Ordering::Relaxed) + 1 == self.number {
-            err(&format!("paused at edge {}: {edge}\n", self.number));
+        let number = self.reached.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_it = match &self.edge {
+            Edge::Number(wanted) => *wanted == number,
+            Edge::Name(wanted) => wanted == edge,
+        };
+        if is_it {
+            err(&format!("paused at edge {number}: {edge}\n"));
             loop {
                 std::thread::park();
             }
@@ -81,16 +95,38 @@ impl Edges for PauseAt {
     }
 }
 
-/// The edges to stop at: those that `TIGHTROPE_PAUSE_AT` names, else none.
+/// The edge that a text names: a number, or an edge's name.
+fn edge(text: &str) -> Option<Edge> {
+    match text.trim().parse() {
+        Ok(0) => None,
+        Ok(number) => Some(Edge::Number(number)),
+        Err(_) if text.trim().is_empty() => None,
+        Err(_) => Some(Edge::Name(text.trim().to_owned())),
+    }
+}
+
+/// The edges to stop at: the one that `TIGHTROPE_PAUSE_AT` names, else none.
 pub(crate) fn edges() -> Box<dyn Edges> {
-    let number = std::env::var("TIGHTROPE_PAUSE_AT")
-        .ok()
-        .and_then(|number| number.parse().ok());
-    match number {
-        Some(number) if number > 0 => Box::new(PauseAt {
-            number,
+    let wanted = std::env::var("TIGHTROPE_PAUSE_AT").ok();
+    match wanted.as_deref().and_then(edge) {
+        Some(edge) => Box::new(PauseAt {
+            edge,
             reached: AtomicUsize::new(0),
         }),
-        _ => Box::new(Silent),
+        None => Box::new(Silent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edge_is_a_number_or_a_name() {
+        let check = |text, expect| assert_eq!(edge(text), expect);
+        check("3", Some(Edge::Number(3)));
+        check("script run", Some(Edge::Name("script run".to_owned())));
+        check("0", None);
+        check("", None);
     }
 }

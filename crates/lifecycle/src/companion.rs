@@ -125,6 +125,7 @@ impl Work {
             let options = ConnectOptions {
                 application_name: Some("tightrope companion".to_owned()),
                 read_only: false,
+                ..ConnectOptions::default()
             };
             let mut session = self.engine.connect(&self.url, &options).ok()?;
             session.set_lock_timeout(OWN_LOCK_TIMEOUT_MS).ok()?;

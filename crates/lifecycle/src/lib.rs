@@ -30,7 +30,7 @@ pub use plan::{
     CertificateStanding, Plan, PlanError, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
     plan,
 };
-pub use project::{FolderError, Policy, Project};
+pub use project::{Access, FolderError, Policy, Project};
 pub use rehearse::{
     ClusterRefusal, MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions,
     Rehearsed, Review, ReviewOptions, rehearse, review,

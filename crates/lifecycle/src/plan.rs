@@ -8,7 +8,7 @@ use tightrope_store::Certificate;
 
 use crate::apply::fresh_certificate;
 use crate::execute::{Ready, is_transaction};
-use crate::project::{FolderError, Project};
+use crate::project::{Access, FolderError, Project};
 use crate::rehearse::{RehearseError, up_to};
 use crate::situation::{Situation, SituationError, Standing};
 use crate::status::{DriftReport, OpenRunReport};
@@ -153,7 +153,7 @@ pub struct WayBack {
 pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<Plan, PlanError> {
     let engine = project.engine()?;
     let (folder, mut findings) = project.read_folder(engine.kind())?;
-    let situation = match project.connect(engine.as_ref(), true) {
+    let situation = match project.connect(engine.as_ref(), Access::Read) {
         Ok(mut session) => Some(Situation::read(session.as_mut())?),
         Err(error) if error.kind == tightrope_engine::ErrorKind::DatabaseMissing => {
             findings.push(

@@ -59,6 +59,17 @@ impl Default for Policy {
     }
 }
 
+/// What a session on the target is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Looking: nothing can be changed through it.
+    Read,
+    /// Changing a database that is there.
+    Write,
+    /// Changing a database; a file that is not there is made.
+    Make,
+}
+
 /// The error of reading a folder of migrations.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -115,11 +126,12 @@ impl Project {
     pub fn connect(
         &self,
         engine: &dyn Engine,
-        read_only: bool,
+        access: Access,
     ) -> Result<Box<dyn Session>, EngineError> {
         let options = ConnectOptions {
             application_name: Some(format!("tightrope {}", self.holder.command)),
-            read_only,
+            read_only: access == Access::Read,
+            must_exist: access != Access::Make,
         };
         engine.connect(&self.url, &options)
     }

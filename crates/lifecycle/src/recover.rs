@@ -358,7 +358,7 @@ fn undo_steps(run: &mut Run<'_>, ready: &Ready<'_>) -> Result<(), String> {
             for index in step.statements.clone() {
                 if let Err(failure) = undo_statement(run, ready, index) {
                     // If the connection is gone, the server has rolled back by itself.
-                    let _ = run.session.roll_back();
+                    run.undo_transaction();
                     return Err(failure);
                 }
             }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tightrope_engine::{Engine, EngineError, ErrorKind, Session};
-use tightrope_model::{Fingerprint, Place};
+use tightrope_model::{Fingerprint, Place, Version};
 use tightrope_script::{Script, Step, TransactionMode};
 use tightrope_store::{
-    Direction, Edge, Holder, Lease, LeaseOutcome, LedgerEntry, OpenRun, Record, RunBegun, Store,
+    Direction, Edge, Holder, Lease, LeaseOutcome, LedgerTail, OpenRun, Record, RunBegun, Store,
     StoreError, StoredScript,
 };
 
@@ -67,6 +67,8 @@ pub(crate) struct Run<'a> {
     pub(crate) lock_tries: u32,
     /// What was last said of the schema that the next command should find; none if nothing was.
     expected: Option<Option<Fingerprint>>,
+    /// The end of the ledger as of this run's last entry.
+    ledger_tail: Option<LedgerTail>,
 }
 
 /// How long to pause between two looks at a lease that somebody else holds.
@@ -107,6 +109,7 @@ impl<'a> Run<'a> {
             lock_timeout_ms: project.policy.lock_timeout_ms,
             lock_tries: project.policy.lock_tries,
             expected: None,
+            ledger_tail: None,
         })
     }
 
@@ -176,6 +179,46 @@ impl<'a> Run<'a> {
         Ok(self.session)
     }
 
+    /// Whether the journal knows a migration in steps that is neither done nor undone. Where it cannot be asked, there may be.
+    pub(crate) fn is_half_done(&mut self) -> bool {
+        self.left_open().map_or(true, |open| {
+            open.is_some_and(|open| open.open_migration().is_some())
+        })
+    }
+
+    /// Ends a run that failed: the failure goes on the record, and only what is half done stays open.
+    ///
+    /// That it cannot be recorded is the broken connection's doing: the failure itself is what a person has to see, and the
+    /// open journal tells the next command.
+    pub(crate) fn fail(
+        mut self,
+        action: &str,
+        migration: Option<(&Version, &str)>,
+        error: &dyn std::error::Error,
+    ) {
+        let message = std::iter::successors(Some(error), |error| error.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ");
+        let stays_open = self.is_half_done();
+        let recorded = self.in_transaction(|run| {
+            let name = migration.map(|(_, name)| name);
+            let detail =
+                serde_json::json!({ "name": name, "error": message, "left_open": stays_open });
+            run.record(
+                action,
+                migration.map(|(version, _)| version.as_str()),
+                detail,
+            )?;
+            Ok(())
+        });
+        let _ = match (recorded, stays_open) {
+            (Ok(()), false) => self.end(&format!("failed: {message}")).map(drop),
+            (Ok(()), true) => self.leave(),
+            (Err(_), _) => Ok(()),
+        };
+    }
+
     /// Says which schema the next command should find, inside the open transaction; written only where it changes.
     pub(crate) fn expect_schema(&mut self, schema: Option<Fingerprint>) -> Result<(), StoreError> {
         if self.expected != Some(schema) {
@@ -213,7 +256,7 @@ impl<'a> Run<'a> {
         action: &str,
         version: Option<&str>,
         detail: serde_json::Value,
-    ) -> Result<LedgerEntry, StoreError> {
+    ) -> Result<(), StoreError> {
         let record = Record {
             at: self.now(),
             actor: self.actor.clone(),
@@ -221,7 +264,12 @@ impl<'a> Run<'a> {
             version: version.map(str::to_owned),
             detail,
         };
-        self.store().record(&record)
+        let tail = match self.ledger_tail {
+            Some(tail) => tail,
+            None => self.store().ledger_tail()?,
+        };
+        self.ledger_tail = Some(self.store().record(&record, tail)?);
+        Ok(())
     }
 
     /// Does something in a transaction of its own, which commits only while the lease is ours.
@@ -250,6 +298,7 @@ impl<'a> Run<'a> {
     /// Undoes the open transaction after something in it failed.
     pub(crate) fn undo_transaction(&mut self) {
         self.expected = None;
+        self.ledger_tail = None;
         // If the connection is gone, the server has rolled back by itself.
         let _ = self.session.roll_back();
     }

@@ -20,15 +20,16 @@ pub enum Loudness {
 /// How loud an event is.
 pub fn loudness(event: &Event) -> Loudness {
     match event {
-        // What was recovered stands in the command's result too.
+        // What the command's result says too is only for now.
         Event::Recovered { .. }
         | Event::RehearsalBegun { .. }
         | Event::MigrationBegun { .. }
+        | Event::MigrationDone { .. }
         | Event::Copying { .. } => Loudness::Passing,
-        Event::Rehearsed { .. }
-        | Event::StepBegun { .. }
-        | Event::Copied { .. }
-        | Event::MigrationDone { .. } => Loudness::Progress,
+        Event::Rehearsed { verdict, .. } if verdict.passes() => Loudness::Passing,
+        Event::Rehearsed { .. } | Event::StepBegun { .. } | Event::Copied { .. } => {
+            Loudness::Progress
+        }
         Event::Swept { .. }
         | Event::Notice { .. }
         | Event::LockRetry { .. }

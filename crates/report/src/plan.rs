@@ -142,7 +142,7 @@ fn ways_back(page: &mut Page<'_>, ways: &[WayBack]) {
     for way in ways {
         let time = match (way.open, way.milliseconds) {
             (false, _) => "not open".to_owned(),
-            (true, Some(0)) => "instant".to_owned(),
+            (true, Some(0)) if way.way == 'a' => "instant".to_owned(),
             (true, Some(milliseconds)) => duration(milliseconds),
             (true, None) => "time unknown".to_owned(),
         };

@@ -34,11 +34,13 @@ impl Style {
         }
     }
 
-    pub(crate) fn bold(&self, text: &str) -> String {
+    /// The text in bold.
+    pub fn bold(&self, text: &str) -> String {
         self.paint(text, Paint::new().bold())
     }
 
-    pub(crate) fn faint(&self, text: &str) -> String {
+    /// The text as an aside.
+    pub fn faint(&self, text: &str) -> String {
         self.paint(text, Paint::new().dimmed())
     }
 

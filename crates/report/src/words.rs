@@ -1,11 +1,13 @@
 //! Numbers and times as people read them.
 
 use jiff::Timestamp;
+use tightrope_model::grouped;
 
-/// `8 ms`, `1.8 s`, `2 min 41 s`.
+/// `<1 ms`, `8 ms`, `1.8 s`, `2 min 41 s`.
 pub(crate) fn duration(milliseconds: u64) -> String {
     match milliseconds {
-        0..1_000 => format!("{milliseconds} ms"),
+        0 => "<1 ms".to_owned(),
+        1..1_000 => format!("{milliseconds} ms"),
         // 9 995 ms would round to `10.0 s`.
         1_000..9_950 => {
             let tenths = (milliseconds + 50) / 100;
@@ -69,22 +71,13 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// `184 203`: digits in groups of three.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) && digits.len() > 4 {
-            grouped.push(' ');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// `1 migration`, `3 migrations`.
 pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// The same for a length.
@@ -92,9 +85,10 @@ pub(crate) fn plural_of<T>(items: &[T], one: &str, many: &str) -> String {
     plural(items.len() as u64, one, many)
 }
 
-/// A text on one line, cut to so many characters.
+/// A text on one line, cut to so many characters; what would steer a terminal is replaced.
 pub(crate) fn cut(text: &str, longest: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.replace(char::is_control, "\u{fffd}");
     match line.char_indices().nth(longest) {
         Some(_) => {
             let kept: String = line.chars().take(longest.saturating_sub(1)).collect();
@@ -111,7 +105,7 @@ mod tests {
     #[test]
     fn durations_are_short() {
         let check = |milliseconds, expect: &str| assert_eq!(duration(milliseconds), expect);
-        check(0, "0 ms");
+        check(0, "<1 ms");
         check(999, "999 ms");
         check(1_800, "1.8 s");
         check(9_949, "9.9 s");
@@ -129,8 +123,8 @@ mod tests {
         check(20_480, "20 kB");
         check(999_999, "999 kB");
         check(3_000_000_000_000_000, "3000 TB");
-        assert_eq!(count(184_203), "184 203");
-        assert_eq!(count(4_203), "4203");
+        assert_eq!(grouped(184_203), "184 203");
+        assert_eq!(grouped(4_203), "4203");
         assert_eq!(plural(1, "row", "rows"), "1 row");
     }
 
@@ -151,6 +145,7 @@ mod tests {
     fn long_text_is_cut_on_one_line() {
         assert_eq!(cut("a  b\nc", 10), "a b c");
         assert_eq!(cut("abcdefgh", 5), "abcd…");
+        assert_eq!(cut("a\u{1b}[2Jb", 9), "a\u{fffd}[2Jb");
         assert_eq!(cut("ñandúes", 7), "ñandúes");
     }
 }

@@ -18,9 +18,10 @@ use crate::{checksum, rows};
 pub(crate) fn open(
     url: &FileUrl,
     read_only: bool,
+    must_exist: bool,
     timeout: &LockTimeout,
 ) -> Result<Connection, EngineError> {
-    look_first(&url.path, read_only)?;
+    look_first(&url.path, read_only || must_exist)?;
     let connection = open_unread(url, read_only, timeout)?;
     look_inside(&connection, &url.path)?;
     Ok(connection)

@@ -73,6 +73,13 @@ impl LedgerEntry {
     }
 }
 
+/// The end of the ledger's chain: only the holder of the lease appends, so that it can be kept between two entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerTail {
+    sequence: i64,
+    digest: Digest,
+}
+
 /// Where a ledger stops being whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("ledger entry {sequence}: {what}")]
@@ -84,21 +91,35 @@ pub struct LedgerBreak {
 }
 
 impl Store<'_> {
-    /// Appends to the ledger, inside the open transaction.
+    /// The end of the ledger's chain, to which the next entry is tied.
     ///
     /// # Errors
     /// When the connection breaks or the last entry cannot be read.
-    pub fn record(&mut self, record: &Record) -> Result<LedgerEntry, StoreError> {
+    pub fn ledger_tail(&mut self) -> Result<LedgerTail, StoreError> {
         let table = self.table("ledger");
         let last = self.session.query(
             &format!("select sequence, digest from {table} order by sequence desc limit 1"),
             &[],
         )?;
-        let (sequence, previous) = match last.first() {
-            None => (0, Digest::of("")),
-            Some(row) => (row[0].integer().unwrap_or_default(), parse_digest(&row[1])?),
-        };
-        let entry = LedgerEntry::new(sequence + 1, record, previous);
+        match last.first() {
+            None => Ok(LedgerTail {
+                sequence: 0,
+                digest: Digest::of(""),
+            }),
+            Some(row) => Ok(LedgerTail {
+                sequence: row[0].integer().unwrap_or_default(),
+                digest: parse_digest(&row[1])?,
+            }),
+        }
+    }
+
+    /// Appends to the ledger, inside the open transaction, and gives the new end of its chain.
+    ///
+    /// # Errors
+    /// When the connection breaks, or the tail is not the end any more.
+    pub fn record(&mut self, record: &Record, tail: LedgerTail) -> Result<LedgerTail, StoreError> {
+        let table = self.table("ledger");
+        let entry = LedgerEntry::new(tail.sequence + 1, record, tail.digest);
         self.session.query(
             &format!(
                 "insert into {table} (sequence, at, actor, action, version, detail, previous, digest) \
@@ -115,7 +136,10 @@ impl Store<'_> {
                 Value::from(entry.digest.to_string()),
             ],
         )?;
-        Ok(entry)
+        Ok(LedgerTail {
+            sequence: entry.sequence,
+            digest: entry.digest,
+        })
     }
 
     /// All entries, oldest first, and where the chain breaks, if it does.

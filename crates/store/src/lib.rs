@@ -24,7 +24,7 @@ pub use journal::{
     Direction, Edge, JournalEntry, MigrationBegun, OpenMigration, OpenRun, RunBegun, StepBegun,
 };
 pub use lease::{HEARTBEAT_TTL_S, Holder, Lease, LeaseOutcome};
-pub use ledger::{LedgerBreak, LedgerEntry, Record};
+pub use ledger::{LedgerBreak, LedgerEntry, LedgerTail, Record};
 
 use tightrope_engine::Session;
 

@@ -1,4 +1,4 @@
-use tightrope_lifecycle::{ApplyOptions, Project, Watchers};
+use tightrope_lifecycle::{ApplyError, ApplyOptions, Project, Watchers};
 use tightrope_model::Version;
 
 use crate::context::Context;
@@ -48,11 +48,17 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         listener: &progress,
         edges: edges.as_ref(),
     };
-    let prepared = tightrope_lifecycle::prepare_apply(&project, &options, watchers)?;
+    let prepare = || tightrope_lifecycle::prepare_apply(&project, &options, watchers);
+    let prepared = prepare()?;
     if !context.options.yes && !asked && !prepared.is_empty() {
         ask(args, context, &project)?;
     }
-    let applied = prepared.run(watchers)?;
+    let applied = match prepared.run(watchers) {
+        // Somebody else was faster, perhaps with the same migrations: what is left is looked at once more. A person who
+        // said yes said it to what was shown.
+        Err(ApplyError::MovedOn) if context.options.yes => prepare()?.run(watchers)?,
+        result => result?,
+    };
     drop(progress);
     context.terminal.show(
         |style| tightrope_report::applied(&applied, style),

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod demo;
 mod init;
 mod log;
 mod new;
@@ -20,6 +21,7 @@ use crate::exit::Exit;
 /// The commands; to add one takes a file, a line here and a line in [`run`].
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::Args),
     Init(init::Args),
     New(new::Args),
     Check(check::Args),
@@ -35,6 +37,7 @@ pub(crate) enum Command {
 /// Carries a command out.
 pub(crate) fn run(command: &Command, context: &Context) -> Result<Exit, CommandError> {
     match command {
+        Command::Demo(args) => demo::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::New(args) => new::run(args, context),
         Command::Check(args) => check::run(args, context),

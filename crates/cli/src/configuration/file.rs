@@ -159,4 +159,37 @@ mod tests {
         check("{ command = [] }", "`command` names no program");
         check("3", "invalid type");
     }
+
+    #[test]
+    fn the_documentation_s_example_is_understood_and_names_every_key() {
+        let page = include_str!("../../../../docs/reference/configuration.md");
+        let example = page
+            .split("```toml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next())
+            .unwrap();
+        assert!(parse(Path::new("example"), example).is_ok(), "{example}");
+        for key in [
+            "dir",
+            "format",
+            "target",
+            "targets",
+            "policy",
+            "placeholders",
+            "rehearse",
+            "url",
+        ]
+        .into_iter()
+        .chain([
+            "lock_timeout_ms",
+            "lock_tries",
+            "lease_wait_s",
+            "copy_limit_bytes",
+            "strict",
+        ])
+        .chain(["env", "file", "command"])
+        {
+            assert!(page.contains(&format!("`{key}`")), "{key}");
+        }
+    }
 }

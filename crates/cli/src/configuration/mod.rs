@@ -3,6 +3,7 @@
 mod file;
 mod nearest;
 mod password;
+mod password_file;
 mod secret;
 
 use std::collections::BTreeMap;

@@ -1,15 +1,42 @@
-//! The password that a URL leaves out: from `PGPASSWORD`, as every PostgreSQL client takes it.
+//! The password that a URL leaves out: from `PGPASSWORD` or a password file, as every PostgreSQL client takes it.
+
+use std::path::{Path, PathBuf};
 
 use tightrope_engine::DatabaseUrl;
 
-/// The URL, with `PGPASSWORD` in it where it names a PostgreSQL server and holds no password itself.
+use super::password_file::{self, Login};
+
+/// The URL, with a password in it where it names a PostgreSQL server and holds none itself.
 pub(crate) fn with_password(url: &str) -> DatabaseUrl {
-    match std::env::var("PGPASSWORD") {
-        Ok(password) if !password.is_empty() && lacks_password(url) => {
-            DatabaseUrl::new(add(url, &password))
-        }
-        _ => DatabaseUrl::new(url),
+    if !lacks_password(url) {
+        return DatabaseUrl::new(url);
     }
+    let password = std::env::var("PGPASSWORD")
+        .ok()
+        .filter(|password| !password.is_empty());
+    match password.or_else(|| from_file(url)) {
+        Some(password) => DatabaseUrl::new(add(url, &password)),
+        None => DatabaseUrl::new(url),
+    }
+}
+
+/// `PGPASSFILE`, else `~/.pgpass`; a file that others may read is passed over, as libpq does.
+fn from_file(url: &str) -> Option<String> {
+    let path = match std::env::var_os("PGPASSFILE") {
+        Some(path) => PathBuf::from(path),
+        None => PathBuf::from(std::env::var_os("HOME")?).join(".pgpass"),
+    };
+    if !is_private(&path) {
+        return None;
+    }
+    let text = std::fs::read_to_string(&path).ok()?;
+    password_file::find(&text, &Login::of(url, &crate::holder::user())?)
+}
+
+fn is_private(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path)
+        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o077 == 0)
 }
 
 fn lacks_password(url: &str) -> bool {

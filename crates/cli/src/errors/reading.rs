@@ -1,5 +1,6 @@
 //! The errors of commands that only read the target: plan, rehearse, review, status, log, check.
 
+use tightrope_engine::{EngineError, ErrorKind};
 use tightrope_lifecycle::{FolderError, PlanError, RehearseError, StatusError};
 
 use super::CommandError;
@@ -25,6 +26,11 @@ impl From<FolderError> for CommandError {
     }
 }
 
+/// The server was reached; it is the copy that this user may not make.
+fn may_not_copy(error: &EngineError) -> bool {
+    error.kind == ErrorKind::PermissionDenied && error.message.contains("create database")
+}
+
 impl From<PlanError> for CommandError {
     fn from(error: PlanError) -> Self {
         match error {
@@ -46,6 +52,15 @@ impl From<RehearseError> for CommandError {
             RehearseError::Scheme(error) => error.into(),
             RehearseError::Folder(error) => error.into(),
             RehearseError::Situation(error) => error.into(),
+            RehearseError::Engine(ref engine) if may_not_copy(engine) => {
+                Self::of(Exit::Error, error)
+                    .hint(
+                        "let a user rehearse who may create databases: `alter role NAME createdb`",
+                    )
+                    .hint(
+                        "or make the copies on another server: `url` under [targets.NAME.rehearse]",
+                    )
+            }
             RehearseError::Engine(ref engine) => {
                 let exit = super::engine::engine_exit(engine);
                 Self::of(exit, error).hint_for_engine()

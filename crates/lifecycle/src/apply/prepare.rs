@@ -7,7 +7,8 @@ use tightrope_script::{Folder, Migration};
 use tightrope_store::{Certificate, CertificateTarget};
 
 use super::report::{Applied, ApplyError};
-use crate::project::Project;
+use crate::plan::label_of;
+use crate::project::{Access, Project};
 use crate::recover;
 use crate::rehearse::{
     RehearseOptions, Rehearsed, makes_roles, read_certificate, refuse_busy, rehearse_pending, up_to,
@@ -122,7 +123,7 @@ pub fn prepare_apply<'p>(
 ) -> Result<Prepared<'p>, ApplyError> {
     let engine = project.engine()?;
     let (folder, _) = project.read_folder(engine.kind())?;
-    let mut session = project.connect(engine.as_ref(), false)?;
+    let mut session = project.connect(engine.as_ref(), Access::Make)?;
     let mut situation = Situation::read(session.as_mut())?;
     let mut recovered = None;
     if situation.open_run.is_some() {
@@ -156,7 +157,7 @@ pub fn prepare_apply<'p>(
                 .map(|certificate| Proof(ProofKind::Certificate(Box::new(certificate.clone()))))
                 .collect();
             rehearsed = Some(rehearsal);
-            session = project.connect(engine.as_ref(), false)?;
+            session = project.connect(engine.as_ref(), Access::Make)?;
             let now = Situation::read(session.as_mut())?;
             if now.fingerprint != situation.fingerprint
                 || now.applied.len() != situation.applied.len()
@@ -329,7 +330,10 @@ fn rehearse_for(
         .migrations
         .iter()
         .filter(|one| one.certificate.is_none())
-        .map(|one| (one.version.clone(), format!("rehearsed, {}", one.verdict)))
+        .map(|one| {
+            let label = label_of(&one.version, &one.name);
+            (label, format!("rehearsed, {}", one.verdict))
+        })
         .collect();
     if !rehearsed.unlike.is_empty() {
         why.push((

@@ -148,7 +148,7 @@ fn finish_transaction_step(
         .journal(Some(job.version_key), &Edge::StepDone { step: number })
         .and_then(|()| run.store().guard_lease(&lease));
     if let Err(error) = recorded {
-        run.session.roll_back()?;
+        run.undo_transaction();
         return Err(error.into());
     }
     run.watchers.edges.reached("before a step's commit");
@@ -245,7 +245,7 @@ pub(crate) fn finish(
             run.watchers.listener,
         )
     {
-        run.session.roll_back()?;
+        run.undo_transaction();
         let failure = Box::new(failure);
         return Err(StepFailure::Script {
             migration: label.to_owned(),
@@ -263,7 +263,7 @@ pub(crate) fn finish(
             Ok(record)
         }
         Err(error) => {
-            run.session.roll_back()?;
+            run.undo_transaction();
             Err(error)
         }
     }

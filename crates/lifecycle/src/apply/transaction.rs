@@ -100,6 +100,7 @@ fn try_once(
     };
     run.watchers.edges.reached("before the commit");
     if let Err(error) = run.session.commit() {
+        run.undo_transaction();
         if error.kind == ErrorKind::ConnectionLost {
             return Err(Stop::Error(ApplyError::OutcomeUnknown {
                 migration: migration.label(),

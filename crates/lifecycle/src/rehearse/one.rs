@@ -14,7 +14,7 @@ use crate::Listener;
 use crate::execute::{
     FailureReport, Ready, ScriptFailure, elapsed_ms, is_transaction, may_change_settings,
 };
-use crate::verify;
+use crate::verify::{self, VERIFY_DOES_NOT_HOLD};
 
 /// Where a history of rehearsals has come to: a scratch database nobody is connected to, and its state.
 pub(crate) struct RehearsalStage {
@@ -100,6 +100,7 @@ impl Rehearsal<'_> {
         let options = ConnectOptions {
             application_name: Some("tightrope rehearse".to_owned()),
             read_only: false,
+            ..ConnectOptions::default()
         };
         self.engine.connect(scratch.url(), &options)
     }
@@ -506,7 +507,8 @@ impl From<EngineError> for RunStop {
 impl From<ScriptFailure> for RunStop {
     fn from(failure: ScriptFailure) -> Self {
         match failure.error.kind {
-            ErrorKind::ConnectionLost => Self::Engine(failure.error),
+            // These are the copy's troubles, not the script's.
+            ErrorKind::ConnectionLost | ErrorKind::OutOfSpace => Self::Engine(failure.error),
             _ => Self::Script(failure),
         }
     }
@@ -527,6 +529,9 @@ fn observe(session: &mut dyn Session, footprint: &mut Footprint) -> Result<(), E
 
 fn hint_for(failure: &ScriptFailure) -> Option<String> {
     let hint = match failure.error.kind {
+        ErrorKind::DataViolation if failure.error.message == VERIFY_DOES_NOT_HOLD => {
+            "mend the forward script, or the question in the verify script"
+        }
         ErrorKind::NotInTransaction => {
             "say `run_in_transaction = false` in the migration's metadata.toml, or put the statement in a migration of its own"
         }

@@ -6,7 +6,7 @@ use tightrope_store::Certificate;
 use super::cluster::{self, ClusterRefusal};
 use super::one::Rehearsal;
 use super::report::MigrationRehearsal;
-use crate::project::{FolderError, Project};
+use crate::project::{Access, FolderError, Project};
 use crate::situation::{Situation, SituationError, Standing};
 use crate::{Event, Listener};
 
@@ -89,7 +89,7 @@ pub fn rehearse(
 ) -> Result<Rehearsed, RehearseError> {
     let engine = project.engine()?;
     let (folder, _) = project.read_folder(engine.kind())?;
-    let look = match project.connect(engine.as_ref(), true) {
+    let look = match project.connect(engine.as_ref(), Access::Read) {
         Ok(mut session) => Some(Situation::read(session.as_mut())?),
         Err(error) if error.kind == ErrorKind::DatabaseMissing => None,
         Err(error) => return Err(error.into()),

@@ -103,7 +103,7 @@ fn go_on(
             Ok(one)
         }
         Err(error) => {
-            run.session.roll_back()?;
+            run.undo_transaction();
             Err(error)
         }
     }

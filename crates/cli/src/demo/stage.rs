@@ -1,0 +1,183 @@
+//! Where the story is told: a temporary folder, and in it a SQLite file, or beside it a scratch database on a server.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tightrope_engine::{
+    ConnectOptions, CopyPlace, DatabaseUrl, Engine, EngineError, RunStatement, Scratch,
+};
+use tightrope_model::EngineKind;
+
+use super::dialect::{self, Dialect, Pair};
+use super::mismatch::Mismatch;
+use super::shop::Shop;
+use crate::configuration;
+use crate::context;
+use crate::errors::CommandError;
+use crate::exit::Exit;
+
+/// The database file in the demo's folder.
+const FILE: &str = "shop.db";
+
+/// The variable that tightrope.toml takes a server's URL from: it may hold a password, so it stands in no file.
+pub(super) const VARIABLE: &str = "DATABASE_URL";
+
+/// Where the story is told. Dropping the value removes all of it.
+pub(super) struct Stage {
+    engine: Arc<dyn Engine>,
+    url: DatabaseUrl,
+    /// The scratch database, with the URL that it was asked for at.
+    scratch: Option<(Box<dyn Scratch>, DatabaseUrl)>,
+    folder: TempDir,
+    /// The scripts in this engine's words.
+    pub(super) dialect: &'static Dialect,
+    /// The variables that the commands need.
+    pub(super) environment: Vec<(String, OsString)>,
+}
+
+/// What is left for the user.
+pub(super) struct Kept {
+    pub(super) folder: PathBuf,
+    /// The database on a server.
+    pub(super) database: Option<DatabaseUrl>,
+}
+
+impl Stage {
+    /// Sets the stage: on the server that the URL names, else in a file.
+    pub(super) fn set(url: Option<&str>) -> Result<Self, CommandError> {
+        match url {
+            Some(url) => Self::on_server(&configuration::with_password(url)),
+            None => Self::in_file(),
+        }
+    }
+
+    fn in_file() -> Result<Self, CommandError> {
+        let folder = make_folder()?;
+        let url = DatabaseUrl::new(format!("sqlite://{}", folder.path().join(FILE).display()));
+        let engine = context::registry().engine(&url)?;
+        Ok(Self {
+            dialect: dialect::of(engine.kind()),
+            engine,
+            url,
+            scratch: None,
+            folder,
+            environment: Vec::new(),
+        })
+    }
+
+    fn on_server(server: &DatabaseUrl) -> Result<Self, CommandError> {
+        let engine = context::registry().engine(server)?;
+        if engine.kind() == EngineKind::Sqlite {
+            return Err(CommandError::new(
+                Exit::Usage,
+                "the demo makes its own SQLite file; `--url` names a PostgreSQL server",
+            )
+            .hint("leave `--url` out, or write `--url postgres://user@host/postgres`"));
+        }
+        let cloner = engine.cloner().ok_or_else(|| {
+            CommandError::new(
+                Exit::Refused,
+                "this engine can make no scratch database for the demo",
+            )
+        })?;
+        let place = CopyPlace {
+            url: None,
+            empty: true,
+        };
+        let scratch = cloner.copy(server, &place)?;
+        let url = scratch.url().clone();
+        Ok(Self {
+            dialect: dialect::of(engine.kind()),
+            environment: vec![(VARIABLE.to_owned(), OsString::from(url.secret()))],
+            url,
+            scratch: Some((scratch, server.clone())),
+            folder: make_folder()?,
+            engine,
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The arguments of `tightrope init` here.
+    pub(super) fn init(&self) -> &'static [&'static str] {
+        match self.scratch {
+            None => &["init", "--url", "sqlite://shop.db"],
+            Some(_) => &["init"],
+        }
+    }
+
+    /// Where it is, for people.
+    pub(super) fn place(&self) -> String {
+        let folder = self.folder().display();
+        match &self.scratch {
+            None => folder.to_string(),
+            Some((scratch, _)) => format!("{folder}\nand the scratch database {}", scratch.name()),
+        }
+    }
+
+    /// Opens the shop. It must be closed again before the next command: a copy of a database needs it alone.
+    pub(super) fn shop(&self) -> Result<Shop, EngineError> {
+        let options = ConnectOptions {
+            application_name: Some("tightrope demo shop".to_owned()),
+            read_only: false,
+            ..ConnectOptions::default()
+        };
+        Ok(Shop(self.engine.connect(&self.url, &options)?))
+    }
+
+    /// Writes a migration's scripts, over what was there.
+    pub(super) fn write(&self, migration: &str, pair: &Pair) -> Result<(), Mismatch> {
+        let home = self.folder().join("migrations").join(migration);
+        fs::create_dir_all(&home)
+            .and_then(|()| fs::write(home.join("up.sql"), pair.forward))
+            .and_then(|()| fs::write(home.join("down.sql"), pair.rollback))
+            .map_err(Mismatch::folder(self.folder()))
+    }
+
+    /// Leaves everything for the user to play with.
+    pub(super) fn keep(self) -> Result<Kept, CommandError> {
+        let database = self
+            .scratch
+            .map(|(scratch, server)| keep_database(self.engine.as_ref(), scratch, &server))
+            .transpose()?;
+        Ok(Kept {
+            folder: self.folder.keep(),
+            database,
+        })
+    }
+}
+
+/// Gives the scratch database another name: under its own it would be swept once this process is gone.
+fn keep_database(
+    engine: &dyn Engine,
+    scratch: Box<dyn Scratch>,
+    server: &DatabaseUrl,
+) -> Result<DatabaseUrl, EngineError> {
+    let name = scratch.name().replace("scratch", "demo");
+    let mut session = engine.connect(server, &ConnectOptions::default())?;
+    let rename = format!(
+        "alter database {} rename to {}",
+        session.quote(scratch.name()),
+        session.quote(&name)
+    );
+    session.run(RunStatement {
+        sql: &rename,
+        copy_data: None,
+    })?;
+    Ok(DatabaseUrl::new(
+        scratch.url().secret().replace(scratch.name(), &name),
+    ))
+}
+
+fn make_folder() -> Result<TempDir, CommandError> {
+    let made = tempfile::Builder::new()
+        .prefix("tightrope-demo-")
+        .tempdir()
+        .map_err(Mismatch::folder(&std::env::temp_dir()))?;
+    Ok(made)
+}
