@@ -31,6 +31,7 @@ pub use review::{review, review_json};
 pub use rollback::{rollback_plan, rollback_plan_json, rolled_back, rolled_back_json};
 pub use status::{status, status_json};
 pub use style::Style;
+pub use words::count;
 
 /// Finds the text of the line at a place, where it can be read: the caller reads files, this crate does not.
 pub type Lines<'a> = &'a dyn Fn(&tightrope_model::Place) -> Option<String>;

@@ -71,6 +71,22 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
+<<<<<<< HEAD
+=======
+/// `184 203`: digits in groups of three.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && digits.len() > 4 {
+            grouped.push(' ');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+>>>>>>> demo
 /// `1 migration`, `3 migrations`.
 pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
     format!(
