@@ -82,6 +82,15 @@ pub struct RunStatement<'a> {
     pub copy_data: Option<&'a str>,
 }
 
+/// A role of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// The mark of the rehearsal that made it ([`Scratch::mark`](crate::Scratch::mark)); none for everybody else's roles.
+    pub mark: Option<String>,
+}
+
 /// What running one statement gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatementOutcome {
@@ -283,6 +292,24 @@ pub trait Session: Send {
         schema: Option<&str>,
         name: &str,
     ) -> Result<Option<bool>, EngineError>;
+
+    /// The roles of the server; none where an engine has no roles.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn roles(&mut self) -> Result<Vec<Role>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    /// Marks a role that a rehearsal has made as its own, so that it can be told from others' and removed. Engines without
+    /// roles have nothing to do.
+    ///
+    /// # Errors
+    /// When the session may not do that.
+    fn mark_role(&mut self, name: &str, mark: &str) -> Result<(), EngineError> {
+        let _ = (name, mark);
+        Ok(())
+    }
 
     /// Quotes an identifier: the one function that does so for this engine.
     fn quote(&self, identifier: &str) -> String;

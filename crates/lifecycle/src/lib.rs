@@ -32,8 +32,8 @@ pub use plan::{
 };
 pub use project::{Access, FolderError, Policy, Project};
 pub use rehearse::{
-    MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review,
-    ReviewOptions, rehearse, review,
+    ClusterRefusal, MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions,
+    Rehearsed, Review, ReviewOptions, rehearse, review,
 };
 pub use rollback::{
     PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack, RolledBackOne,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tightrope_engine::{Engine, Session};
+use tightrope_engine::{CopyPlace, Engine, Session};
 use tightrope_model::{Fingerprint, Version};
 use tightrope_script::{Folder, Migration};
 use tightrope_store::{Certificate, CertificateTarget};
@@ -10,9 +10,12 @@ use super::report::{Applied, ApplyError};
 use crate::plan::label_of;
 use crate::project::{Access, Project};
 use crate::recover;
-use crate::rehearse::{RehearseOptions, Rehearsed, read_certificate, rehearse_pending, up_to};
+use crate::rehearse::{
+    RehearseOptions, Rehearsed, makes_roles, read_certificate, refuse_busy, rehearse_pending, up_to,
+};
 use crate::run::Watchers;
 use crate::situation::{Situation, Standing};
+use crate::{Event, Listener};
 
 /// What to apply, and what was decided about it.
 #[derive(Clone, Debug, Default)]
@@ -132,6 +135,14 @@ pub fn prepare_apply<'p>(
         .iter()
         .map(|&index| &folder.migrations[index])
         .collect();
+    if pending
+        .iter()
+        .any(|migration| makes_roles(migration, engine.kind()))
+    {
+        // A rehearsal that was killed beside the target may have left them there.
+        sweep(project, engine.as_ref(), watchers.listener);
+        refuse_busy(&pending, engine.kind(), &session.roles()?)?;
+    }
     let (mut proofs, reasons) = proofs(project, &situation, &pending, engine.as_ref());
     let mut rehearsed = None;
     if proofs.len() < pending.len() {
@@ -168,6 +179,18 @@ pub fn prepare_apply<'p>(
         read_at: Instant::now(),
         rehearsed,
     })
+}
+
+/// Removes what dead rehearsals have left beside the target; what cannot be removed is no reason not to apply.
+fn sweep(project: &Project, engine: &dyn Engine, listener: &dyn Listener) {
+    let swept = engine
+        .cloner()
+        .map(|cloner| cloner.sweep(&project.url, &CopyPlace::default()));
+    if let Some(Ok(names)) = swept
+        && !names.is_empty()
+    {
+        listener.event(&Event::Swept { names });
+    }
 }
 
 fn pending_indices(

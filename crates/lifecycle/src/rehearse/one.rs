@@ -1,12 +1,13 @@
 use std::time::Instant;
 
 use tightrope_engine::{
-    ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Scratch, Server, Session,
+    ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Role, Scratch, Server, Session,
 };
 use tightrope_model::{EngineKind, Footprint, Verdict};
 use tightrope_script::{Migration, Script};
 use tightrope_store::Certificate;
 
+use super::cluster::{self, MadeRoles};
 use super::report::{MigrationRehearsal, RehearsalDifference};
 use super::state::State;
 use crate::Listener;
@@ -19,6 +20,8 @@ use crate::verify::{self, VERIFY_DOES_NOT_HOLD};
 pub(crate) struct RehearsalStage {
     pub(crate) base: Box<dyn Scratch>,
     pub(crate) state: State,
+    /// The roles that the rehearsal's scripts have made by then.
+    roles: Vec<String>,
 }
 
 /// What a rehearsal needs besides the migration.
@@ -29,6 +32,10 @@ pub(crate) struct Rehearsal<'a> {
     pub(crate) tool_version: &'a str,
     pub(crate) strict: bool,
     pub(crate) copy: CopyReport,
+    /// With what roles are marked that the scripts make; none where there are no roles.
+    pub(crate) mark: Option<String>,
+    /// The roles that were there before, if a script acts on roles.
+    pub(crate) roles: Vec<Role>,
 }
 
 /// One script's run on the copy.
@@ -101,7 +108,11 @@ impl Rehearsal<'_> {
     /// The stage at the beginning: a scratch database as it is.
     pub(crate) fn begin(&self, base: Box<dyn Scratch>) -> Result<RehearsalStage, EngineError> {
         let state = State::read(self.connect(base.as_ref())?.as_mut())?;
-        Ok(RehearsalStage { base, state })
+        Ok(RehearsalStage {
+            base,
+            state,
+            roles: Vec::new(),
+        })
     }
 
     /// Only forward, without proof: to come to where a rehearsal shall begin.
@@ -117,7 +128,13 @@ impl Rehearsal<'_> {
                 RunStop::Engine(error) => RehearsalStop::Engine(error),
             })?;
         stage.state = State::read(session.as_mut())?;
+        stage.roles = self.own_roles(session.as_mut())?;
         Ok(())
+    }
+
+    /// The roles that scripts have made here and that are there now.
+    fn own_roles(&self, session: &mut dyn Session) -> Result<Vec<String>, EngineError> {
+        cluster::own_roles(session, self.mark.as_deref())
     }
 
     /// Rehearses one migration; the stage moves on to the state after it, if its forward script runs at all.
@@ -132,7 +149,10 @@ impl Rehearsal<'_> {
             Ok(ran) => ran,
             Err(RunStop::Engine(error)) => return Err(error),
             Err(RunStop::Script(failure)) => {
-                let outcome = Outcome::failed(Verdict::ForwardFails, &failure);
+                drop((session, work));
+                stage.base.drop_roles(&stage.roles)?;
+                let mut outcome = Outcome::failed(Verdict::ForwardFails, &failure);
+                outcome.remarks = cluster::remarks(migration, self.dialect, &self.roles);
                 return Ok(report(
                     migration,
                     outcome,
@@ -144,8 +164,11 @@ impl Rehearsal<'_> {
             }
         };
         let after = State::read(session.as_mut())?;
-        let outcome = self.there_and_back(stage, &after, session.as_mut(), migration)?;
+        let mut outcome = self.there_and_back(stage, &after, session.as_mut(), migration)?;
+        let remarks = cluster::remarks(migration, self.dialect, &self.roles);
+        outcome.remarks.extend(remarks);
         let is_forward = outcome.is_forward;
+        let roles = self.own_roles(session.as_mut())?;
         let server = session.server().clone();
         drop(session);
         let certificate = self.certificate(stage, &after, migration, &outcome, &forward, &server);
@@ -154,8 +177,10 @@ impl Rehearsal<'_> {
         if is_forward {
             stage.base = work;
             stage.state = after;
+            stage.roles = roles;
         } else {
             drop(work);
+            stage.base.drop_roles(&stage.roles)?;
             self.forward_only(stage, migration)?;
         }
         Ok(rehearsal)
@@ -219,6 +244,10 @@ impl Rehearsal<'_> {
         let mut outcome = self.compare(stage, &returned, session)?;
         outcome.rollback = Some(back);
         outcome.after_rollback = Some(returned.fingerprint);
+        let left = self.own_roles(session)?;
+        let left = left.iter().filter(|role| !stage.roles.contains(role));
+        let left = left.map(|role| format!("the rollback leaves role {role} on the server"));
+        outcome.remarks.extend(left);
         if outcome.verdict.passes() {
             self.forward_again(&mut outcome, after, session, migration)?;
         }
@@ -368,6 +397,7 @@ impl Rehearsal<'_> {
     fn run(&self, session: &mut dyn Session, script: &Script) -> Result<Ran, RunStop> {
         let ready = Ready::new(script, self.dialect, session);
         ready.refusal()?;
+        let roles = MadeRoles::watch(session, &ready.parsed, self.mark.as_deref())?;
         let mut footprint = Footprint::default();
         let begun = Instant::now();
         let mut observing_ms = 0;
@@ -382,13 +412,17 @@ impl Rehearsal<'_> {
                 }
                 let observing = Instant::now();
                 observe(session, &mut footprint)?;
+                roles.mark(session)?;
                 observing_ms += elapsed_ms(observing);
                 if let Err(error) = session.commit() {
                     let last = step.statements.end.saturating_sub(1);
                     return Err(ready.failure(last, error).into());
                 }
-            } else if let Err(failure) = ready.run_step(session, step, self.listener) {
-                return Err(failure.into());
+            } else {
+                let ran = ready.run_step(session, step, self.listener);
+                let marked = roles.mark_alone(session);
+                ran?;
+                marked?;
             }
         }
         ready.run_epilogue(session, self.listener)?;

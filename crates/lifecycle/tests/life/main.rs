@@ -1,6 +1,7 @@
 //! The life of a migration on real databases: every verdict, every refusal, every way a run can end.
 
 mod cases;
+mod cluster;
 mod refusals;
 mod steps;
 
