@@ -16,12 +16,12 @@ fn unique(name: &str) -> String {
 }
 
 fn role(desk: &Desk, name: &str) -> Option<Role> {
-    let roles = desk.session().roles().unwrap();
+    let roles = desk.session().roles().expect("the roles are read");
     roles.into_iter().find(|role| role.name == name)
 }
 
 fn review_all(desk: &Desk) -> Review {
-    review(&desk.project, &ReviewOptions::default(), &Silent).unwrap()
+    review(&desk.project, &ReviewOptions::default(), &Silent).expect("the history is reviewed")
 }
 
 fn refusal(desk: &Desk) -> String {
