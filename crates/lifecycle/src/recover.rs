@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tightrope_engine::{Engine, EngineError, ErrorKind, RunStatement, Session};
 use tightrope_model::EngineKind;
 use tightrope_script::{Folder, Migration, Script};
 use tightrope_store::{
-    Direction, Edge, MigrationBegun, OpenMigration, OpenRun, StepBegun, StoreError,
+    AppliedMigration, Direction, Edge, MigrationBegun, OpenMigration, OpenRun, StepBegun, StoreError,
 };
 
 use crate::apply::{
@@ -92,21 +93,38 @@ pub(crate) fn finish(
 
 /// A run that died between transactions: what it committed is applied, the rest never happened.
 pub(crate) fn nothing_half_done(run: &mut Run<'_>, open: &OpenRun) -> Result<String, StoreError> {
-    let applied = run.store().applied()?;
-    let is_applied = |key: &&String| applied.iter().any(|applied| &&applied.version_key == key);
-    let there = open.begun.versions.iter().filter(is_applied).count();
-    let (done, of) = match open.begun.direction {
-        Direction::Forward => (there, open.begun.versions.len()),
-        Direction::Rollback => (open.begun.versions.len() - there, open.begun.versions.len()),
+    let done = carried_out(open, &run.store().applied()?);
+    let of = match open.begun.versions.len() {
+        1 => "1 migration".to_owned(),
+        several => format!("{several} migrations"),
     };
     let verb = match open.begun.direction {
         Direction::Forward => "applied",
         Direction::Rollback => "rolled back",
     };
     Ok(format!(
-        "a run of {} begun at {} was interrupted: {done} of {of} migrations were {verb}, nothing else was changed",
-        open.begun.holder, open.at
+        "An interrupted run was cleared up: {done} of {of} had been {verb}, nothing else was changed.\n{}",
+        origin(open)
     ))
+}
+
+/// How many of a run's migrations it has carried out.
+pub(crate) fn carried_out(open: &OpenRun, applied: &[AppliedMigration]) -> usize {
+    let is_applied = |key: &&String| applied.iter().any(|applied| &&applied.version_key == key);
+    let there = open.begun.versions.iter().filter(is_applied).count();
+    match open.begun.direction {
+        Direction::Forward => there,
+        Direction::Rollback => open.begun.versions.len() - there,
+    }
+}
+
+/// When and by whom an interrupted run was begun: of less weight than what became of it, and said after that.
+pub(crate) fn origin(open: &OpenRun) -> String {
+    let at = match open.at.parse::<Timestamp>() {
+        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Err(_) => open.at.clone(),
+    };
+    format!("It was begun at {at} by {}.", open.begun.holder)
 }
 
 /// Ends an interrupted run in the journal, with what was done about it in the ledger; the lease stays ours.
@@ -209,7 +227,8 @@ fn resume(
         })?;
     }
     Ok(format!(
-        "`{label}` was interrupted after {from} of {of} steps and has been finished"
+        "`{label}` was interrupted after {from} of {of} steps and has been finished.\n{}",
+        origin(open)
     ))
 }
 

@@ -357,7 +357,9 @@ fn wait_for_lease(
     loop {
         match Store::new(session).take_lease(&project.holder) {
             Ok(LeaseOutcome::Taken { lease, from }) => {
-                if let Some(from) = from {
+                if let Some(from) = from
+                    && !is_told_by_its_run(session, &from)?
+                {
                     watchers.listener.event(&Event::TookOver { from });
                 }
                 return Ok(lease);
@@ -382,6 +384,12 @@ fn wait_for_lease(
         }
         std::thread::sleep(LEASE_PAUSE);
     }
+}
+
+/// Whether a dead holder left a run open: what becomes of that is told, and by whom it was begun with it.
+fn is_told_by_its_run(session: &mut dyn Session, holder: &Holder) -> Result<bool, StoreError> {
+    let open = Store::new(session).open_run()?;
+    Ok(open.is_some_and(|open| open.begun.holder == *holder))
 }
 
 /// A script as it is kept in the database.

@@ -1,14 +1,15 @@
 //! Where things stand: what is applied, what is open, can I roll back now, and what happened.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tightrope_engine::{Alive, EngineError, Server, UnknownScheme};
-use tightrope_model::{EngineKind, Finding, Verdict};
+use tightrope_model::{Differences, EngineKind, Finding, Verdict};
 use tightrope_script::{Command, ObjectClass};
 use tightrope_store::{Direction, LedgerBreak, LedgerEntry, OpenMigration, Store};
 
 use crate::execute::Ready;
 use crate::plan::label_of;
 use crate::project::{Access, FolderError, Project};
+use crate::recover::carried_out;
 use crate::run::unstored;
 use crate::situation::{Drift, Situation, SituationError, Standing};
 
@@ -101,8 +102,9 @@ pub struct DriftReport {
     pub expected: String,
     /// The fingerprint now.
     pub found: String,
-    /// Each difference in words; none if the old catalog was not kept.
-    pub differences: Option<Vec<String>>,
+    /// Each difference; none if the old catalog was not kept. In JSON each is its words.
+    #[serde(serialize_with = "each_in_words")]
+    pub differences: Option<Differences>,
 }
 
 impl DriftReport {
@@ -111,12 +113,19 @@ impl DriftReport {
         Self {
             expected: drift.expected.strict.to_string(),
             found: drift.found.strict.to_string(),
-            differences: drift
-                .differences
-                .as_ref()
-                .map(|differences| differences.iter().map(ToString::to_string).collect()),
+            differences: drift.differences.clone(),
         }
     }
+}
+
+fn each_in_words<S: Serializer>(
+    differences: &Option<Differences>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let words = |differences: &Differences| -> Vec<String> {
+        differences.iter().map(ToString::to_string).collect()
+    };
+    differences.as_ref().map(words).serialize(serializer)
 }
 
 /// A run whose process died, or is still at work.
@@ -132,6 +141,8 @@ pub struct OpenRunReport {
     pub alive: Option<bool>,
     /// How many migrations it meant to carry out.
     pub migrations: usize,
+    /// How many of them it has carried out.
+    pub done: usize,
     /// The migration in steps that is half done, if one is.
     pub half_done: Option<HalfDone>,
 }
@@ -208,6 +219,7 @@ impl OpenRunReport {
                 .and_then(|(_, _, alive)| known(*alive))
                 .or(Some(false)),
             migrations: open.begun.versions.len(),
+            done: carried_out(open, &situation.applied),
             half_done,
         })
     }

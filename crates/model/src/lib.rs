@@ -16,7 +16,7 @@ mod version;
 mod words;
 
 pub use catalog::{
-    Attribute, AttributeLevel, Catalog, Change, Difference, Differences, Fingerprint, NativeId,
+    Attribute, AttributeLevel, Catalog, Change, Difference, Differences, Fingerprint, NativeId, differences_in_words,
     Object, ObjectId, ObjectKind, squeeze_text,
 };
 pub use checksum::{DataDifference, RowSample, TableChecksum, TableName, TableShape};
@@ -27,4 +27,4 @@ pub use footprint::{Footprint, LockHeld, TableChange};
 pub use value::Value;
 pub use verdict::Verdict;
 pub use version::Version;
-pub use words::grouped;
+pub use words::{cut_where_they_differ, grouped};

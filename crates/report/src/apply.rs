@@ -11,7 +11,8 @@ use crate::words::{duration, plural_of};
 pub fn applied(applied: &Applied, style: &Style) -> String {
     let mut page = Page::new(style);
     if let Some(recovered) = &applied.recovered {
-        page.field("recovered  ", recovered);
+        page.field("", recovered);
+        page.gap();
     }
     if applied.migrations.is_empty() {
         let nothing = match applied.recovered {

@@ -2,18 +2,18 @@
 
 use std::error::Error;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tightrope_engine::{Blocker, EngineError, ErrorKind};
 use tightrope_lifecycle::ScriptFailure;
-use tightrope_model::{Finding, Place};
+use tightrope_model::{Differences, Finding, Place};
 
 use crate::check::show as show_finding;
 use crate::page::Page;
 use crate::words::{cut, plural_of, seconds};
 use crate::{Lines, Style, place};
 
-/// How many differences or findings are shown.
+/// How many findings are shown.
 const MOST: usize = 12;
 
 /// An error taken apart.
@@ -37,8 +37,9 @@ pub struct ErrorReport {
     pub code: Option<String>,
     /// Who holds the lock.
     pub held_by: Vec<Blocker>,
-    /// What differs.
-    pub differences: Vec<String>,
+    /// What differs; in JSON each is its words.
+    #[serde(serialize_with = "each_in_words")]
+    pub differences: Differences,
     /// What is wrong with the folder.
     pub findings: Vec<Finding>,
     /// How the database was left.
@@ -47,6 +48,10 @@ pub struct ErrorReport {
     pub hints: Vec<String>,
     /// The exit code.
     pub exit: u8,
+}
+
+fn each_in_words<S: Serializer>(differences: &Differences, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(differences.iter().map(ToString::to_string))
 }
 
 impl ErrorReport {
@@ -134,12 +139,7 @@ pub fn error(report: &ErrorReport, lines: Lines<'_>, style: &Style) -> String {
     for blocker in &report.held_by {
         page.field("  held by  ", &blocker_in_words(blocker));
     }
-    for difference in report.differences.iter().take(MOST) {
-        page.field("  differs  ", difference);
-    }
-    if report.differences.len() > MOST {
-        page.line(format!("  … and {} more", report.differences.len() - MOST));
-    }
+    page.some("  differs  ", &report.differences.in_words());
     for finding in report.findings.iter().take(MOST) {
         page.gap();
         show_finding(&mut page, finding, lines);

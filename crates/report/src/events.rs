@@ -101,7 +101,7 @@ pub fn event(event: &Event, style: &Style) -> String {
             format!("waiting for another run: {by}, at work for {for_s}")
         }
         Event::TookOver { from } => format!("took over from a run that died: {from}"),
-        Event::Recovered { what } => format!("recovered: {what}"),
+        Event::Recovered { what } => what.lines().next().unwrap_or_default().to_owned(),
         Event::MigrationDone {
             migration,
             direction,

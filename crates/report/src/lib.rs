@@ -16,6 +16,7 @@ mod plan;
 mod rehearsal;
 mod review;
 mod rollback;
+mod samples;
 mod status;
 mod style;
 mod words;

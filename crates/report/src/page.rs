@@ -52,6 +52,20 @@ impl<'s> Page<'s> {
         }
     }
 
+    /// The first few of many, each after the same label; `--json` has the others.
+    pub(crate) fn some(&mut self, label: &str, lines: &[String]) {
+        const MOST: usize = 8;
+        // One more is shown rather than counted.
+        let shown = if lines.len() == MOST + 1 { MOST + 1 } else { MOST };
+        for line in lines.iter().take(shown) {
+            self.field(label, line);
+        }
+        if lines.len() > shown {
+            let more = format!("and {} more (all of them: `--json`)", lines.len() - shown);
+            self.field(&" ".repeat(visible(label)), &more);
+        }
+    }
+
     /// What to do next.
     pub(crate) fn hint(&mut self, text: &str) {
         let label = format!("  {} ", self.style.bold("hint:"));

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 use tightrope_engine::CopyReport;
 use tightrope_lifecycle::{MigrationRehearsal, RehearsalDifference, Rehearsed};
-use tightrope_model::{DataDifference, Footprint, RowSample, grouped};
+use tightrope_model::{Footprint, differences_in_words, grouped};
 
 use crate::page::Page;
-use crate::words::{bytes, cut, duration, plural, plural_of};
-use crate::{Style, place};
+use crate::words::{bytes, duration, plural, plural_of};
+use crate::{Style, place, samples};
 
-/// How many differences of one migration are shown.
-const MOST_DIFFERENCES: usize = 8;
+/// How many tables' rows are shown.
+const MOST_TABLES: usize = 8;
 
 /// The rehearsal of the pending migrations.
 pub fn rehearsal(rehearsed: &Rehearsed, exit: u8, style: &Style) -> String {
@@ -79,13 +79,7 @@ pub(crate) fn migration(page: &mut Page<'_>, one: &MigrationRehearsal) {
     page.gap();
     page.spread(&style.bold(&label(one)), &times(one));
     touched(page, &one.footprint);
-    for difference in one.differences.iter().take(MOST_DIFFERENCES) {
-        show_difference(page, difference);
-    }
-    if one.differences.len() > MOST_DIFFERENCES {
-        let more = one.differences.len() - MOST_DIFFERENCES;
-        page.line(format!("  …        and {more} more; `--json` has them all"));
-    }
+    differences(page, &one.differences);
     if let Some(failure) = &one.failure {
         page.line(format!("  {}", failure.place));
         let remark = format!("statement {} ({})", failure.number, failure.statement);
@@ -163,46 +157,31 @@ pub(crate) fn rows_in_words(footprint: &Footprint) -> String {
     tables.collect::<Vec<_>>().join("; ")
 }
 
-fn show_difference(page: &mut Page<'_>, difference: &RehearsalDifference) {
-    match difference {
-        RehearsalDifference::Schema { text, .. } => page.field("  schema   ", text),
-        RehearsalDifference::Again { text } => page.field("  again    ", text),
-        RehearsalDifference::Data { text, difference } => {
-            page.field("  data     ", text);
-            samples(page, difference);
+fn differences(page: &mut Page<'_>, differences: &[RehearsalDifference]) {
+    let schema = differences.iter().filter_map(|one| match one {
+        RehearsalDifference::Schema { difference, .. } => Some(difference),
+        _ => None,
+    });
+    page.some("  schema   ", &differences_in_words(schema));
+    let mut tables = 0;
+    for one in differences {
+        if let RehearsalDifference::Data { text, difference } = one {
+            tables += 1;
+            if tables <= MOST_TABLES {
+                page.field("  data     ", text);
+                samples::show(page, &difference.samples);
+            }
         }
     }
-}
-
-fn samples(page: &mut Page<'_>, difference: &DataDifference) {
-    let values = |values: &[(String, Option<String>)]| {
-        let shown: Vec<String> = values
-            .iter()
-            .map(|(column, value)| match value {
-                Some(value) => format!("{column} '{}'", cut(value, 40)),
-                None => format!("{column} NULL"),
-            })
-            .collect();
-        shown.join(", ")
-    };
-    for RowSample { key, before, after } in &difference.samples {
-        let row = if key.is_empty() {
-            String::new()
-        } else {
-            format!("row {}: ", values(key))
-        };
-        let text = match (before.is_empty(), after.is_empty()) {
-            (false, false) => format!(
-                "{row}before {}; after rollback {}",
-                values(before),
-                values(after)
-            ),
-            (true, false) => format!("{row}not there before; after rollback {}", values(after)),
-            (false, true) => format!("{row}before {}; after rollback missing", values(before)),
-            (true, true) => row.trim_end_matches(": ").to_owned(),
-        };
-        page.field("           ", &text);
+    if tables > MOST_TABLES {
+        let more = plural((tables - MOST_TABLES) as u64, "more table", "more tables");
+        page.line(format!("           and {more} (all of them: `--json`)"));
     }
+    let again = differences.iter().filter_map(|one| match one {
+        RehearsalDifference::Again { text } => Some(text.clone()),
+        _ => None,
+    });
+    page.some("  again    ", &again.collect::<Vec<_>>());
 }
 
 fn unlike(page: &mut Page<'_>, rehearsed: &Rehearsed) {
@@ -213,9 +192,7 @@ fn unlike(page: &mut Page<'_>, rehearsed: &Rehearsed) {
     page.line(
         "The copy's schema is not the target's; a certificate earned on it does not count there:",
     );
-    for difference in rehearsed.unlike.iter().take(MOST_DIFFERENCES) {
-        page.field("  ", &difference.to_string());
-    }
+    page.some("  ", &rehearsed.unlike.in_words());
 }
 
 /// The rehearsal as JSON.
@@ -241,7 +218,7 @@ pub(crate) mod tests {
     use crate::style::test_style;
     use tightrope_engine::Server;
     use tightrope_lifecycle::FailureReport;
-    use tightrope_model::{Differences, EngineKind, Place, TableName, Verdict};
+    use tightrope_model::{DataDifference, Differences, EngineKind, Place, RowSample, TableName, Verdict};
 
     pub(crate) fn server() -> Server {
         Server {

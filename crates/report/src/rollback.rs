@@ -95,7 +95,8 @@ pub fn rollback_plan_json(migrations: &[AppliedMigration], interrupted: Option<&
 pub fn rolled_back(rolled_back: &RolledBack, style: &Style) -> String {
     let mut page = Page::new(style);
     if let Some(recovered) = &rolled_back.recovered {
-        page.field("recovered  ", recovered);
+        page.field("", recovered);
+        page.gap();
     }
     if rolled_back.migrations.is_empty() {
         return page.end("Nothing to roll back.", 0);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tightrope_engine::Server;
 use tightrope_lifecycle::{AppliedStatus, DriftReport, HalfDone, OpenRunReport, Status};
+use tightrope_store::Direction;
 
 use crate::Style;
 use crate::check::short_findings;
@@ -11,8 +12,6 @@ use crate::words::{ago, cut, duration, plural_of, seconds};
 
 /// How many of the newest applied migrations are shown.
 const MOST_APPLIED: usize = 10;
-/// How many differences are shown.
-const MOST_DIFFERENCES: usize = 12;
 
 /// Where a database stands.
 pub fn status(status: &Status, exit: u8, style: &Style) -> String {
@@ -81,12 +80,23 @@ pub(crate) fn interrupted(page: &mut Page<'_>, open: &OpenRunReport) {
     }
     let Some(half) = &open.half_done else {
         if open.alive != Some(true) {
-            let text = format!(
-                "A run of {} was interrupted (begun {begun}). Nothing is half done: what it had committed is applied, the \
-                 rest never happened. The next `tightrope apply` or `tightrope rollback` clears it up.",
-                open.by
+            let done = match open.direction {
+                Direction::Forward => "applied",
+                Direction::Rollback => "rolled back",
+            };
+            page.field(
+                "",
+                &format!(
+                    "A run was interrupted. Nothing is half done: {} of {} {done} before it died. The next `tightrope apply` \
+                     or `tightrope rollback` clears it up.",
+                    open.done,
+                    match open.migrations {
+                        1 => "1 migration was".to_owned(),
+                        several => format!("{several} migrations were"),
+                    }
+                ),
             );
-            page.field("", &text);
+            page.field("", &style.faint(&format!("It was begun {begun} by {}.", open.by)));
         }
         return;
     };
@@ -110,7 +120,7 @@ fn half_done(page: &mut Page<'_>, half: &HalfDone, open: &OpenRunReport, begun: 
             .iter()
             .filter(|step| step.standing == "done and recorded")
             .count();
-        let back = if open.direction == tightrope_store::Direction::Rollback {
+        let back = if open.direction == Direction::Rollback {
             "the rollback of "
         } else {
             ""
@@ -135,7 +145,7 @@ fn half_done(page: &mut Page<'_>, half: &HalfDone, open: &OpenRunReport, begun: 
         return;
     }
     let ways = match (open.direction, half.can_undo) {
-        (tightrope_store::Direction::Rollback, _) => "Finish it with `tightrope rollback`.",
+        (Direction::Rollback, _) => "Finish it with `tightrope rollback`.",
         (_, true) => "Finish with `tightrope apply`, or go back with `tightrope rollback`.",
         (_, false) => "Finish with `tightrope apply`; there is no rollback script to go back with.",
     };
@@ -150,15 +160,7 @@ pub(crate) fn drift_lines(page: &mut Page<'_>, drift: &DriftReport) {
     match &drift.differences {
         None => page.line("  what it was is not known in detail: the old schema was not kept"),
         Some(differences) => {
-            for difference in differences.iter().take(MOST_DIFFERENCES) {
-                page.field("  ", difference);
-            }
-            if differences.len() > MOST_DIFFERENCES {
-                page.line(format!(
-                    "  … and {} more",
-                    differences.len() - MOST_DIFFERENCES
-                ));
-            }
+            page.some("  ", &differences.in_words());
         }
     }
 }
@@ -278,7 +280,6 @@ mod tests {
     use crate::style::test_style;
     use tightrope_lifecycle::StepStanding;
     use tightrope_model::Verdict;
-    use tightrope_store::Direction;
 
     fn example() -> Status {
         let one = |label: &str, rehearsed: Option<Verdict>| AppliedStatus {
@@ -351,6 +352,7 @@ mod tests {
             direction: Direction::Forward,
             alive: Some(false),
             migrations: 1,
+            done: 0,
             half_done: Some(half_done),
         };
         let killed = Status {

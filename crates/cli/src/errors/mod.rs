@@ -25,7 +25,7 @@ pub(crate) struct CommandError {
     place: Option<(Place, Option<String>)>,
     statement: Option<String>,
     tries: u32,
-    differences: Vec<String>,
+    differences: Differences,
     findings: Vec<Finding>,
     state: Option<String>,
     hints: Vec<String>,
@@ -51,7 +51,7 @@ impl CommandError {
             place: None,
             statement: None,
             tries: 1,
-            differences: Vec::new(),
+            differences: Differences::default(),
             findings: Vec::new(),
             state: Some(UNCHANGED.to_owned()),
             hints: Vec::new(),
@@ -103,8 +103,7 @@ impl CommandError {
 
     #[must_use]
     fn differing(mut self, differences: Option<&Differences>) -> Self {
-        let differences = differences.into_iter().flat_map(Differences::iter);
-        self.differences = differences.map(ToString::to_string).collect();
+        self.differences = differences.cloned().unwrap_or_default();
         self
     }
 

@@ -134,8 +134,9 @@ pub(super) fn settle_open(
         let ready = Ready::new(&script, dialect, run.session.as_ref());
         let of = ready.steps.steps.len();
         let what = format!(
-            "the rollback of `{name}` was interrupted after {} of {of} steps and has been finished",
-            done.len()
+            "The rollback of `{name}` was interrupted after {} of {of} steps and has been finished.\n{}",
+            done.len(),
+            recover::origin(open)
         );
         let done = recover::settled_steps(&mut run, &ready, open)?;
         let one = go_on(
@@ -168,9 +169,10 @@ pub(super) fn settle_open(
         fingerprint: now.strict.to_string(),
     };
     let what = format!(
-        "`{name}` was interrupted after {} of {} steps and has been undone",
+        "`{name}` was interrupted after {} of {} steps and has been undone.\n{}",
         done.len(),
-        begun.steps
+        begun.steps,
+        recover::origin(open)
     );
     finish(run, open, what, vec![one])
 }

@@ -2,8 +2,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttributeLevel, Catalog, Object, ObjectId};
+use super::{AttributeLevel, Catalog, Object, ObjectId, ObjectKind};
 use crate::Verdict;
+use crate::words::cut_where_they_differ;
 
 /// How one object differs between two catalogs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,20 @@ impl fmt::Display for Difference {
         match &self.change {
             Change::Added => write!(f, "{object} was not there before"),
             Change::Removed => write!(f, "{object} is missing"),
+            Change::Attribute { name, level, .. } if *level != AttributeLevel::Logical => {
+                let name = name.replace('_', " ");
+                match level {
+                    AttributeLevel::Position => write!(f, "{object} stands in another place"),
+                    AttributeLevel::Letter => write!(
+                        f,
+                        "{object}: its {name} is written differently (white space or quoting), and means the same"
+                    ),
+                    _ => write!(
+                        f,
+                        "{object}: its {name} is written differently, and means the same"
+                    ),
+                }
+            }
             Change::Attribute {
                 name,
                 before,
@@ -59,24 +74,19 @@ impl fmt::Display for Difference {
                 ..
             } => {
                 let name = name.replace('_', " ");
-                match (before, after) {
+                let text = |value: &Option<String>| value.as_deref().map(one_line);
+                match (text(before), text(after)) {
                     (None, Some(after)) => {
-                        write!(f, "{object}: {name} is {}, was not set", shown(after))
+                        write!(f, "{object}: {name} is {}, was not set", cut(&after))
                     }
                     (Some(before), None) => {
-                        write!(f, "{object}: {name} is not set, was {}", shown(before))
+                        write!(f, "{object}: {name} is not set, was {}", cut(&before))
                     }
                     (before, after) => {
-                        let (before, after) = (
-                            before.as_deref().unwrap_or(""),
-                            after.as_deref().unwrap_or(""),
-                        );
-                        write!(
-                            f,
-                            "{object}: {name} is {}, was {}",
-                            shown(after),
-                            shown(before)
-                        )
+                        let (before, after) =
+                            (before.unwrap_or_default(), after.unwrap_or_default());
+                        let (before, after) = cut_where_they_differ(&before, &after, LONGEST);
+                        write!(f, "{object}: {name} is {after}, was {before}")
                     }
                 }
             }
@@ -84,18 +94,19 @@ impl fmt::Display for Difference {
     }
 }
 
-/// A value on one line, cut where it gets long.
-fn shown(value: &str) -> String {
-    const LONGEST: usize = 120;
-    let line = value.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= LONGEST {
-        return line;
-    }
-    let cut: String = line.chars().take(LONGEST).collect();
-    format!("{cut}…")
+/// How much of a value is shown.
+const LONGEST: usize = 120;
+
+fn one_line(value: &str) -> String {
+    value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// All differences between two catalogs, in the order of the objects.
+fn cut(line: &str) -> String {
+    cut_where_they_differ(line, "", LONGEST).0
+}
+
+/// All differences between two catalogs: what means something else first, then what is only written or placed differently,
+/// each in the order of the objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Differences(Vec<Difference>);
@@ -116,6 +127,11 @@ impl Differences {
         self.0.iter()
     }
 
+    /// The differences in words for people: the positions of a table's columns are one line.
+    pub fn in_words(&self) -> Vec<String> {
+        differences_in_words(self.iter())
+    }
+
     /// The verdict on a schema with these differences: the worst of them decides.
     pub fn verdict(&self) -> Verdict {
         match self
@@ -130,6 +146,32 @@ impl Differences {
             Some(_) => Verdict::SchemaDiffers,
         }
     }
+}
+
+/// Differences in words for people: the positions of a table's columns are one line, where its first one stood.
+pub fn differences_in_words<'d>(differences: impl IntoIterator<Item = &'d Difference>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut moved: Vec<(ObjectId, usize, usize)> = Vec::new();
+    for difference in differences {
+        let ObjectId { kind, path } = &difference.object;
+        let is_column = *kind == ObjectKind::Column && path.len() > 1;
+        if !(is_column && difference.level() == AttributeLevel::Position) {
+            lines.push(difference.to_string());
+            continue;
+        }
+        let table = ObjectId::new(ObjectKind::Table, path[..path.len() - 1].to_vec());
+        match moved.iter_mut().find(|(of, ..)| *of == table) {
+            Some((_, columns, _)) => *columns += 1,
+            None => {
+                moved.push((table, 1, lines.len()));
+                lines.push(difference.to_string());
+            }
+        }
+    }
+    for (table, columns, line) in moved.into_iter().filter(|(_, columns, _)| *columns > 1) {
+        lines[line] = format!("{table}: {columns} columns stand in another order");
+    }
+    lines
 }
 
 fn rank(level: AttributeLevel) -> u8 {
@@ -159,7 +201,11 @@ pub(super) fn between(before: &Catalog, now: &Catalog) -> Differences {
             });
         }
     }
-    differences.sort_by(|left, right| left.object.cmp(&right.object));
+    differences.sort_by(|left, right| {
+        rank(right.level())
+            .cmp(&rank(left.level()))
+            .then_with(|| left.object.cmp(&right.object))
+    });
     Differences(drop_explained_letters(drop_parts_of_whole_objects(
         differences,
     )))
@@ -271,7 +317,6 @@ impl super::ObjectKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ObjectKind;
 
     fn column(name: &str, position: &str) -> Object {
         Object::new(ObjectId::new(ObjectKind::Column, ["public", "t", name]))
@@ -317,6 +362,43 @@ mod tests {
                 .map(ToString::to_string)
                 .collect::<Vec<_>>(),
             ["column t.a is missing"]
+        );
+    }
+
+    #[test]
+    fn what_means_something_else_comes_first_and_positions_are_summed_up() {
+        let before = catalog([
+            table().with("text", AttributeLevel::Letter, "create table t (a, b)"),
+            column("a", "1"),
+            column("b", "2"),
+        ]);
+        let moved = [
+            table().with("text", AttributeLevel::Letter, "create table t (b,a)"),
+            column("a", "2"),
+            column("b", "1"),
+        ];
+        assert_eq!(
+            before.differences(&catalog(moved.clone())).in_words(),
+            ["table t: 2 columns stand in another order"]
+        );
+        let index = Object::new(ObjectId::new(ObjectKind::Index, ["public", "i"]));
+        let more = catalog(moved.into_iter().chain([index]));
+        assert_eq!(
+            before.differences(&more).in_words(),
+            [
+                "index i was not there before",
+                "table t: 2 columns stand in another order"
+            ]
+        );
+    }
+
+    #[test]
+    fn another_letter_reads_as_what_it_is() {
+        let lettered = |text: &str| catalog([table().with("text", AttributeLevel::Letter, text)]);
+        let differences = lettered("create table t (a)").differences(&lettered("create  table t(a)"));
+        assert_eq!(
+            differences.in_words(),
+            ["table t: its text is written differently (white space or quoting), and means the same"]
         );
     }
 

@@ -11,7 +11,7 @@ mod difference;
 mod fingerprint;
 mod object;
 
-pub use difference::{Change, Difference, Differences};
+pub use difference::{Change, Difference, Differences, differences_in_words};
 pub use fingerprint::{Fingerprint, squeeze_text};
 pub use object::{Attribute, AttributeLevel, NativeId, Object, ObjectId, ObjectKind};
 
