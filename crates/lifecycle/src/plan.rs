@@ -69,7 +69,7 @@ pub struct PlannedMigration {
     pub label: String,
     /// The steps, in order: each becomes durable as a whole.
     pub steps: Vec<PlannedStep>,
-    /// What the forward script may destroy.
+    /// What the forward script may destroy of what was there before it.
     pub destroys: Vec<String>,
     /// Whether the way back is proven here and now.
     pub proof: CertificateStanding,
@@ -103,7 +103,7 @@ pub struct PlannedStatement {
     pub place: Place,
     /// The locks that it takes: `access exclusive on orders`.
     pub locks: Vec<String>,
-    /// What it may destroy.
+    /// What it may destroy of what was there before the script.
     pub destroys: Vec<String>,
 }
 
@@ -256,7 +256,7 @@ fn planned(
             statements: step
                 .statements
                 .clone()
-                .map(|index| planned_statement(&ready, index))
+                .map(|index| planned_statement(&ready, index, rules.dialect))
                 .collect(),
         })
         .collect();
@@ -299,7 +299,7 @@ fn planned(
     }
 }
 
-fn planned_statement(ready: &Ready<'_>, index: usize) -> PlannedStatement {
+fn planned_statement(ready: &Ready<'_>, index: usize, dialect: EngineKind) -> PlannedStatement {
     const LONGEST: usize = 100;
     let statement = &ready.parsed.statements[index];
     let line = ready
@@ -317,7 +317,12 @@ fn planned_statement(ready: &Ready<'_>, index: usize) -> PlannedStatement {
         text,
         place: ready.script.place(statement.span.start),
         locks: statement.locks.iter().map(ToString::to_string).collect(),
-        destroys: statement.destroys.iter().map(ToString::to_string).collect(),
+        destroys: ready
+            .parsed
+            .destroys_of_before(index, dialect)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 

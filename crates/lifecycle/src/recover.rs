@@ -11,7 +11,8 @@ use tightrope_engine::{Engine, EngineError, ErrorKind, RunStatement, Session};
 use tightrope_model::EngineKind;
 use tightrope_script::{Folder, Migration, Script};
 use tightrope_store::{
-    AppliedMigration, Direction, Edge, MigrationBegun, OpenMigration, OpenRun, StepBegun, StoreError,
+    AppliedMigration, Direction, Edge, MigrationBegun, OpenMigration, OpenRun, StepBegun,
+    StoreError,
 };
 
 use crate::apply::{

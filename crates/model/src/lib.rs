@@ -16,8 +16,8 @@ mod version;
 mod words;
 
 pub use catalog::{
-    Attribute, AttributeLevel, Catalog, Change, Difference, Differences, Fingerprint, NativeId, differences_in_words,
-    Object, ObjectId, ObjectKind, squeeze_text,
+    Attribute, AttributeLevel, Catalog, Change, Difference, Differences, Fingerprint, NativeId,
+    Object, ObjectId, ObjectKind, differences_in_words, squeeze_text,
 };
 pub use checksum::{DataDifference, RowSample, TableChecksum, TableName, TableShape};
 pub use digest::{Digest, DigestParseError};

@@ -52,7 +52,11 @@ mod tests {
         check("short", "shor", ("short", "shor"));
         check("abcdefghijklm", "x", ("abcdefghi…", "x"));
         check("aaaaaaaaaaaaaaab", "aaaaaaaaaaaaaaac", ("…aaab", "…aaac"));
-        check("aaaaaaaaaabbbbbbbbbbb", "aaaaaaaaaa", ("…aaabbbbb…", "…aaa"));
+        check(
+            "aaaaaaaaaabbbbbbbbbbb",
+            "aaaaaaaaaa",
+            ("…aaabbbbb…", "…aaa"),
+        );
     }
 
     #[test]

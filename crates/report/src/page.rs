@@ -56,7 +56,11 @@ impl<'s> Page<'s> {
     pub(crate) fn some(&mut self, label: &str, lines: &[String]) {
         const MOST: usize = 8;
         // One more is shown rather than counted.
-        let shown = if lines.len() == MOST + 1 { MOST + 1 } else { MOST };
+        let shown = if lines.len() == MOST + 1 {
+            MOST + 1
+        } else {
+            MOST
+        };
         for line in lines.iter().take(shown) {
             self.field(label, line);
         }

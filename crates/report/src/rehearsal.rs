@@ -218,7 +218,9 @@ pub(crate) mod tests {
     use crate::style::test_style;
     use tightrope_engine::Server;
     use tightrope_lifecycle::FailureReport;
-    use tightrope_model::{DataDifference, Differences, EngineKind, Place, RowSample, TableName, Verdict};
+    use tightrope_model::{
+        DataDifference, Differences, EngineKind, Place, RowSample, TableName, Verdict,
+    };
 
     pub(crate) fn server() -> Server {
         Server {

@@ -32,7 +32,10 @@ pub(crate) fn show(page: &mut Page<'_>, samples: &[RowSample]) {
             first = format!("{INDENT}{}", " ".repeat(beside + gap));
         }
         let next = " ".repeat(visible(&first));
-        let room = page.style.width.saturating_sub(visible(&next) + AFTER.len());
+        let room = page
+            .style
+            .width
+            .saturating_sub(visible(&next) + AFTER.len());
         let (before, after) = in_words(sample, room.max(ONE_OF_SEVERAL / 2));
         page.field(&format!("{first}{BEFORE}"), &before);
         page.field(&format!("{next}{AFTER}"), &after);
@@ -61,7 +64,11 @@ fn in_words(sample: &RowSample, room: usize) -> (String, String) {
 }
 
 fn one_side(values: &Values, room: usize) -> String {
-    let longest = if values.len() == 1 { room } else { ONE_OF_SEVERAL };
+    let longest = if values.len() == 1 {
+        room
+    } else {
+        ONE_OF_SEVERAL
+    };
     let shown: Vec<String> = values
         .iter()
         .map(|(column, value)| format!("{column} {}", quoted(value.as_deref(), longest)))

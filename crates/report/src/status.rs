@@ -96,7 +96,10 @@ pub(crate) fn interrupted(page: &mut Page<'_>, open: &OpenRunReport) {
                     }
                 ),
             );
-            page.field("", &style.faint(&format!("It was begun {begun} by {}.", open.by)));
+            page.field(
+                "",
+                &style.faint(&format!("It was begun {begun} by {}.", open.by)),
+            );
         }
         return;
     };

@@ -8,6 +8,7 @@
 //! bytes. What is not understood is [`StatementKind::Unknown`]: it never blocks and nothing is guessed about it.
 
 mod classify;
+mod destroys;
 mod folder;
 mod formats;
 mod lint;

@@ -149,7 +149,9 @@ impl Differences {
 }
 
 /// Differences in words for people: the positions of a table's columns are one line, where its first one stood.
-pub fn differences_in_words<'d>(differences: impl IntoIterator<Item = &'d Difference>) -> Vec<String> {
+pub fn differences_in_words<'d>(
+    differences: impl IntoIterator<Item = &'d Difference>,
+) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut moved: Vec<(ObjectId, usize, usize)> = Vec::new();
     for difference in differences {
@@ -395,10 +397,13 @@ mod tests {
     #[test]
     fn another_letter_reads_as_what_it_is() {
         let lettered = |text: &str| catalog([table().with("text", AttributeLevel::Letter, text)]);
-        let differences = lettered("create table t (a)").differences(&lettered("create  table t(a)"));
+        let differences =
+            lettered("create table t (a)").differences(&lettered("create  table t(a)"));
         assert_eq!(
             differences.in_words(),
-            ["table t: its text is written differently (white space or quoting), and means the same"]
+            [
+                "table t: its text is written differently (white space or quoting), and means the same"
+            ]
         );
     }
 

@@ -1,7 +1,8 @@
 use tightrope_model::{Finding, Severity, Span};
 
+use crate::destroys::destroys_of_before;
 use crate::scan::Tokens;
-use crate::statement::{Command, Destroys, ObjectAction, ObjectClass, Statement, StatementKind};
+use crate::statement::{Command, Destroys, ObjectClass, Statement, StatementKind};
 
 use super::Rule;
 use super::subject::{Side, Subject, bare};
@@ -18,16 +19,15 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let side = &subject.forward;
-    let mut values: Option<(usize, Vec<&Destroys>)> = None;
+    let mut values: Option<(usize, Vec<Destroys>)> = None;
     for (index, statement) in side.statements.iter().enumerate() {
         // An upsert says itself that its own values are the better ones.
         if statement.kind.is(Command::Insert) && statement.destroys.len() < 2 {
             continue;
         }
-        let lost = statement
-            .destroys
-            .iter()
-            .filter(|destroyed| is_lost(subject, side, index, destroyed));
+        let lost = destroys_of_before(side.statements, index, subject.dialect)
+            .into_iter()
+            .filter(|destroyed| !is_kept(subject, side, index, destroyed));
         let (changed, gone): (Vec<_>, Vec<_>) =
             lost.partition(|destroyed| matches!(destroyed, Destroys::Values { .. }));
         if !gone.is_empty() {
@@ -41,7 +41,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     findings.extend(values.map(|(offset, lost)| report_values(side, offset, &lost)));
 }
 
-fn report_gone(subject: &Subject<'_>, statement: &Statement, lost: &[&Destroys]) -> Finding {
+fn report_gone(subject: &Subject<'_>, statement: &Statement, lost: &[Destroys]) -> Finding {
     let message = format!(
         "`{}` destroys {}, and no rollback script can bring that back",
         statement.kind,
@@ -56,7 +56,7 @@ fn report_gone(subject: &Subject<'_>, statement: &Statement, lost: &[&Destroys])
 }
 
 /// Values that are changed are one note for the whole script: a rollback may compute them back, and often does.
-fn report_values(side: &Side<'_>, offset: usize, lost: &[&Destroys]) -> Finding {
+fn report_values(side: &Side<'_>, offset: usize, lost: &[Destroys]) -> Finding {
     let message = format!(
         "the script changes {}, and the rollback can at best compute them back",
         list(lost)
@@ -65,7 +65,7 @@ fn report_values(side: &Side<'_>, offset: usize, lost: &[&Destroys]) -> Finding 
         .hint("the rehearsal shows the rows that do not come back; to be exact, keep the old values in a table of their own")
 }
 
-fn list(destroyed: &[&Destroys]) -> String {
+fn list(destroyed: &[Destroys]) -> String {
     const SHOWN: usize = 6;
     let mut names: Vec<String> = destroyed.iter().map(|d| format!("`{d}`")).collect();
     names.dedup();
@@ -77,43 +77,20 @@ fn list(destroyed: &[&Destroys]) -> String {
     }
 }
 
-/// Whether it was there before the migration, and nothing was kept of it.
-fn is_lost(subject: &Subject<'_>, side: &Side<'_>, index: usize, destroyed: &Destroys) -> bool {
+/// Whether a copy of it was made before.
+fn is_kept(subject: &Subject<'_>, side: &Side<'_>, index: usize, destroyed: &Destroys) -> bool {
     let (table, columns): (&str, Vec<&str>) = match destroyed {
-        Destroys::Everything(_) => return true,
+        Destroys::Everything(_) => return false,
         Destroys::Table(table) | Destroys::Rows(table) => (table, Vec::new()),
         Destroys::Column { table, column } => (table, vec![column]),
         Destroys::Values { table, columns } => {
             (table, columns.iter().map(String::as_str).collect())
         }
     };
-    if side.makes_table(table) || is_temporary(table) {
-        return false;
-    }
-    let is_new = |column: &&str| adds_column(side, table, column);
-    if !columns.is_empty() && columns.iter().all(is_new) {
-        return false;
-    }
     let earlier = &side.statements[..index];
-    !earlier
+    earlier
         .iter()
         .any(|statement| copies(subject, side, statement, table, &columns))
-}
-
-fn is_temporary(table: &str) -> bool {
-    table.starts_with("pg_temp.") || table.starts_with("temp.")
-}
-
-fn adds_column(side: &Side<'_>, table: &str, column: &str) -> bool {
-    side.objects().any(|object| {
-        object.class == ObjectClass::Column
-            && object.action == ObjectAction::Create
-            && object.name.eq_ignore_ascii_case(column)
-            && object
-                .parent
-                .as_deref()
-                .is_some_and(|parent| bare(parent).eq_ignore_ascii_case(bare(table)))
-    })
 }
 
 /// Whether an earlier statement copies from the table: names it, and the column if there is one, as a source.
