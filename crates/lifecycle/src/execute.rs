@@ -8,7 +8,7 @@ use serde::Serialize;
 use tightrope_engine::{EngineError, ErrorKind, RunStatement, Session, StatementOutcome};
 use tightrope_model::{EngineKind, Place, Severity, Span};
 use tightrope_script::{
-    Command, Parsed, Script, StatementKind, Step, StepMode, StepRules, Steps, steps,
+    Command, LockTaken, Parsed, Script, StatementKind, Step, StepMode, StepRules, Steps, steps,
 };
 
 use crate::{Event, Listener};
@@ -25,6 +25,8 @@ pub struct ScriptFailure {
     pub number: usize,
     /// The line on which the error is.
     pub line: String,
+    /// The locks that the statement takes, as far as its text shows them.
+    pub locks: Vec<LockTaken>,
     /// What the engine said.
     #[source]
     pub error: EngineError,
@@ -131,6 +133,7 @@ impl<'a> Ready<'a> {
             place,
             statement: "script".to_owned(),
             number: 0,
+            locks: Vec::new(),
             error,
         })
     }
@@ -230,6 +233,7 @@ impl<'a> Ready<'a> {
             statement: statement.kind.to_string(),
             number: index + 1,
             line: line_at(&self.script.text, offset).to_owned(),
+            locks: statement.locks.clone(),
             error,
         }
     }

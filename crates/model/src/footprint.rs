@@ -36,4 +36,7 @@ pub struct LockHeld {
     pub relation: String,
     /// The lock's mode in the engine's words, lower case with spaces: `access exclusive`.
     pub mode: String,
+    /// The table's display name, where the relation is one of its indexes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index_of: Option<String>,
 }

@@ -94,7 +94,8 @@ mod tests {
             recovered: Some("`1_x` was finished".to_owned()),
         };
         insta::assert_snapshot!(applied(&done, &test_style()), @r"
-        recovered  `1_x` was finished
+        `1_x` was finished
+
         0042_a                                             applied in 20 ms, unrehearsed
 
         1 migration applied. The way back is not proven: it was applied unrehearsed.

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use tightrope_engine::{Blocker, EngineError, ErrorKind};
 use tightrope_lifecycle::ScriptFailure;
 use tightrope_model::{Differences, Finding, Place};
+use tightrope_script::LockTaken;
 
 use crate::check::show as show_finding;
 use crate::page::Page;
-use crate::words::{cut, plural_of, seconds};
+use crate::words::{cut, duration, plural_of, seconds};
 use crate::{Lines, Style, place};
 
 /// How many findings are shown.
@@ -31,6 +32,12 @@ pub struct ErrorReport {
     pub line: Option<String>,
     /// Which statement: `statement 2 (alter table)`.
     pub statement: Option<String>,
+    /// The lock that was not granted: `access exclusive on users`.
+    pub needs: Option<String>,
+    /// How often it was tried.
+    pub tries: Option<u32>,
+    /// For how long, in milliseconds.
+    pub tried_ms: Option<u64>,
     /// What the engine says beyond its message.
     pub detail: Option<String>,
     /// The engine's code.
@@ -72,6 +79,13 @@ impl ErrorReport {
                     "statement {} ({})",
                     failure.number, failure.statement
                 ));
+                if failure.error.kind == ErrorKind::LockNotGranted {
+                    report.needs = needed(failure).map(ToString::to_string);
+                    if let Some(lock) = needed(failure) {
+                        let (relation, said) = (&lock.relation, &failure.error.message);
+                        report.add(format!("the lock on `{relation}` was not granted ({said})"));
+                    }
+                }
                 continue;
             }
             match error.downcast_ref::<EngineError>() {
@@ -96,6 +110,7 @@ impl ErrorReport {
     fn engine(&mut self, error: &EngineError) {
         // What an engine says when it gave up waiting sounds as if somebody had broken something.
         self.add(match error.kind {
+            ErrorKind::LockNotGranted if self.needs.is_some() => error.message.clone(),
             ErrorKind::LockNotGranted => format!("a lock was not granted ({})", error.message),
             _ => error.message.clone(),
         });
@@ -125,12 +140,7 @@ pub fn error(report: &ErrorReport, lines: Lines<'_>, style: &Style) -> String {
         page.line(format!("  {place}"));
         let line = report.line.clone().or_else(|| lines(place));
         if let Some(line) = line {
-            place::show(
-                &mut page,
-                place,
-                &line,
-                report.statement.as_deref().unwrap_or(""),
-            );
+            place::show(&mut page, place, &line, &remark(report));
         }
     }
     if let Some(detail) = &report.detail {
@@ -158,6 +168,36 @@ pub fn error(report: &ErrorReport, lines: Lines<'_>, style: &Style) -> String {
         page.hint(hint);
     }
     page.end("", report.exit)
+}
+
+/// Which lock the statement waited for: the one that a blocker holds, else the strongest that its text shows.
+fn needed(failure: &ScriptFailure) -> Option<&LockTaken> {
+    let blockers = failure.error.blockers.iter();
+    let held: Vec<&str> = blockers
+        .filter_map(|blocker| Some(blocker.lock.as_deref()?.rsplit_once(" on ")?.1))
+        .collect();
+    let in_the_way = failure
+        .locks
+        .iter()
+        .find(|lock| held.contains(&lock.relation.as_str()));
+    in_the_way.or_else(|| failure.locks.iter().max_by_key(|lock| lock.mode))
+}
+
+/// What there is to say under the marked line: which statement it is, or what it waited for and how long.
+fn remark(report: &ErrorReport) -> String {
+    let statement = report.statement.clone().unwrap_or_default();
+    let tried = match (report.tries, report.tried_ms) {
+        (Some(tries), Some(milliseconds)) if tries > 1 => {
+            let time = duration(milliseconds);
+            Some(format!("gave up after {tries} tries in {time}"))
+        }
+        _ => None,
+    };
+    let parts = match &report.needs {
+        Some(lock) => [Some(format!("needs {lock}")), tried],
+        None => [Some(statement), tried],
+    };
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// `pid 8123, user report, idle in transaction for 2 h 14 min, last query ‹select … from users›`.
@@ -200,6 +240,7 @@ mod tests {
     use super::*;
     use crate::style::test_style;
     use tightrope_lifecycle::{ApplyError, Left};
+    use tightrope_script::LockMode;
 
     fn lock_not_granted() -> ApplyError {
         let mut error = EngineError::new(
@@ -224,6 +265,10 @@ mod tests {
             },
             statement: "alter table".to_owned(),
             number: 1,
+            locks: vec![LockTaken {
+                mode: LockMode::AccessExclusive,
+                relation: "users".to_owned(),
+            }],
             line: "alter table users add column email_verified boolean not null default false;"
                 .to_owned(),
             error,
@@ -232,6 +277,7 @@ mod tests {
             migration: "0044_add_email_verified".to_owned(),
             failure: Box::new(failure),
             tries: 12,
+            tried_ms: 60_000,
             left: Left::Unchanged { applied: 0 },
         }
     }
@@ -239,15 +285,16 @@ mod tests {
     #[test]
     fn an_error_answers_what_where_who_and_what_next() {
         let mut report = ErrorReport::of(&lock_not_granted(), "lock", 5);
+        (report.tries, report.tried_ms) = (Some(12), Some(60_000));
         report.state = Some("nothing was changed.".to_owned());
         report
             .hints
             .push("end that session, then run `tightrope apply` again".to_owned());
         insta::assert_snapshot!(error(&report, &|_| None, &test_style()), @r"
-        error: failed to apply migration `0044_add_email_verified`: a lock was not granted (canceling statement due to lock timeout)
+        error: failed to apply migration `0044_add_email_verified`: the lock on `users` was not granted (canceling statement due to lock timeout)
           migrations/0044_add_email_verified/up.sql:3:1
           3 | alter table users add column email_verified boolean not null default fals…
-            | ^^^^^ statement 1 (alter table)
+            | ^^^^^ needs access exclusive on users; gave up after 12 tries in 1 min
           held by  pid 8123, user report, psql, idle in transaction for 2 h 14 min,
                    access share on users, last query `select count(*) from users`
         nothing was changed.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tightrope_engine::CopyReport;
 use tightrope_lifecycle::{MigrationRehearsal, RehearsalDifference, Rehearsed};
-use tightrope_model::{Footprint, differences_in_words, grouped};
+use tightrope_model::{Footprint, LockHeld, differences_in_words, grouped};
 
 use crate::page::Page;
 use crate::words::{bytes, duration, plural, plural_of};
@@ -122,6 +122,7 @@ fn touched(page: &mut Page<'_>, footprint: &Footprint) {
     let locks: Vec<String> = footprint
         .locks
         .iter()
+        .filter(|lock| !is_implied(lock, footprint))
         .map(|lock| format!("{} on {}", lock.mode, lock.relation))
         .collect();
     if !locks.is_empty() {
@@ -134,6 +135,14 @@ fn touched(page: &mut Page<'_>, footprint: &Footprint) {
         };
         page.field("  locks    ", &format!("{shown}{rest}"));
     }
+}
+
+/// Whether it is the lock of an index whose table is locked too: that goes without saying.
+fn is_implied(lock: &LockHeld, footprint: &Footprint) -> bool {
+    lock.index_of.as_ref().is_some_and(|table| {
+        let locked = |other: &LockHeld| other.relation == *table && other.index_of.is_none();
+        footprint.locks.iter().any(locked)
+    })
 }
 
 /// `orders: 3 inserted, 2 deleted; customers: 1 updated`.
@@ -319,8 +328,8 @@ pub(crate) mod tests {
 
         0041_split_name                                           up 1.8 s   down 900 ms
           data     table customers: 184 203 of 184 203 rows differ in `name`
-                   row id '7': before name 'Ana María Núñez'; after rollback name 'Ana
-                   Núñez'
+                   id 7  before          'Ana María Núñez'
+                         after rollback  'Ana Núñez'
           verdict  data-differs: the schema comes back, but rows do not
           hint: keep what the forward script destroys, in a side table for example
 

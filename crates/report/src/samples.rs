@@ -158,7 +158,16 @@ mod tests {
             sample(&[("id", Some("8"))], &[("name", Some("Li"))], &[]),
             sample(&[("id", Some("9"))], &[], &[("name", None)]),
         ];
-        insta::assert_snapshot!(shown(&rows), @"");
+        insta::assert_snapshot!(shown(&rows), @r"
+                   id 7     before          'Ana María Núñez'
+                            after rollback  'Ana Núñez'
+                   id 1204  before          '…xxxxxxxxxxxxxx'
+                            after rollback  '…xxxxxxxxxxxxxx and more'
+                   id 8     before          name 'Li'
+                            after rollback  missing
+                   id 9     before          not there
+                            after rollback  name NULL
+        ");
     }
 
     #[test]
@@ -171,6 +180,12 @@ mod tests {
             ),
             sample(&[], &[("first", Some("Ana"))], &[("first", Some("Li"))]),
         ];
-        insta::assert_snapshot!(shown(&rows), @"");
+        insta::assert_snapshot!(shown(&rows), @r"
+                   tenant 'a-rather-long-name', id 7
+                   before          first 'Ana', age '7'
+                   after rollback  first NULL, age '8'
+                   before          'Ana'
+                   after rollback  'Li'
+        ");
     }
 }

@@ -24,6 +24,9 @@ One folder per migration, named `<version>_<name>`: `up.sql` goes forward, `down
 holds queries that must be true afterwards. `tightrope new NAME` makes the next.
 ";
 
+/// Where the URL is taken from unless one is given that may be written down.
+const FROM_ENVIRONMENT: &str = "{ env = \"DATABASE_URL\" }";
+
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let folder = context
         .options
@@ -43,8 +46,14 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     if is_empty {
         write_new(&folder.join("README.md"), README)?;
     }
+    let from_environment = match text.contains(FROM_ENVIRONMENT) {
+        true => {
+            "The database's URL comes from the environment variable DATABASE_URL until `url` in tightrope.toml\nsays otherwise.\n"
+        }
+        false => "",
+    };
     let made = format!(
-        "Made {FILE} and {}.\n\nNext\n  tightrope new NAME      write the first migration and its way back\n  \
+        "Made {FILE} and {}.\n{from_environment}\nNext\n  tightrope new NAME      write the first migration and its way back\n  \
          tightrope rehearse      prove the way back on a copy\n  tightrope apply         apply it\n",
         folder.display()
     );
@@ -78,7 +87,7 @@ fn configuration(folder: &Path, url: Option<&str>) -> Result<String, CommandErro
     let url = match url.map(DatabaseUrl::new) {
         Some(url) if url.redacted() == url.secret() => quoted(url.secret()),
         // A password does not belong into a file that is checked in.
-        Some(_) | None => "{ env = \"DATABASE_URL\" }".to_owned(),
+        Some(_) | None => FROM_ENVIRONMENT.to_owned(),
     };
     let folder = folder
         .to_str()

@@ -221,7 +221,7 @@ impl Story {
             found.fingerprint
         ));
         let told = Told {
-            says: &["recovered", "1 migration applied"],
+            says: &["An interrupted run was cleared up", "1 migration applied"],
             facts: |said| {
                 let migration = &said.json["migrations"][0];
                 json!({

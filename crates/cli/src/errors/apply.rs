@@ -1,5 +1,7 @@
 use tightrope_engine::ErrorKind;
-use tightrope_lifecycle::{ApplyError, Left, Rehearsed, ScriptFailure, VERIFY_DOES_NOT_HOLD};
+use tightrope_lifecycle::{
+    ApplyError, Left, MigrationRehearsal, Rehearsed, ScriptFailure, VERIFY_DOES_NOT_HOLD,
+};
 use tightrope_model::Verdict;
 
 use super::engine::{engine_exit, script_exit};
@@ -28,9 +30,9 @@ impl From<ApplyError> for CommandError {
             }
             ApplyError::NotProven { reasons, rehearsed } => not_proven(ApplyError::NotProven { reasons, rehearsed: None }, rehearsed),
             ApplyError::MovedOn => Self::of(Exit::Held, error).hint("run the same command again"),
-            ApplyError::Script { ref failure, ref left, tries, .. } => {
+            ApplyError::Script { ref failure, ref left, tries, tried_ms, .. } => {
                 let (exit, state, hint) = (exit_of(failure, left), in_words(left), hint_of(failure, left));
-                Self::of(exit, error).state(state).tries(tries).maybe_hint(hint)
+                Self::of(exit, error).state(state).tried(tries, tried_ms).maybe_hint(hint)
             }
             ApplyError::NotAsRehearsed { ref differences, ref left, .. } => {
                 let (differences, state) = (differences.clone(), in_words(left));
@@ -78,10 +80,31 @@ fn not_proven(error: ApplyError, rehearsed: Option<Box<Rehearsed>>) -> CommandEr
             .failed_at(failure)
             .hint("mend the forward script at the marked place, then run `tightrope apply` again");
     }
-    CommandError::of(Exit::NotProven, error)
+    let failing = rehearsed
+        .migrations
+        .iter()
+        .find(|one| !one.verdict.passes());
+    let (command_error, hint) = match failing {
+        Some(one) => (
+            CommandError::new(Exit::NotProven, unproven_in_words(one)),
+            one.hint.clone(),
+        ),
+        None => (CommandError::of(Exit::NotProven, error), None),
+    };
+    command_error
+        .maybe_hint(hint)
         .rehearsed(rehearsed)
         .hint("mend the rollback script, then run `tightrope apply` again")
         .hint("or go without a way back, on the record: `tightrope apply --unrehearsed --reason REASON`")
+}
+
+/// The migration and what its rehearsal came to, in one line.
+fn unproven_in_words(one: &MigrationRehearsal) -> String {
+    let label = match one.name.as_str() {
+        "" => one.version.clone(),
+        name => format!("{}_{name}", one.version),
+    };
+    format!("`{label}` is not proven: {}", one.because)
 }
 
 fn exit_of(failure: &ScriptFailure, left: &Left) -> Exit {

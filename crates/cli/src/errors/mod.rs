@@ -24,7 +24,7 @@ pub(crate) struct CommandError {
     error: Box<dyn Error>,
     place: Option<(Place, Option<String>)>,
     statement: Option<String>,
-    tries: u32,
+    tried: Option<(u32, u64)>,
     differences: Differences,
     findings: Vec<Finding>,
     state: Option<String>,
@@ -50,7 +50,7 @@ impl CommandError {
             error: Box::new(error),
             place: None,
             statement: None,
-            tries: 1,
+            tried: None,
             differences: Differences::default(),
             findings: Vec::new(),
             state: Some(UNCHANGED.to_owned()),
@@ -82,10 +82,10 @@ impl CommandError {
         command_error.maybe_hint(failure.hint.clone())
     }
 
-    /// How often it was tried.
+    /// How often it was tried, and for how many milliseconds.
     #[must_use]
-    fn tries(mut self, tries: u32) -> Self {
-        self.tries = tries;
+    fn tried(mut self, tries: u32, milliseconds: u64) -> Self {
+        self.tried = Some((tries, milliseconds));
         self
     }
 
@@ -137,11 +137,13 @@ impl CommandError {
             report.line.clone_from(line);
             report.statement.clone_from(&self.statement);
         }
-        if self.tries > 1
-            && let Some(statement) = &mut report.statement
-        {
-            statement.push_str(&format!(", given up after {} tries", self.tries));
-        }
+        report.tries = self
+            .tried
+            .map(|(tries, _)| tries)
+            .filter(|tries| *tries > 0);
+        report.tried_ms = report
+            .tries
+            .and(self.tried.map(|(_, milliseconds)| milliseconds));
         report.differences.clone_from(&self.differences);
         report.findings.clone_from(&self.findings);
         report.state.clone_from(&self.state);
@@ -151,9 +153,14 @@ impl CommandError {
 
     /// What is shown above the error: the rehearsal that it is about.
     pub(crate) fn screen(&self, style: &Style) -> String {
-        let screen =
-            |rehearsed: &Rehearsed| tightrope_report::rehearsal(rehearsed, 0, style) + "\n";
-        self.rehearsed.as_deref().map(screen).unwrap_or_default()
+        let Some(mut rehearsed) = self.rehearsed.as_deref().cloned() else {
+            return String::new();
+        };
+        // What to do stands below the error, and is not said twice.
+        for one in &mut rehearsed.migrations {
+            one.hint = one.hint.take().filter(|hint| !self.hints.contains(hint));
+        }
+        tightrope_report::rehearsal(&rehearsed, 0, style) + "\n"
     }
 
     /// The error as JSON, with the rehearsal that it is about.

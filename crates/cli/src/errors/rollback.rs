@@ -27,9 +27,9 @@ impl From<RollbackError> for CommandError {
                 Self::of(Exit::Refused, error).drifted(&drift).hint_for_drift()
             }
             RollbackError::MovedOn => Self::of(Exit::Held, error).hint("run the same command again"),
-            RollbackError::Script { ref failure, steps_done, tries, .. } => {
+            RollbackError::Script { ref failure, steps_done, tries, tried_ms, .. } => {
                 let (exit, hint) = (exit_of(failure, steps_done), hint_of(failure, steps_done));
-                Self::of(exit, error).state(left(steps_done)).tries(tries).maybe_hint(hint)
+                Self::of(exit, error).state(left(steps_done)).tried(tries, tried_ms).maybe_hint(hint)
             }
             RollbackError::NotRestored { ref differences, .. } => {
                 let differences = differences.clone();

@@ -85,10 +85,14 @@ fn a_rollback_that_loses_rows_is_caught_and_named() {
     );
     assert_says(
         &rehearsal.stdout,
-        "before total '7'; after rollback total '5'",
+        "\
+           id 2  before          '7'
+                 after rollback  '5'
+",
     );
+    assert_says(&rehearsal.stdout, "keep orders.total in a side table");
     let refused = scene.run(&["apply", "--yes", "--json"], 3);
-    assert_says(&refused.stderr, "the way back is not proven");
+    assert_says(&refused.stderr, "error: `0003_clear` is not proven: the schema comes back, but rows do not");
     let json = refused.json();
     assert_eq!(json["error"]["kind"], "not-proven");
     assert_eq!(

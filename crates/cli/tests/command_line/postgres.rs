@@ -56,8 +56,8 @@ fn a_lock_names_its_holder() {
         .batch_execute("begin; select count(*) from users")
         .unwrap();
     let outcome = run(&["apply", "--yes"], 5);
-    assert_says(&outcome.stderr, "a lock was not granted");
-    assert_says(&outcome.stderr, "given up after 2 tries");
+    assert_says(&outcome.stderr, "the lock on `users` was not granted");
+    assert_says(&outcome.stderr, "needs access exclusive on users; gave up after 2 tries in");
     assert_says(&outcome.stderr, "user postgres");
     assert_says(&outcome.stderr, "idle in transaction");
     assert_says(&outcome.stderr, "nothing was changed.");

@@ -366,6 +366,7 @@ impl From<crate::recover::RecoverError> for ApplyError {
                 migration,
                 failure,
                 tries: 1,
+                tried_ms: 0,
                 left,
             },
         }

@@ -116,6 +116,8 @@ pub enum ApplyError {
         failure: Box<ScriptFailure>,
         /// How often it was tried.
         tries: u32,
+        /// For how long, in milliseconds.
+        tried_ms: u64,
         /// How the database was left.
         left: Left,
     },

@@ -132,6 +132,7 @@ impl Job<'_> {
             migration: migration.label(),
             failure: Box::new(failure),
             tries: 0,
+            tried_ms: 0,
             left: Left::Unchanged { applied: 0 },
         })?;
         if ready.is_one_transaction() {
@@ -260,6 +261,7 @@ impl From<StepFailure> for ApplyError {
                 migration,
                 failure,
                 tries: 1,
+                tried_ms: 0,
                 left: Left::Interrupted {
                     done,
                     of,

@@ -27,6 +27,7 @@ pub(super) fn apply(
     if own_timeout.is_some() {
         run.bound_lock_waits(own_timeout)?;
     }
+    let begun = Instant::now();
     let mut attempt = 1;
     let result = loop {
         match try_once(job, run, ready, migration, proof, measure) {
@@ -42,6 +43,7 @@ pub(super) fn apply(
                         migration: migration.label(),
                         failure: Box::new(failure),
                         tries: attempt,
+                        tried_ms: elapsed_ms(begun),
                         left: Left::Unchanged { applied: 0 },
                     });
                 }

@@ -8,7 +8,7 @@ use tightrope_script::{Migration, Script};
 use tightrope_store::Certificate;
 
 use super::cluster::{self, MadeRoles};
-use super::report::{MigrationRehearsal, RehearsalDifference};
+use super::report::{MigrationRehearsal, RehearsalDifference, how_to_keep, how_to_restore};
 use super::state::State;
 use crate::Listener;
 use crate::execute::{
@@ -302,12 +302,8 @@ impl Rehearsal<'_> {
             .chain(data.iter().map(RehearsalDifference::data))
             .collect();
         outcome.hint = match verdict {
-            Verdict::SchemaDiffers => {
-                Some("mend the rollback script so that it takes each of these back".to_owned())
-            }
-            Verdict::DataDiffers => Some(
-                "keep what the forward script destroys, in a side table for example".to_owned(),
-            ),
+            Verdict::SchemaDiffers => schema.iter().next().map(how_to_restore),
+            Verdict::DataDiffers => data.first().map(how_to_keep),
             _ => None,
         };
         Ok(outcome)

@@ -1,5 +1,5 @@
 use serde::Serialize;
-use tightrope_model::{DataDifference, Difference, Footprint, Verdict, grouped};
+use tightrope_model::{Change, DataDifference, Difference, Footprint, Verdict, grouped};
 use tightrope_store::Certificate;
 
 use crate::execute::FailureReport;
@@ -132,4 +132,40 @@ pub struct MigrationRehearsal {
     /// The certificate, if it was earned.
     #[serde(skip)]
     pub certificate: Option<Certificate>,
+}
+
+/// What to do about an object of the schema that did not come back.
+pub(super) fn how_to_restore(difference: &Difference) -> String {
+    let object = &difference.object;
+    match difference.change {
+        Change::Added => format!("let the rollback script drop {object}"),
+        Change::Removed => format!("let the rollback script make {object} again"),
+        Change::Attribute { .. } => {
+            format!("let the rollback script change {object} back to what it was")
+        }
+    }
+}
+
+/// What to do about rows that did not come back.
+pub(super) fn how_to_keep(difference: &DataDifference) -> String {
+    let table = &difference.table;
+    if difference.changed == 0 && difference.missing == 0 {
+        return format!(
+            "let the rollback script delete the rows of {table} that the forward script inserts"
+        );
+    }
+    let what = match &difference.columns[..] {
+        _ if difference.changed == 0 => format!("the rows of {table}"),
+        [] => format!("the values of {table}"),
+        columns => {
+            let named = columns
+                .iter()
+                .take(3)
+                .map(|column| format!("{table}.{column}"));
+            named.collect::<Vec<_>>().join(", ")
+        }
+    };
+    format!(
+        "keep {what} in a side table before the forward script destroys it, and let the rollback restore it from there"
+    )
 }

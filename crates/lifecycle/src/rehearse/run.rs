@@ -18,7 +18,7 @@ pub struct RehearseOptions {
 }
 
 /// What a rehearsal of the pending migrations found.
-#[derive(Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Rehearsed {
     /// The server of the target.
     pub server: Server,

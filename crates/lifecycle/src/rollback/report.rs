@@ -88,6 +88,8 @@ pub enum RollbackError {
         failure: Box<ScriptFailure>,
         /// How often it was tried.
         tries: u32,
+        /// For how long, in milliseconds.
+        tried_ms: u64,
         /// How many steps are done and durable, where the script is not one transaction.
         steps_done: Option<usize>,
     },

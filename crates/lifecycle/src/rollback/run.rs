@@ -77,6 +77,7 @@ pub(super) fn run(
                     migration,
                     failure,
                     tries: 0,
+                    tried_ms: 0,
                     steps_done: None,
                 },
             ));
@@ -122,6 +123,7 @@ fn in_one_transaction(
     batch: &[(&AppliedMigration, &Ready<'_>)],
     options: &RollbackOptions,
 ) -> Result<Vec<RolledBackOne>, RollbackError> {
+    let begun = Instant::now();
     let mut attempt = 1;
     loop {
         match try_once(run, batch, options) {
@@ -142,6 +144,7 @@ fn in_one_transaction(
                         migration,
                         failure,
                         tries: attempt,
+                        tried_ms: elapsed_ms(begun),
                         steps_done: None,
                     });
                 }

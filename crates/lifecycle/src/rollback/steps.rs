@@ -70,6 +70,7 @@ fn go_on(
             migration,
             failure,
             tries: 1,
+            tried_ms: 0,
             steps_done: Some(done),
         },
     })?;

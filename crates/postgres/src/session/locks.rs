@@ -6,12 +6,14 @@ use tightrope_model::{LockHeld, TableName, Value};
 use super::PostgresSession;
 
 const OWN_LOCKS: &str = "\
-select n.nspname::text, c.relname::text, string_agg(distinct l.mode, ',') from pg_catalog.pg_locks l \
+select n.nspname::text, c.relname::text, string_agg(distinct l.mode, ','), tn.nspname::text, t.relname::text from pg_catalog.pg_locks l \
 join pg_catalog.pg_class c on c.oid = l.relation join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+left join pg_catalog.pg_index x on x.indexrelid = c.oid left join pg_catalog.pg_class t on t.oid = x.indrelid \
+left join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace \
 where l.pid = pg_catalog.pg_backend_pid() and l.granted and l.locktype = 'relation' and c.oid >= 16384 \
 and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()) \
 and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope') \
-group by 1, 2 order by 1, 2";
+group by 1, 2, 4, 5 order by 1, 2";
 
 /// The modes from the weakest to the strongest.
 const MODES: &[(&str, &str)] = &[
@@ -40,7 +42,12 @@ impl PostgresSession {
     pub(super) fn own_locks(&mut self) -> Result<Vec<LockHeld>, EngineError> {
         let rows = self.query_own(OWN_LOCKS, &[])?;
         let held = rows.iter().filter_map(|row| match &row[..] {
-            [Value::Text(schema), Value::Text(name), Value::Text(modes)] => Some(LockHeld {
+            [
+                Value::Text(schema),
+                Value::Text(name),
+                Value::Text(modes),
+                of @ ..,
+            ] => Some(LockHeld {
                 relation: TableName::new(schema, name).to_string(),
                 mode: MODES
                     .iter()
@@ -48,6 +55,12 @@ impl PostgresSession {
                     .find(|(mode, _)| modes.split(',').any(|held| held == *mode))?
                     .1
                     .to_owned(),
+                index_of: match of {
+                    [Value::Text(schema), Value::Text(table)] => {
+                        Some(TableName::new(schema, table).to_string())
+                    }
+                    _ => None,
+                },
             }),
             _ => None,
         });
