@@ -164,6 +164,7 @@ fn scripts(pairs: &[Pair], left_out: Option<usize>) -> (String, String) {
     (forward.join(";\n"), rollback.join(";\n"))
 }
 
+#[expect(clippy::print_stdout, reason = "the test runner keeps it for failures")]
 fn check_seed(phases: &Phases, seed: u64) {
     println!("TIGHTROPE_SEED={seed}");
     let mut chance = Chance(seed);
@@ -183,7 +184,8 @@ fn check_seed(phases: &Phases, seed: u64) {
         "{forward}\n--\n{rollback}\n{rehearsal:#?}"
     );
     desk.apply(false);
-    desk.try_roll_back(&RollbackOptions::default()).unwrap();
+    desk.try_roll_back(&RollbackOptions::default())
+        .expect("it is rolled back");
     let after = desk.state();
     assert_eq!(after.0.logical, before.0.logical, "{forward}");
     assert_eq!(after.1, before.1, "{forward}");
@@ -208,7 +210,7 @@ fn check_seed(phases: &Phases, seed: u64) {
         &tightrope_lifecycle::RehearseOptions::default(),
         &Silent,
     )
-    .unwrap();
+    .expect("it is rehearsed");
     let verdict = rehearsed.migrations[0].verdict;
     assert!(
         !verdict.passes(),
