@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tightrope_engine::{Server, UnknownScheme};
-use tightrope_model::{EngineKind, Finding, Footprint, Place, Severity, Verdict};
+use tightrope_model::{EngineKind, Finding, Footprint, ObjectKind, Place, Severity, Verdict};
 use tightrope_script::{Migration, StepRules};
 use tightrope_store::Certificate;
 
@@ -177,6 +177,7 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
             Finding::new(Severity::Warning, "out-of-order", message).at(migration.forward.start()),
         );
     }
+    findings.extend(situation.as_ref().into_iter().flat_map(published));
     let rules = StepRules {
         dialect: engine.kind(),
         enum_value_in_transaction: situation
@@ -230,6 +231,26 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
         migrations,
         findings,
     })
+}
+
+/// A publication of all tables would publish tightrope's own tables too, and a subscriber that does not have them stops.
+fn published(situation: &Situation) -> Vec<Finding> {
+    if situation.has_store {
+        return Vec::new();
+    }
+    let publications = situation.catalog.objects().filter(|object| {
+        object.id.kind == ObjectKind::Publication && object.attribute("all_tables") == Some("yes")
+    });
+    publications
+        .map(|publication| {
+            let message = format!(
+                "{} publishes all tables, those that tightrope makes for itself among them",
+                publication.id
+            );
+            Finding::new(Severity::Warning, "published-tables", message)
+                .hint("make the schema `tightrope` on the subscriber first, or publish the tables by name")
+        })
+        .collect()
 }
 
 /// A migration's version and name as one word.

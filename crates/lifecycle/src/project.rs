@@ -50,7 +50,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            lock_timeout_ms: 1_000,
+            lock_timeout_ms: 500,
             lock_tries: 12,
             lease_wait_s: 5,
             copy_limit_bytes: 1 << 30,

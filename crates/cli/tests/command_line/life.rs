@@ -92,7 +92,10 @@ fn a_rollback_that_loses_rows_is_caught_and_named() {
     );
     assert_says(&rehearsal.stdout, "keep orders.total in a side table");
     let refused = scene.run(&["apply", "--yes", "--json"], 3);
-    assert_says(&refused.stderr, "error: `0003_clear` is not proven: the schema comes back, but rows do not");
+    assert_says(
+        &refused.stderr,
+        "error: `0003_clear` is not proven: the schema comes back, but rows do not",
+    );
     let json = refused.json();
     assert_eq!(json["error"]["kind"], "not-proven");
     assert_eq!(

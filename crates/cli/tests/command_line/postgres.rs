@@ -57,7 +57,10 @@ fn a_lock_names_its_holder() {
         .unwrap();
     let outcome = run(&["apply", "--yes"], 5);
     assert_says(&outcome.stderr, "the lock on `users` was not granted");
-    assert_says(&outcome.stderr, "needs access exclusive on users; gave up after 2 tries in");
+    assert_says(
+        &outcome.stderr,
+        "needs access exclusive on users; gave up after 2 tries in",
+    );
     assert_says(&outcome.stderr, "user postgres");
     assert_says(&outcome.stderr, "idle in transaction");
     assert_says(&outcome.stderr, "nothing was changed.");

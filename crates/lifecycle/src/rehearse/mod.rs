@@ -6,10 +6,12 @@
 
 mod cluster;
 mod one;
+mod outcome;
 mod report;
 mod review;
 mod rows;
 mod run;
+mod scripts;
 mod state;
 
 pub use cluster::ClusterRefusal;

@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use tightrope_engine::{
     ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Role, Scratch, Server, Session,
 };
@@ -7,14 +5,13 @@ use tightrope_model::{EngineKind, Footprint, Verdict};
 use tightrope_script::{Migration, Script};
 use tightrope_store::Certificate;
 
-use super::cluster::{self, MadeRoles};
+use super::cluster;
+use super::outcome::{Outcome, Ran, report};
 use super::report::{MigrationRehearsal, RehearsalDifference, how_to_keep, how_to_restore};
+use super::scripts::RunStop;
 use super::state::State;
 use crate::Listener;
-use crate::execute::{
-    FailureReport, Ready, ScriptFailure, elapsed_ms, is_transaction, may_change_settings,
-};
-use crate::verify::{self, VERIFY_DOES_NOT_HOLD};
+use crate::execute::{FailureReport, Ready, ScriptFailure};
 
 /// Where a history of rehearsals has come to: a scratch database nobody is connected to, and its state.
 pub(crate) struct RehearsalStage {
@@ -36,62 +33,6 @@ pub(crate) struct Rehearsal<'a> {
     pub(crate) mark: Option<String>,
     /// The roles that were there before, if a script acts on roles.
     pub(crate) roles: Vec<Role>,
-}
-
-/// One script's run on the copy.
-struct Ran {
-    milliseconds: u64,
-    footprint: Footprint,
-}
-
-/// How the way there and back went, before it is judged.
-struct Outcome {
-    verdict: Verdict,
-    because: String,
-    hint: Option<String>,
-    differences: Vec<RehearsalDifference>,
-    failure: Option<FailureReport>,
-    rollback: Option<Ran>,
-    after_rollback: Option<tightrope_model::Fingerprint>,
-    remarks: Vec<String>,
-    /// Whether the work copy is now in the state after the migration.
-    is_forward: bool,
-}
-
-impl Outcome {
-    fn new(verdict: Verdict, because: impl Into<String>) -> Self {
-        Self {
-            verdict,
-            because: because.into(),
-            hint: None,
-            differences: Vec::new(),
-            failure: None,
-            rollback: None,
-            after_rollback: None,
-            remarks: Vec::new(),
-            is_forward: false,
-        }
-    }
-
-    fn failed(verdict: Verdict, failure: &ScriptFailure) -> Self {
-        let report = FailureReport::from(failure);
-        let hint = hint_for(failure).or_else(|| report.hint.clone());
-        Self {
-            failure: Some(report),
-            hint,
-            ..Self::new(verdict, failure.error.message.clone())
-        }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    fn forward(mut self) -> Self {
-        self.is_forward = true;
-        self
-    }
 }
 
 impl Rehearsal<'_> {
@@ -374,64 +315,6 @@ impl Rehearsal<'_> {
         Ok(())
     }
 
-    fn run_forward(
-        &self,
-        session: &mut dyn Session,
-        migration: &Migration,
-    ) -> Result<Ran, RunStop> {
-        let ran = self.run(session, &migration.forward)?;
-        if let Some(script) = &migration.verify {
-            session.begin()?;
-            let held = verify::run(session, script, self.dialect, self.listener);
-            session.roll_back()?;
-            held?;
-        }
-        Ok(ran)
-    }
-
-    /// Runs a script step by step, observing what it touches.
-    fn run(&self, session: &mut dyn Session, script: &Script) -> Result<Ran, RunStop> {
-        let ready = Ready::new(script, self.dialect, session);
-        ready.refusal()?;
-        let roles = MadeRoles::watch(session, &ready.parsed, self.mark.as_deref())?;
-        let mut footprint = Footprint::default();
-        let begun = Instant::now();
-        let mut observing_ms = 0;
-        ready.run_prelude(session, self.listener)?;
-        for step in &ready.steps.steps {
-            if is_transaction(step) {
-                session.begin()?;
-                session.start_counting_rows()?;
-                if let Err(failure) = ready.run_step(session, step, self.listener) {
-                    session.roll_back()?;
-                    return Err(failure.into());
-                }
-                let observing = Instant::now();
-                observe(session, &mut footprint)?;
-                roles.mark(session)?;
-                observing_ms += elapsed_ms(observing);
-                if let Err(error) = session.commit() {
-                    let last = step.statements.end.saturating_sub(1);
-                    return Err(ready.failure(last, error).into());
-                }
-            } else {
-                let ran = ready.run_step(session, step, self.listener);
-                let marked = roles.mark_alone(session);
-                ran?;
-                marked?;
-            }
-        }
-        ready.run_epilogue(session, self.listener)?;
-        let milliseconds = elapsed_ms(begun).saturating_sub(observing_ms);
-        if may_change_settings(&ready) {
-            session.reset()?;
-        }
-        Ok(Ran {
-            milliseconds,
-            footprint,
-        })
-    }
-
     fn certificate(
         &self,
         stage: &RehearsalStage,
@@ -485,81 +368,5 @@ pub(crate) enum RehearsalStop {
 impl From<EngineError> for RehearsalStop {
     fn from(error: EngineError) -> Self {
         Self::Engine(error)
-    }
-}
-
-/// Why a script's run ended early: its own fault, or the engine's.
-enum RunStop {
-    Script(ScriptFailure),
-    Engine(EngineError),
-}
-
-impl From<EngineError> for RunStop {
-    fn from(error: EngineError) -> Self {
-        Self::Engine(error)
-    }
-}
-
-impl From<ScriptFailure> for RunStop {
-    fn from(failure: ScriptFailure) -> Self {
-        match failure.error.kind {
-            // These are the copy's troubles, not the script's.
-            ErrorKind::ConnectionLost | ErrorKind::OutOfSpace => Self::Engine(failure.error),
-            _ => Self::Script(failure),
-        }
-    }
-}
-
-fn observe(session: &mut dyn Session, footprint: &mut Footprint) -> Result<(), EngineError> {
-    for (table, change) in session.rows_changed()? {
-        let sum = footprint.rows.entry(table.to_string()).or_default();
-        sum.inserted += change.inserted;
-        sum.updated += change.updated;
-        sum.deleted += change.deleted;
-    }
-    footprint.locks.extend(session.locks_held()?);
-    footprint.locks.sort();
-    footprint.locks.dedup();
-    Ok(())
-}
-
-fn hint_for(failure: &ScriptFailure) -> Option<String> {
-    let hint = match failure.error.kind {
-        ErrorKind::DataViolation if failure.error.message == VERIFY_DOES_NOT_HOLD => {
-            "mend the forward script, or the question in the verify script"
-        }
-        ErrorKind::NotInTransaction => {
-            "say `run_in_transaction = false` in the migration's metadata.toml, or put the statement in a migration of its own"
-        }
-        ErrorKind::DoesNotExist => {
-            "the script names something that is not there at this point; compare the forward script"
-        }
-        ErrorKind::AlreadyExists => {
-            "the script makes something that is already there; compare the forward script"
-        }
-        ErrorKind::DependentObjects => {
-            "drop what depends on it first, in the reverse order of the forward script"
-        }
-        ErrorKind::DataViolation => "rows do not fit; convert or keep them before the statement",
-        ErrorKind::Syntax => "the statement cannot be parsed at the marked place",
-        _ => return None,
-    };
-    Some(hint.to_owned())
-}
-
-fn report(migration: &Migration, outcome: Outcome, forward: Ran) -> MigrationRehearsal {
-    MigrationRehearsal {
-        version: migration.version.as_str().to_owned(),
-        name: migration.name.clone(),
-        verdict: outcome.verdict,
-        differences: outcome.differences,
-        failure: outcome.failure,
-        because: outcome.because,
-        hint: outcome.hint,
-        remarks: outcome.remarks,
-        forward_ms: forward.milliseconds,
-        rollback_ms: outcome.rollback.map(|ran| ran.milliseconds),
-        footprint: forward.footprint,
-        certificate: None,
     }
 }

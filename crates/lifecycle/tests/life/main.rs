@@ -2,6 +2,7 @@
 
 mod cases;
 mod cluster;
+mod random;
 mod refusals;
 mod steps;
 
