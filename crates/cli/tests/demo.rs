@@ -174,6 +174,14 @@ fn nothing_of_the_environment_or_of_ones_own_is_touched() {
 }
 
 #[test]
+fn options_without_a_meaning_are_refused() {
+    for option in ["--dir", "--target", "--config"] {
+        let outcome = demo(&[option, "mine"]).expect_code(64);
+        assert!(outcome.stderr.contains(option), "{outcome}");
+    }
+}
+
+#[test]
 fn another_database_file_is_not_taken_for_the_shop() {
     let outcome = demo(&["--url", "sqlite://mine.db"]).expect_code(64);
     assert!(outcome.stderr.contains("makes its own"), "{outcome}");

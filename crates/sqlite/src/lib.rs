@@ -28,6 +28,7 @@ mod waiting;
 use tightrope_engine::{Cloner, ConnectOptions, DatabaseUrl, Engine, EngineError, Session};
 use tightrope_model::EngineKind;
 
+pub use process::{evidence, is_alive};
 pub use quote::quote_identifier;
 
 use clone::FileCloner;

@@ -1,3 +1,4 @@
+use crate::arguments::Options;
 use crate::context::Context;
 use crate::demo;
 use crate::errors::CommandError;
@@ -18,6 +19,25 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    refuse_what_has_no_meaning(&context.options)?;
     demo::tell(context, args.keep)?;
     Ok(Exit::Done)
+}
+
+/// The demo brings its own folder, configuration and database: an option that names others was meant for another command.
+fn refuse_what_has_no_meaning(options: &Options) -> Result<(), CommandError> {
+    let given = [
+        ("--dir", options.dir.is_some()),
+        ("--target", options.target.is_some()),
+        ("--config", options.config.is_some()),
+        ("--format", options.format.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((name, _)) => Err(CommandError::new(
+            Exit::Usage,
+            format!("`{name}` has no meaning for the demo: it makes a folder of its own"),
+        )
+        .hint(format!("leave `{name}` out; nothing of yours is touched"))),
+    }
 }

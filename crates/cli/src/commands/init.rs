@@ -48,7 +48,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let from_environment = match text.contains(FROM_ENVIRONMENT) {
         true => {
-            "The database's URL comes from the environment variable DATABASE_URL until `url` in tightrope.toml\nsays otherwise.\n"
+            "The database's URL comes from the environment variable DATABASE_URL, until `url`\nin tightrope.toml says otherwise.\n"
         }
         false => "",
     };

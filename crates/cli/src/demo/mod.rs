@@ -10,6 +10,7 @@
 mod call;
 mod dialect;
 mod ending;
+mod folder;
 mod mismatch;
 mod shop;
 mod stage;

@@ -12,6 +12,7 @@ use tightrope_engine::{
 use tightrope_model::EngineKind;
 
 use super::dialect::{self, Dialect, Pair};
+use super::folder;
 use super::mismatch::Mismatch;
 use super::shop::Shop;
 use crate::configuration;
@@ -55,7 +56,7 @@ impl Stage {
     }
 
     fn in_file() -> Result<Self, CommandError> {
-        let folder = make_folder()?;
+        let folder = folder::make()?;
         let url = DatabaseUrl::new(format!("sqlite://{}", folder.path().join(FILE).display()));
         let engine = context::registry().engine(&url)?;
         Ok(Self {
@@ -97,7 +98,7 @@ impl Stage {
             environment: vec![(VARIABLE.to_owned(), OsString::from(url.secret()))],
             url,
             scratch: Some((scratch, server.clone())),
-            folder: make_folder()?,
+            folder: folder::make()?,
             engine,
         })
     }
@@ -144,6 +145,7 @@ impl Stage {
 
     /// Leaves everything for the user to play with.
     pub(super) fn keep(self) -> Result<Kept, CommandError> {
+        folder::keep(self.folder()).map_err(Mismatch::folder(self.folder()))?;
         let database = self
             .scratch
             .map(|(scratch, server)| keep_database(self.engine.as_ref(), scratch, &server))
@@ -186,12 +188,4 @@ fn no_scratch(error: EngineError) -> CommandError {
         CommandError::from(error)
     };
     error.hint("or leave `--url` out: on SQLite the demo needs no server")
-}
-
-fn make_folder() -> Result<TempDir, CommandError> {
-    let made = tempfile::Builder::new()
-        .prefix("tightrope-demo-")
-        .tempdir()
-        .map_err(Mismatch::folder(&std::env::temp_dir()))?;
-    Ok(made)
 }

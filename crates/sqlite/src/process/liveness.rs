@@ -11,7 +11,7 @@ const FORM: &str = "process-1";
 /// The evidence of this process: the host, its boot, the space that process numbers count in, the number and its start.
 ///
 /// A process number alone is used again, by another program or after a boot; its start tells them apart.
-pub(crate) fn evidence() -> Liveness {
+pub fn evidence() -> Liveness {
     Liveness(format!(
         "{FORM} {} pid={} start={}",
         here(),
@@ -21,7 +21,7 @@ pub(crate) fn evidence() -> Liveness {
 }
 
 /// What became of the process that left the evidence.
-pub(crate) fn is_alive(evidence: &Liveness) -> Alive {
+pub fn is_alive(evidence: &Liveness) -> Alive {
     judge(&evidence.0, &here(), started)
 }
 

@@ -4,5 +4,5 @@ mod describe;
 mod liveness;
 mod locks;
 
-pub(crate) use liveness::{evidence, is_alive};
+pub use liveness::{evidence, is_alive};
 pub(crate) use locks::{CAN_NAME_HOLDERS, beside, holders};
