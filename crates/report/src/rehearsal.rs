@@ -309,6 +309,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_index_is_locked_with_its_table_without_a_word() {
+        let lock = |relation: &str, index_of: Option<&str>| LockHeld {
+            relation: relation.to_owned(),
+            mode: "row exclusive".to_owned(),
+            index_of: index_of.map(str::to_owned),
+        };
+        let footprint = Footprint {
+            locks: vec![
+                lock("customers", None),
+                lock("customers_pkey", Some("customers")),
+                lock("orders_day", Some("orders")),
+            ],
+            ..Footprint::default()
+        };
+        let style = test_style();
+        let mut page = Page::new(&style);
+        touched(&mut page, &footprint);
+        insta::assert_snapshot!(page.end("", 0), @"  locks    row exclusive on customers, row exclusive on orders_day");
+    }
+
+    #[test]
     fn a_rehearsal_that_finds_bad_rollbacks() {
         let rehearsed = Rehearsed {
             server: server(),
