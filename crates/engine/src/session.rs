@@ -13,6 +13,8 @@ pub struct ConnectOptions {
     /// Only reading is meant; an engine that can will hold the session to it. A database file that is not there is an
     /// error then, and is made otherwise.
     pub read_only: bool,
+    /// A database file that is not there is an error also for a session that writes: there is nothing in it to go back from.
+    pub must_exist: bool,
 }
 
 /// Which server and database a session is on.

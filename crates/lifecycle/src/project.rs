@@ -117,9 +117,30 @@ impl Project {
         engine: &dyn Engine,
         read_only: bool,
     ) -> Result<Box<dyn Session>, EngineError> {
+        self.connect_as(engine, read_only, false)
+    }
+
+    /// Opens a session that writes, on a database that is there already.
+    ///
+    /// # Errors
+    /// When it cannot be connected to; a file that is not there is not made.
+    pub fn connect_to_existing(
+        &self,
+        engine: &dyn Engine,
+    ) -> Result<Box<dyn Session>, EngineError> {
+        self.connect_as(engine, false, true)
+    }
+
+    fn connect_as(
+        &self,
+        engine: &dyn Engine,
+        read_only: bool,
+        must_exist: bool,
+    ) -> Result<Box<dyn Session>, EngineError> {
         let options = ConnectOptions {
             application_name: Some(format!("tightrope {}", self.holder.command)),
             read_only,
+            must_exist,
         };
         engine.connect(&self.url, &options)
     }

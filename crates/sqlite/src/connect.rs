@@ -62,7 +62,7 @@ fn set_up(
 }
 
 /// What the file system alone says, before the library is asked: its words are better than "unable to open".
-fn look_first(path: &Path, must_exist: bool) -> Result<(), EngineError> {
+pub(crate) fn look_first(path: &Path, must_exist: bool) -> Result<(), EngineError> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(EngineError::new(
             ErrorKind::Unreachable,

@@ -124,7 +124,7 @@ impl Stage {
     pub(super) fn shop(&self) -> Result<Shop, EngineError> {
         let options = ConnectOptions {
             application_name: Some("tightrope demo shop".to_owned()),
-            read_only: false,
+            ..ConnectOptions::default()
         };
         Ok(Shop(self.engine.connect(&self.url, &options)?))
     }

@@ -92,7 +92,7 @@ impl Rehearsal<'_> {
     pub(crate) fn connect(&self, scratch: &dyn Scratch) -> Result<Box<dyn Session>, EngineError> {
         let options = ConnectOptions {
             application_name: Some("tightrope rehearse".to_owned()),
-            read_only: false,
+            ..ConnectOptions::default()
         };
         self.engine.connect(scratch.url(), &options)
     }

@@ -82,7 +82,7 @@ pub fn prepare_rollback<'p>(
     options: &RollbackOptions,
 ) -> Result<PreparedRollback<'p>, RollbackError> {
     let engine = project.engine()?;
-    let mut session = project.connect(engine.as_ref(), false)?;
+    let mut session = project.connect_to_existing(engine.as_ref())?;
     let situation = Situation::read(session.as_mut())?;
     if let Some(drift) = &situation.drift
         && options.accept_drift.is_none()
