@@ -67,16 +67,14 @@ impl fmt::Display for Difference {
                         write!(f, "{object}: {name} is not set, was {}", shown(before))
                     }
                     (before, after) => {
-                        let (before, after) = (
-                            before.as_deref().unwrap_or(""),
-                            after.as_deref().unwrap_or(""),
-                        );
-                        write!(
-                            f,
-                            "{object}: {name} is {}, was {}",
-                            shown(after),
-                            shown(before)
-                        )
+                        let before = before.as_deref().unwrap_or("");
+                        let after = after.as_deref().unwrap_or("");
+                        match shown_from_where_they_differ(before, after) {
+                            None => write!(f, "{object}: {name} differs in white space only"),
+                            Some((before, after)) => {
+                                write!(f, "{object}: {name} is {after}, was {before}")
+                            }
+                        }
                     }
                 }
             }
@@ -84,15 +82,57 @@ impl fmt::Display for Difference {
     }
 }
 
+/// The most characters of a value that are shown.
+const LONGEST: usize = 120;
+
+/// How much of what two long values have in common is shown before they part.
+const LEAD: usize = 30;
+
+fn one_line(value: &str) -> String {
+    value.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A value on one line, cut where it gets long.
 fn shown(value: &str) -> String {
-    const LONGEST: usize = 120;
-    let line = value.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= LONGEST {
-        return line;
+    cut(&one_line(value))
+}
+
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LONGEST) {
+        None => line.to_owned(),
+        Some((end, _)) => format!("{}…", &line[..end]),
     }
-    let cut: String = line.chars().take(LONGEST).collect();
-    format!("{cut}…")
+}
+
+/// Two values on one line each; long ones begin shortly before the place where they part, which is what one wants to
+/// see. None if they are the same on one line.
+fn shown_from_where_they_differ(before: &str, after: &str) -> Option<(String, String)> {
+    let (before_line, after_line) = (one_line(before), one_line(after));
+    if before_line == after_line {
+        return (before == after).then_some((before_line, after_line));
+    }
+    let is_long = |line: &str| line.chars().count() > LONGEST;
+    let common: Vec<usize> = before_line
+        .char_indices()
+        .zip(after_line.chars())
+        .take_while(|((_, before), after)| before == after)
+        .map(|((at, _), _)| at)
+        .collect();
+    let start = match common.len().checked_sub(LEAD) {
+        Some(skipped) if skipped > 0 && (is_long(&before_line) || is_long(&after_line)) => {
+            common[skipped]
+        }
+        _ => 0,
+    };
+    let shown = |line: &str| {
+        let rest = cut(&line[start..]);
+        if start == 0 {
+            rest
+        } else {
+            format!("…{rest}")
+        }
+    };
+    Some((shown(&before_line), shown(&after_line)))
 }
 
 /// All differences between two catalogs, in the order of the objects.
@@ -348,6 +388,33 @@ mod tests {
                 .unwrap()
                 .to_string(),
             "view v: definition is select 2, was select 1"
+        );
+    }
+
+    #[test]
+    fn long_values_are_shown_where_they_part() {
+        let check = |before: &str, after: &str, expect: Option<(&str, &str)>| {
+            let expect = expect.map(|(before, after)| (before.to_owned(), after.to_owned()));
+            assert_eq!(super::shown_from_where_they_differ(before, after), expect);
+        };
+        check("a  b", "a c", Some(("a b", "a c")));
+        check("a,\n  b", "a, b", None);
+        let long = "é".repeat(200);
+        check(
+            &format!("{long}1{long}"),
+            &format!("{long}2"),
+            Some((
+                &format!("…{}1{}…", "é".repeat(30), "é".repeat(89)),
+                &format!("…{}2", "é".repeat(30)),
+            )),
+        );
+        check(
+            &long,
+            &format!("{long}x"),
+            Some((
+                &format!("…{}", "é".repeat(30)),
+                &format!("…{}x", "é".repeat(30)),
+            )),
         );
     }
 }
