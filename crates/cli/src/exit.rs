@@ -54,7 +54,7 @@ pub(crate) const TABLE: [Row; 9] = [
         Exit::Refused,
         4,
         "refused",
-        "Refused, and nothing was changed: no certificate, drift, a script changed after it was applied, no \
+        "Refused, and nothing was changed: no certificate, drift, a script changed after it was applied, a rehearsal that would change the target's server, no \
          confirmation, another run to be finished first.",
     ),
     (

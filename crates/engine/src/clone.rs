@@ -46,7 +46,7 @@ pub trait Cloner: Send + Sync {
     /// When it cannot be reached.
     fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError>;
 
-    /// Removes scratch databases at that place whose makers are dead; returns their names.
+    /// Removes scratch databases at that place whose makers are dead, and the roles that they marked; returns their names.
     ///
     /// # Errors
     /// When the place cannot be reached.
@@ -69,4 +69,24 @@ pub trait Scratch: Send {
     /// # Errors
     /// When the copy fails.
     fn fork(&self) -> Result<Box<dyn Scratch>, EngineError>;
+
+    /// Whether it is on the server of its source, so that what acts on the whole server would act there.
+    fn is_beside_source(&self) -> bool {
+        false
+    }
+
+    /// With what roles are marked that scripts make here and on its forks; none where an engine has no roles. Roles with this
+    /// mark are dropped with the last of these scratch databases.
+    fn mark(&self) -> Option<&str> {
+        None
+    }
+
+    /// Drops the roles with this mark, except these. What cannot be dropped stays, and is swept later.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn drop_roles(&self, except: &[String]) -> Result<(), EngineError> {
+        let _ = except;
+        Ok(())
+    }
 }

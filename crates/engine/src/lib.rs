@@ -21,7 +21,7 @@ pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
 pub use registry::{Registry, UnknownScheme};
 pub use session::{
-    Alive, Blocker, ConnectOptions, Liveness, Row, RowStream, RunStatement, Server, Session,
+    Alive, Blocker, ConnectOptions, Liveness, Role, Row, RowStream, RunStatement, Server, Session,
     SessionId, StatementOutcome, StoreDialect,
 };
 pub use url::DatabaseUrl;

@@ -13,7 +13,7 @@ pub struct ConnectOptions {
     /// Only reading is meant; an engine that can will hold the session to it. A database file that is not there is an
     /// error then, and is made otherwise.
     pub read_only: bool,
-    /// A database file that is not there is an error also for a session that writes: there is nothing in it to go back from.
+    /// A database file that is not there is an error also where writing is meant.
     pub must_exist: bool,
 }
 
@@ -80,6 +80,15 @@ pub struct RunStatement<'a> {
     pub sql: &'a str,
     /// The inline data of `COPY … FROM stdin`, without the closing `\.`.
     pub copy_data: Option<&'a str>,
+}
+
+/// A role of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// The mark of the rehearsal that made it ([`Scratch::mark`](crate::Scratch::mark)); none for everybody else's roles.
+    pub mark: Option<String>,
 }
 
 /// What running one statement gave.
@@ -283,6 +292,24 @@ pub trait Session: Send {
         schema: Option<&str>,
         name: &str,
     ) -> Result<Option<bool>, EngineError>;
+
+    /// The roles of the server; none where an engine has no roles.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn roles(&mut self) -> Result<Vec<Role>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    /// Marks a role that a rehearsal has made as its own, so that it can be told from others' and removed. Engines without
+    /// roles have nothing to do.
+    ///
+    /// # Errors
+    /// When the session may not do that.
+    fn mark_role(&mut self, name: &str, mark: &str) -> Result<(), EngineError> {
+        let _ = (name, mark);
+        Ok(())
+    }
 
     /// Quotes an identifier: the one function that does so for this engine.
     fn quote(&self, identifier: &str) -> String;

@@ -124,6 +124,7 @@ impl Work {
         if self.session.is_none() {
             let options = ConnectOptions {
                 application_name: Some("tightrope companion".to_owned()),
+                read_only: false,
                 ..ConnectOptions::default()
             };
             let mut session = self.engine.connect(&self.url, &options).ok()?;

@@ -30,10 +30,10 @@ pub use plan::{
     CertificateStanding, Plan, PlanError, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
     plan,
 };
-pub use project::{FolderError, Policy, Project};
+pub use project::{Access, FolderError, Policy, Project};
 pub use rehearse::{
-    MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review,
-    ReviewOptions, rehearse, review,
+    ClusterRefusal, MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions,
+    Rehearsed, Review, ReviewOptions, rehearse, review,
 };
 pub use rollback::{
     PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack, RolledBackOne,

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 use tightrope_engine::{Server, UnknownScheme};
-use tightrope_model::{EngineKind, Finding, Footprint, Place, Severity, Verdict};
+use tightrope_model::{EngineKind, Finding, Footprint, ObjectKind, Place, Severity, Verdict};
 use tightrope_script::{Migration, StepRules};
 use tightrope_store::Certificate;
 
 use crate::apply::fresh_certificate;
 use crate::execute::{Ready, is_transaction};
-use crate::project::{FolderError, Project};
+use crate::project::{Access, FolderError, Project};
 use crate::rehearse::{RehearseError, up_to};
 use crate::situation::{Situation, SituationError, Standing};
 use crate::status::{DriftReport, OpenRunReport};
@@ -153,7 +153,7 @@ pub struct WayBack {
 pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<Plan, PlanError> {
     let engine = project.engine()?;
     let (folder, mut findings) = project.read_folder(engine.kind())?;
-    let situation = match project.connect(engine.as_ref(), true) {
+    let situation = match project.connect(engine.as_ref(), Access::Read) {
         Ok(mut session) => Some(Situation::read(session.as_mut())?),
         Err(error) if error.kind == tightrope_engine::ErrorKind::DatabaseMissing => {
             findings.push(
@@ -177,6 +177,7 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
             Finding::new(Severity::Warning, "out-of-order", message).at(migration.forward.start()),
         );
     }
+    findings.extend(situation.as_ref().into_iter().flat_map(published));
     let rules = StepRules {
         dialect: engine.kind(),
         enum_value_in_transaction: situation
@@ -186,12 +187,13 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
     let mut before = situation.as_ref().map(|situation| situation.fingerprint);
     let mut migrations = Vec::new();
     for migration in up_to(standing.pending, to)? {
-        let certificate = match &situation {
-            Some(situation) => {
-                fresh_certificate(project, situation, migration, engine.as_ref(), before)
-            }
-            None => Err("the database is not there yet".to_owned()),
-        };
+        let certificate = fresh_certificate(
+            project,
+            situation.as_ref(),
+            migration,
+            engine.as_ref(),
+            before,
+        );
         // Past the first migration without a proof nobody knows the schema that the next one will meet.
         before = certificate
             .as_ref()
@@ -229,6 +231,26 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
         migrations,
         findings,
     })
+}
+
+/// A publication of all tables would publish tightrope's own tables too, and a subscriber that does not have them stops.
+fn published(situation: &Situation) -> Vec<Finding> {
+    if situation.has_store {
+        return Vec::new();
+    }
+    let publications = situation.catalog.objects().filter(|object| {
+        object.id.kind == ObjectKind::Publication && object.attribute("all_tables") == Some("yes")
+    });
+    publications
+        .map(|publication| {
+            let message = format!(
+                "{} publishes all tables, those that tightrope makes for itself among them",
+                publication.id
+            );
+            Finding::new(Severity::Warning, "published-tables", message)
+                .hint("make the schema `tightrope` on the subscriber first, or publish the tables by name")
+        })
+        .collect()
 }
 
 /// A migration's version and name as one word.

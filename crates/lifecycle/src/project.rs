@@ -50,13 +50,24 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            lock_timeout_ms: 1_000,
+            lock_timeout_ms: 500,
             lock_tries: 12,
             lease_wait_s: 5,
             copy_limit_bytes: 1 << 30,
             strict: false,
         }
     }
+}
+
+/// What a session on the target is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Looking: nothing can be changed through it.
+    Read,
+    /// Changing a database that is there.
+    Write,
+    /// Changing a database; a file that is not there is made.
+    Make,
 }
 
 /// The error of reading a folder of migrations.
@@ -115,32 +126,12 @@ impl Project {
     pub fn connect(
         &self,
         engine: &dyn Engine,
-        read_only: bool,
-    ) -> Result<Box<dyn Session>, EngineError> {
-        self.connect_as(engine, read_only, false)
-    }
-
-    /// Opens a session that writes, on a database that is there already.
-    ///
-    /// # Errors
-    /// When it cannot be connected to; a file that is not there is not made.
-    pub fn connect_to_existing(
-        &self,
-        engine: &dyn Engine,
-    ) -> Result<Box<dyn Session>, EngineError> {
-        self.connect_as(engine, false, true)
-    }
-
-    fn connect_as(
-        &self,
-        engine: &dyn Engine,
-        read_only: bool,
-        must_exist: bool,
+        access: Access,
     ) -> Result<Box<dyn Session>, EngineError> {
         let options = ConnectOptions {
             application_name: Some(format!("tightrope {}", self.holder.command)),
-            read_only,
-            must_exist,
+            read_only: access == Access::Read,
+            must_exist: access != Access::Make,
         };
         engine.connect(&self.url, &options)
     }

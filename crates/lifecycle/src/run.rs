@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tightrope_engine::{Engine, EngineError, ErrorKind, Session};
-use tightrope_model::{Fingerprint, Place};
+use tightrope_model::{Fingerprint, Place, Version};
 use tightrope_script::{Script, Step, TransactionMode};
 use tightrope_store::{
     Direction, Edge, Holder, Lease, LeaseOutcome, LedgerTail, OpenRun, Record, RunBegun, Store,
@@ -177,6 +177,46 @@ impl<'a> Run<'a> {
         })?;
         self.watchers.edges.reached("ended");
         Ok(self.session)
+    }
+
+    /// Whether the journal knows a migration in steps that is neither done nor undone. Where it cannot be asked, there may be.
+    pub(crate) fn is_half_done(&mut self) -> bool {
+        self.left_open().map_or(true, |open| {
+            open.is_some_and(|open| open.open_migration().is_some())
+        })
+    }
+
+    /// Ends a run that failed: the failure goes on the record, and only what is half done stays open.
+    ///
+    /// That it cannot be recorded is the broken connection's doing: the failure itself is what a person has to see, and the
+    /// open journal tells the next command.
+    pub(crate) fn fail(
+        mut self,
+        action: &str,
+        migration: Option<(&Version, &str)>,
+        error: &dyn std::error::Error,
+    ) {
+        let message = std::iter::successors(Some(error), |error| error.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ");
+        let stays_open = self.is_half_done();
+        let recorded = self.in_transaction(|run| {
+            let name = migration.map(|(_, name)| name);
+            let detail =
+                serde_json::json!({ "name": name, "error": message, "left_open": stays_open });
+            run.record(
+                action,
+                migration.map(|(version, _)| version.as_str()),
+                detail,
+            )?;
+            Ok(())
+        });
+        let _ = match (recorded, stays_open) {
+            (Ok(()), false) => self.end(&format!("failed: {message}")).map(drop),
+            (Ok(()), true) => self.leave(),
+            (Err(_), _) => Ok(()),
+        };
     }
 
     /// Says which schema the next command should find, inside the open transaction; written only where it changes.

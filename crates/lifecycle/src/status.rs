@@ -8,7 +8,7 @@ use tightrope_store::{Direction, LedgerBreak, LedgerEntry, OpenMigration, Store}
 
 use crate::execute::Ready;
 use crate::plan::label_of;
-use crate::project::{FolderError, Project};
+use crate::project::{Access, FolderError, Project};
 use crate::run::unstored;
 use crate::situation::{Drift, Situation, SituationError, Standing};
 
@@ -247,7 +247,7 @@ fn known(alive: Alive) -> Option<bool> {
 /// When the database cannot be read.
 pub fn status(project: &Project) -> Result<Status, StatusError> {
     let engine = project.engine()?;
-    let mut session = project.connect(engine.as_ref(), true)?;
+    let mut session = project.connect(engine.as_ref(), Access::Read)?;
     let situation = Situation::read(session.as_mut())?;
     let (folder, findings) = match project.look_at_folder(engine.kind()) {
         Ok((folder, findings)) => (folder, findings),
@@ -336,7 +336,7 @@ pub struct Log {
 /// When the database cannot be read.
 pub fn log(project: &Project) -> Result<Log, StatusError> {
     let engine = project.engine()?;
-    let mut session = project.connect(engine.as_ref(), true)?;
+    let mut session = project.connect(engine.as_ref(), Access::Read)?;
     if !session.has_store()? {
         return Ok(Log {
             entries: Vec::new(),
@@ -361,7 +361,7 @@ pub fn check(
         findings.extend(tightrope_script::lint(folder, dialect));
         if with_database {
             let engine = project.engine()?;
-            let mut session = project.connect(engine.as_ref(), true)?;
+            let mut session = project.connect(engine.as_ref(), Access::Read)?;
             let situation = Situation::read(session.as_mut())?;
             findings.extend(database_findings(
                 &situation,

@@ -13,6 +13,7 @@ mod footprint;
 mod value;
 mod verdict;
 mod version;
+mod words;
 
 pub use catalog::{
     Attribute, AttributeLevel, Catalog, Change, Difference, Differences, Fingerprint, NativeId,
@@ -26,3 +27,4 @@ pub use footprint::{Footprint, LockHeld, TableChange};
 pub use value::Value;
 pub use verdict::Verdict;
 pub use version::Version;
+pub use words::grouped;

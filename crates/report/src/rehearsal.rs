@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use tightrope_engine::CopyReport;
 use tightrope_lifecycle::{MigrationRehearsal, RehearsalDifference, Rehearsed};
-use tightrope_model::{DataDifference, Footprint, RowSample};
+use tightrope_model::{DataDifference, Footprint, RowSample, grouped};
 
 use crate::page::Page;
-use crate::words::{bytes, count, cut, duration, plural, plural_of};
+use crate::words::{bytes, cut, duration, plural, plural_of};
 use crate::{Style, place};
 
 /// How many differences of one migration are shown.
@@ -156,7 +156,7 @@ pub(crate) fn rows_in_words(footprint: &Footprint) -> String {
             ]
             .into_iter()
             .filter(|(rows, _)| *rows > 0)
-            .map(|(rows, what)| format!("{} {what}", count(rows)))
+            .map(|(rows, what)| format!("{} {what}", grouped(rows)))
             .collect();
             format!("{table}: {}", parts.join(", "))
         });
@@ -339,7 +339,7 @@ pub(crate) mod tests {
         copy  template of shop@staging:5432, 2.1 GB in 3.4 s
 
         0041_split_name                                           up 1.8 s   down 900 ms
-          data     table customers: 184203 of 184203 rows differ in `name`
+          data     table customers: 184 203 of 184 203 rows differ in `name`
                    row id '7': before name 'Ana María Núñez'; after rollback name 'Ana
                    Núñez'
           verdict  data-differs: the schema comes back, but rows do not

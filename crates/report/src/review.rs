@@ -191,7 +191,7 @@ mod tests {
           rollback-fails   0042_b
               table "custmers" does not exist (migrations/0042_b/down.sql:2:13)
           data-differs     0041_split_name
-              table customers: 184203 of 184203 rows differ in `name`
+              table customers: 184 203 of 184 203 rows differ in `name`
 
         proven, though not to the letter
           column-order     0043_order

@@ -1,6 +1,7 @@
 //! Numbers and times as people read them.
 
 use jiff::Timestamp;
+use tightrope_model::grouped;
 
 /// `<1 ms`, `8 ms`, `1.8 s`, `2 min 41 s`.
 pub(crate) fn duration(milliseconds: u64) -> String {
@@ -70,22 +71,13 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// `184 203`: digits in groups of three.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) && digits.len() > 4 {
-            grouped.push(' ');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// `1 migration`, `3 migrations`.
 pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// The same for a length.
@@ -131,8 +123,8 @@ mod tests {
         check(20_480, "20 kB");
         check(999_999, "999 kB");
         check(3_000_000_000_000_000, "3000 TB");
-        assert_eq!(count(184_203), "184 203");
-        assert_eq!(count(4_203), "4203");
+        assert_eq!(grouped(184_203), "184 203");
+        assert_eq!(grouped(4_203), "4203");
         assert_eq!(plural(1, "row", "rows"), "1 row");
     }
 

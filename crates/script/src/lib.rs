@@ -23,7 +23,7 @@ pub use lint::{READING_RULES, RULES, Rule, lint};
 pub use migration::{Migration, MigrationKind, MigrationSettings};
 pub use script::{Script, TransactionMode};
 pub use statement::{
-    Command, Destroys, LockMode, LockTaken, LongLock, LongLockReason, NamedObject, ObjectAction,
-    ObjectClass, Parsed, Statement, StatementKind, TransactionFit,
+    ClusterEffect, ClusterWide, Command, Destroys, LockMode, LockTaken, LongLock, LongLockReason,
+    NamedObject, ObjectAction, ObjectClass, Parsed, Statement, StatementKind, TransactionFit,
 };
 pub use steps::{Step, StepMode, StepRules, Steps, steps};

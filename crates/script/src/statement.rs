@@ -36,6 +36,8 @@ pub struct Statement {
     pub copy_data: Option<Span>,
     /// Its only effect is to raise an error: in a rollback script this declares the migration irreversible.
     pub raises: bool,
+    /// What in it acts on the whole server, beyond the database that it runs in.
+    pub cluster_wide: Vec<ClusterWide>,
 }
 
 impl Statement {
@@ -409,6 +411,29 @@ pub struct LongLock {
     pub reason: LongLockReason,
     /// Where it stands in the file's text.
     pub span: Span,
+}
+
+/// A part of a statement that acts on the whole server: it is felt outside of the database that it runs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterWide {
+    /// What it is: `create role`, `alter system`, `grant on database`.
+    pub what: String,
+    /// What it does to the server.
+    pub effect: ClusterEffect,
+    /// Where it stands in the file's text.
+    pub span: Span,
+}
+
+/// What a statement does to the whole server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterEffect {
+    /// Makes a role; none if the text does not show its name.
+    CreatesRole(Option<String>),
+    /// Acts on roles. Where one of these lists holds only roles that nobody else has, nobody else feels it: for
+    /// `GRANT a TO b` these are `a` and `b`. Lists of which not every name is known are left out.
+    Roles(Vec<Vec<String>>),
+    /// Acts on databases, tablespaces, subscriptions or settings.
+    Server,
 }
 
 /// Data that a statement may destroy.

@@ -18,9 +18,10 @@ use crate::{checksum, rows};
 pub(crate) fn open(
     url: &FileUrl,
     read_only: bool,
+    must_exist: bool,
     timeout: &LockTimeout,
 ) -> Result<Connection, EngineError> {
-    look_first(&url.path, read_only)?;
+    look_first(&url.path, read_only || must_exist)?;
     let connection = open_unread(url, read_only, timeout)?;
     look_inside(&connection, &url.path)?;
     Ok(connection)
@@ -62,7 +63,7 @@ fn set_up(
 }
 
 /// What the file system alone says, before the library is asked: its words are better than "unable to open".
-pub(crate) fn look_first(path: &Path, must_exist: bool) -> Result<(), EngineError> {
+fn look_first(path: &Path, must_exist: bool) -> Result<(), EngineError> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(EngineError::new(
             ErrorKind::Unreachable,

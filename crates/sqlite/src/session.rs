@@ -38,8 +38,7 @@ impl SqliteSession {
         let timeout = LockTimeout::new();
         // Opening waits for nobody: who wants to wait for a lock says so afterwards, and for how long.
         timeout.set(0);
-        connect::look_first(&url.path, options.must_exist)?;
-        let connection = connect::open(&url, options.read_only, &timeout)?;
+        let connection = connect::open(&url, options.read_only, options.must_exist, &timeout)?;
         let settings = Settings::read(&connection).ok();
         timeout.set(LockTimeout::DEFAULT_MS);
         let version = rusqlite::version().to_owned();

@@ -1,6 +1,7 @@
 //! How the story ends: what was compared, and what to do next.
 
 use serde_json::json;
+use tightrope_model::grouped;
 use tightrope_report::Style;
 
 use super::stage::{Kept, VARIABLE};
@@ -11,7 +12,10 @@ use super::teller::Teller;
 pub(super) fn comparison(outcome: &Outcome, style: &Style) -> String {
     let verdict = |equal| if equal { "equal" } else { "differs" };
     let row = |what: &str, rows: &str, before: &str, after: &str| {
-        format!("{what:<10}{rows:>7}  {before:<26}{after:<26}{}", verdict(before == after))
+        format!(
+            "{what:<10}{rows:>7}  {before:<26}{after:<26}{}",
+            verdict(before == after)
+        )
     };
     let (before, after) = (&outcome.before, &outcome.after);
     let head = format!("{:<10}{:>7}  {:<26}{}", "", "rows", "before", "after");
@@ -25,14 +29,14 @@ pub(super) fn comparison(outcome: &Outcome, style: &Style) -> String {
         ),
     ];
     for ((table, was), (_, is)) in before.tables.iter().zip(&after.tables) {
-        lines.push(row(table, &was.rows.to_string(), &was.first, &is.first));
+        lines.push(row(table, &grouped(was.rows), &was.first, &is.first));
     }
     lines.push(String::new());
     lines.push(format!(
-        "The checksums are over the rows of before. The {} customers and {} orders written\n\
-         since are kept; the customers have their whole names:\n  {}",
-        outcome.kept.names.len(),
+        "These are checksums over the rows of before. Written since, and kept, are {}\n\
+         orders and {} customers, under their whole names:\n  {}",
         outcome.kept.orders,
+        outcome.kept.names.len(),
         outcome.kept.names.join(", ")
     ));
     lines.join("\n")
@@ -48,41 +52,55 @@ pub(super) fn end(teller: Teller, engine: &str, outcome: &Outcome, kept: Option<
         "database": kept.and_then(|kept| kept.database.as_ref()).map(|url| url.redacted()),
     });
     teller.end(facts, |style, milliseconds| {
-        let lost = outcome.before.rows("customers");
+        let customers = grouped(outcome.before.rows("customers"));
+        let took = format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100);
         let mut text = format!(
             "\n\n{}\n\
-             \x20 what happened  a rollback that would have cost customers their names was caught\n\
-             \x20                before it could; mended, it brought back schema and rows exactly\n\
-             \x20 am I safe      yes: nothing ran unproven, the kill changed nothing, and of {lost}\n\
-             \x20                customers none lost a letter. All claims above were checked.\n",
-            style.bold(&format!("The end, after {}.{} s.", milliseconds / 1_000, milliseconds % 1_000 / 100)),
+             \x20 what happened  A rollback that would have cost customers their names was\n\
+             \x20                caught on a copy. Mended, it brought every row back.\n\
+             \x20 am I safe      Yes. Nothing ran unproven, the kill changed nothing, and of\n\
+             \x20                {customers} customers none lost a letter. It was all checked.\n",
+            style.bold(&format!("The end, after {took}")),
         );
-        text += &next(kept, style);
+        text += &next(kept);
         text
     });
 }
 
-fn next(kept: Option<&Kept>, style: &Style) -> String {
+fn next(kept: Option<&Kept>) -> String {
     let Some(kept) = kept else {
-        return "\x20 next           `tightrope demo --keep` leaves the shop to play with;\n\
-                \x20                `tightrope init` begins in a project of your own;\n\
-                \x20                `tightrope review --dir FOLDER --url URL` tries all the rollbacks\n\
-                \x20                that you have, on a scratch database\n"
+        return "\x20 next           tightrope demo --keep       the same, and the shop stays\n\
+                \x20                tightrope init              begin in a project of your own\n\
+                \x20                tightrope review --dir migrations --url postgres://…\n\
+                \x20                                            do your rollbacks work?\n"
             .to_owned();
     };
     let mut commands = vec![format!("cd {}", kept.folder.display())];
+    commands.extend(search_path());
     if let Some(url) = &kept.database {
         commands.push(format!("export {VARIABLE}='{}'", url.redacted()));
     }
-    commands.extend(["tightrope log", "tightrope plan", "tightrope apply"].map(str::to_owned));
-    let mut text = format!("\nThe shop is yours to play with. Try\n");
+    commands.extend([
+        "tightrope log        what has happened here".to_owned(),
+        "tightrope plan       what would run, and the ways back".to_owned(),
+        "tightrope apply      forward again".to_owned(),
+    ]);
+    let mut text = "  next           The shop is yours to play with:\n".to_owned();
     for command in commands {
-        text += &format!("  {}\n", style.bold(&command));
+        text += &format!("                 {command}\n");
     }
-    text += "Remove the folder when you are done";
     text += match &kept.database {
-        Some(_) => ", and drop the database.\n",
-        None => ".\n",
+        Some(_) => "                 Drop the database and the folder when you are done.\n",
+        None => "                 Remove the folder when you are done.\n",
     };
     text
+}
+
+/// What makes the shell find this program, where it does not by itself.
+fn search_path() -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    let (folder, name) = (program.parent()?, program.file_name()?);
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = std::env::split_paths(&folders).any(|folder| folder.join(name).is_file());
+    (!is_found).then(|| format!("export PATH=\"$PATH:{}\"", folder.display()))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tightrope_engine::{
-    ConnectOptions, CopyPlace, DatabaseUrl, Engine, EngineError, RunStatement, Scratch,
+    ConnectOptions, CopyPlace, DatabaseUrl, Engine, EngineError, ErrorKind, RunStatement, Scratch,
 };
 use tightrope_model::EngineKind;
 
@@ -87,7 +87,10 @@ impl Stage {
             url: None,
             empty: true,
         };
-        let scratch = cloner.copy(server, &place)?;
+        let scratch = cloner
+            .sweep(server, &place)
+            .and_then(|_| cloner.copy(server, &place))
+            .map_err(no_scratch)?;
         let url = scratch.url().clone();
         Ok(Self {
             dialect: dialect::of(engine.kind()),
@@ -124,6 +127,7 @@ impl Stage {
     pub(super) fn shop(&self) -> Result<Shop, EngineError> {
         let options = ConnectOptions {
             application_name: Some("tightrope demo shop".to_owned()),
+            read_only: false,
             ..ConnectOptions::default()
         };
         Ok(Shop(self.engine.connect(&self.url, &options)?))
@@ -171,6 +175,17 @@ fn keep_database(
     Ok(DatabaseUrl::new(
         scratch.url().secret().replace(scratch.name(), &name),
     ))
+}
+
+/// Why there is no scratch database, and how to go without.
+fn no_scratch(error: EngineError) -> CommandError {
+    let error = if error.kind == ErrorKind::PermissionDenied {
+        CommandError::of(Exit::Error, error)
+            .hint("the demo makes a database of its own: `alter role NAME createdb` lets a user")
+    } else {
+        CommandError::from(error)
+    };
+    error.hint("or leave `--url` out: on SQLite the demo needs no server")
 }
 
 fn make_folder() -> Result<TempDir, CommandError> {

@@ -1,6 +1,7 @@
 //! The story itself: six steps, each with its commands and what has to come of them.
 
 use serde_json::{Value, json};
+use tightrope_model::grouped;
 
 use super::call::{Call, Ending, Said};
 use super::ending;
@@ -34,7 +35,7 @@ pub(crate) fn tell(context: &Context, keep: bool) -> Result<(), CommandError> {
     let stage = Stage::set(context.options.url.as_deref())?;
     let teller = Teller::new(context.terminal, context.options.json);
     let server = stage.shop()?.0.server().clone();
-    let engine = format!("{} {}", server.engine, server.version);
+    let engine = format!("{} {}", server.engine.product(), server.version);
     teller.say_with(|style| {
         format!(
             "{}\n\nEverything below is run now, for real, on {engine}, in\n{}",
@@ -88,7 +89,10 @@ impl Story {
         let told = Told {
             says: &["0001_customers", "0002_orders", "2 migrations applied"],
             facts: |said| {
-                let migrations = said.json["migrations"].as_array().cloned().unwrap_or_default();
+                let migrations = said.json["migrations"]
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_default();
                 let certified = migrations.iter().filter(|one| one["certified"] == true);
                 json!({ "applied": migrations.len(), "certified": certified.count() })
             },
@@ -99,10 +103,12 @@ impl Story {
 
         let mut shop = self.stage.shop()?;
         shop.write(&dialect.fill)?;
-        let (state, mark, names) = (shop.state()?, shop.mark()?, shop.first_names(4)?);
+        let (state, mark, names) = (shop.state()?, shop.mark()?, shop.first_names(3)?);
         let (customers, orders) = (state.rows("customers"), state.rows("orders"));
         self.teller.say(&format!(
-            "Customers come: {customers}, who place {orders} orders. The first are\n  {}",
+            "Customers come: {}, who place {} orders. The first are\n  {}",
+            grouped(customers),
+            grouped(orders),
             names.join(", ")
         ));
         self.teller.facts(json!({
@@ -113,7 +119,7 @@ impl Story {
 
     fn wrong_way_back(&mut self) -> Result<(), CommandError> {
         self.teller.step(
-            "wrong way back",
+            "wrong-way-back",
             "The name is to be split in two. The way back, written by hand, is wrong.",
         );
         let wrong = &self.stage.dialect.wrong;
@@ -126,7 +132,11 @@ impl Story {
         );
         let told = Told {
             ending: Ending::Exit(3),
-            says: &["verdict data-differs", "rows differ in `name`", "0 certificates"],
+            says: &[
+                "verdict data-differs",
+                "rows differ in `name`",
+                "0 certificates",
+            ],
             facts: |said| rehearsal_facts(&said.json),
             expected: json!({ "verdict": "data-differs", "certified": false }),
             ..Told::default()
@@ -151,7 +161,7 @@ impl Story {
     fn mended(&mut self) -> Result<(), CommandError> {
         self.teller.step(
             "mended",
-            "It is mended: the whole name is set aside, and the way back takes it from there.",
+            "It is mended: the whole name is set aside, and the way back finds it there.",
         );
         let dialect = self.stage.dialect;
         let (wrong, mended) = (&dialect.wrong, &dialect.mended);
@@ -170,7 +180,7 @@ impl Story {
 
     fn killed_half_way(&mut self, before: &State) -> Result<(), CommandError> {
         self.teller.step(
-            "killed half-way",
+            "killed-half-way",
             "It is applied, and half-way the process is killed.",
         );
         let call = Call {
@@ -207,7 +217,7 @@ impl Story {
         let found = self.stage.shop()?.state()?;
         expect_equal(before, &found, "after the kill the shop is not what it was")?;
         self.teller.say(&format!(
-            "The shop is as before: schema {}, every row's checksum equal. Once more:",
+            "The shop is as before: schema {}, every table's checksum equal.\nOnce more:",
             found.fingerprint
         ));
         let told = Told {
@@ -257,7 +267,7 @@ impl Story {
         written: &Written,
     ) -> Result<Outcome, CommandError> {
         self.teller.step(
-            "rolled back",
+            "rolled-back",
             "It is rolled back. What was there is there again, and nothing new is lost.",
         );
         let told = Told {
@@ -279,7 +289,11 @@ impl Story {
             .into());
         }
         let after = shop.state_without(mark)?;
-        expect_equal(&before, &after, "after the rollback the shop is not what it was")?;
+        expect_equal(
+            &before,
+            &after,
+            "after the rollback the shop is not what it was",
+        )?;
         let outcome = Outcome {
             before,
             after,

@@ -133,49 +133,8 @@ impl Teller {
                 "facts": facts,
             }));
         }
-        self.check(line, &said, told, &facts)?;
+        hold(line, &said, told, &facts, self.json)?;
         Ok(said)
-    }
-
-    fn check(
-        &self,
-        command: String,
-        said: &Said,
-        told: &Told,
-        facts: &Value,
-    ) -> Result<(), Mismatch> {
-        // As text it stands above already.
-        let shown = || match self.json {
-            true => said.plain().trim().to_owned(),
-            false => String::new(),
-        };
-        if !said.ended(told.ending) {
-            return Err(Mismatch::Ending {
-                command,
-                expected: told.ending.to_string(),
-                found: said.status.to_string(),
-                said: shown(),
-            });
-        }
-        let missing = if self.json {
-            let expected = told.expected.as_object().into_iter().flatten();
-            let wrong = expected
-                .filter(|(name, value)| facts.get(name) != Some(value))
-                .map(|(name, value)| format!("{name}: {value}"));
-            wrong.collect::<Vec<_>>().join(", ")
-        } else {
-            let text = said.plain().split_whitespace().collect::<Vec<_>>().join(" ");
-            let words = told.says.iter().filter(|words| !text.contains(**words));
-            words.map(|words| format!("\"{words}\"")).collect::<Vec<_>>().join(", ")
-        };
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Mismatch::Saying {
-            command,
-            expected: missing,
-            said: shown(),
-        })
     }
 
     /// Ends the story: JSON comes now, whole.
@@ -206,6 +165,49 @@ impl Step {
     }
 }
 
+/// Holds a command to what is told of it.
+fn hold(
+    command: String,
+    said: &Said,
+    told: &Told,
+    facts: &Value,
+    json: bool,
+) -> Result<(), Mismatch> {
+    // As text it stands above already.
+    let shown = || match json {
+        true => said.plain().trim().to_owned(),
+        false => String::new(),
+    };
+    if !said.ended(told.ending) {
+        return Err(Mismatch::Ending {
+            command,
+            expected: told.ending.to_string(),
+            found: said.status.to_string(),
+            said: shown(),
+        });
+    }
+    let missing: Vec<String> = if json {
+        let expected = told.expected.as_object().into_iter().flatten();
+        expected
+            .filter(|(name, value)| facts.get(name) != Some(value))
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect()
+    } else {
+        let text = said.plain();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = told.says.iter().filter(|words| !text.contains(**words));
+        words.map(|words| format!("\"{words}\"")).collect()
+    };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Mismatch::Saying {
+        command,
+        expected: missing.join(", "),
+        said: shown(),
+    })
+}
+
 /// A command's text, with what has been shown before left out and said to be.
 fn shown(text: &str, from: Option<&str>, style: &Style) -> String {
     let Some(from) = from else {
@@ -216,7 +218,9 @@ fn shown(text: &str, from: Option<&str>, style: &Style) -> String {
     match start {
         None | Some(0) => text.to_owned(),
         Some(start) => {
-            let left_out = style.faint(&format!("[{start} lines: the same rehearsal as above]"));
+            let left_out = style.faint(&format!(
+                "[{start} lines: it rehearses first, with the same outcome as above]"
+            ));
             format!("{left_out}\n\n{}\n", lines[start..].join("\n"))
         }
     }
@@ -226,7 +230,9 @@ fn shown(text: &str, from: Option<&str>, style: &Style) -> String {
 fn changes(before: &str, now: &str) -> Vec<String> {
     let (before, now): (Vec<&str>, Vec<&str>) = (before.lines().collect(), now.lines().collect());
     let shortest = before.len().min(now.len());
-    let head = (0..shortest).take_while(|&at| before[at] == now[at]).count();
+    let head = (0..shortest)
+        .take_while(|&at| before[at] == now[at])
+        .count();
     let tail = (1..=shortest - head)
         .take_while(|&back| before[before.len() - back] == now[now.len() - back])
         .count();
@@ -242,10 +248,75 @@ fn changes(before: &str, now: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn said(text: &str, wait_status: i32) -> Said {
+        Said {
+            pid: 1,
+            status: std::os::unix::process::ExitStatusExt::from_raw(wait_status),
+            milliseconds: 0,
+            text: text.to_owned(),
+            json: Value::Null,
+        }
+    }
+
+    #[test]
+    fn a_command_is_held_to_what_is_told_of_it() {
+        let told = Told {
+            ending: Ending::Exit(3),
+            says: &["verdict data-differs"],
+            expected: json!({ "verdict": "data-differs" }),
+            ..Told::default()
+        };
+        let text = "  \u{1b}[1mverdict\u{1b}[0m   data-differs: why";
+        let holds = |said: &Said, facts, json| {
+            hold("tightrope rehearse".to_owned(), said, &told, &facts, json)
+                .map_err(|mismatch| mismatch.to_string())
+        };
+        let (exit_3, exit_0, killed) = (3 << 8, 0, 9);
+        assert_eq!(holds(&said(text, exit_3), json!({}), false), Ok(()));
+        let differs = json!({ "verdict": "data-differs", "more": 1 });
+        assert_eq!(holds(&said("", exit_3), differs, true), Ok(()));
+
+        let check = |said: &Said, facts, json, expect: &str| {
+            let mismatch = holds(said, facts, json).expect_err("it is not as told");
+            assert_eq!(
+                mismatch.split_once("go as told: ").map(|(_, what)| what),
+                Some(expect)
+            );
+        };
+        check(
+            &said("verdict  exact", exit_3),
+            json!({}),
+            false,
+            "`tightrope rehearse` does not say \"verdict data-differs\"",
+        );
+        check(
+            &said("", exit_3),
+            json!({ "verdict": "exact" }),
+            true,
+            "`tightrope rehearse` does not say verdict: \"data-differs\"",
+        );
+        check(
+            &said(text, exit_0),
+            json!({}),
+            false,
+            "`tightrope rehearse` ended with exit status: 0, not with exit code 3",
+        );
+        check(
+            &said(text, killed),
+            json!({}),
+            false,
+            "`tightrope rehearse` ended with signal: 9 (SIGKILL), not with exit code 3",
+        );
+    }
+
     #[test]
     fn only_what_changed_is_marked() {
         let check = |before, now, expect: &[&str]| assert_eq!(changes(before, now), expect);
-        check("a\nb\nc", "a\nx\ny\nc", &["  a", "- b", "+ x", "+ y", "  c"]);
+        check(
+            "a\nb\nc",
+            "a\nx\ny\nc",
+            &["  a", "- b", "+ x", "+ y", "  c"],
+        );
         check("a\na", "a", &["  a", "- a"]);
         check("a", "a", &["  a"]);
         check("", "a", &["+ a"]);

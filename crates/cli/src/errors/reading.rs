@@ -70,6 +70,11 @@ impl From<RehearseError> for CommandError {
             RehearseError::OpenRun => Self::of(Exit::Refused, error)
                 .hint("see where it stands with `tightrope status`")
                 .hint("finish it with `tightrope apply`, or undo it with `tightrope rollback`"),
+            RehearseError::ClusterWide(_) => Self::of(Exit::Refused, error)
+                .hint("rehearse on another server: `url` under [targets.NAME.rehearse]")
+                .hint(
+                    "or go without, on the record: `tightrope apply --unrehearsed --reason REASON`",
+                ),
             RehearseError::UnknownVersion(_) => {
                 Self::of(Exit::Error, error).hint("see what is pending with `tightrope status`")
             }

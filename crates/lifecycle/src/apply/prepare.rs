@@ -1,17 +1,21 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tightrope_engine::{Engine, Session};
+use tightrope_engine::{CopyPlace, Engine, Session};
 use tightrope_model::{Fingerprint, Version};
 use tightrope_script::{Folder, Migration};
 use tightrope_store::{Certificate, CertificateTarget};
 
 use super::report::{Applied, ApplyError};
-use crate::project::Project;
+use crate::plan::label_of;
+use crate::project::{Access, Project};
 use crate::recover;
-use crate::rehearse::{RehearseOptions, Rehearsed, read_certificate, rehearse_pending, up_to};
+use crate::rehearse::{
+    RehearseOptions, Rehearsed, makes_roles, read_certificate, refuse_busy, rehearse_pending, up_to,
+};
 use crate::run::Watchers;
 use crate::situation::{Situation, Standing};
+use crate::{Event, Listener};
 
 /// What to apply, and what was decided about it.
 #[derive(Clone, Debug, Default)]
@@ -119,7 +123,7 @@ pub fn prepare_apply<'p>(
 ) -> Result<Prepared<'p>, ApplyError> {
     let engine = project.engine()?;
     let (folder, _) = project.read_folder(engine.kind())?;
-    let mut session = project.connect(engine.as_ref(), false)?;
+    let mut session = project.connect(engine.as_ref(), Access::Make)?;
     let mut situation = Situation::read(session.as_mut())?;
     let mut recovered = None;
     if situation.open_run.is_some() {
@@ -131,6 +135,14 @@ pub fn prepare_apply<'p>(
         .iter()
         .map(|&index| &folder.migrations[index])
         .collect();
+    if pending
+        .iter()
+        .any(|migration| makes_roles(migration, engine.kind()))
+    {
+        // A rehearsal that was killed beside the target may have left them there.
+        sweep(project, engine.as_ref(), watchers.listener);
+        refuse_busy(&pending, engine.kind(), &session.roles()?)?;
+    }
     let (mut proofs, reasons) = proofs(project, &situation, &pending, engine.as_ref());
     let mut rehearsed = None;
     if proofs.len() < pending.len() {
@@ -145,7 +157,7 @@ pub fn prepare_apply<'p>(
                 .map(|certificate| Proof(ProofKind::Certificate(Box::new(certificate.clone()))))
                 .collect();
             rehearsed = Some(rehearsal);
-            session = project.connect(engine.as_ref(), false)?;
+            session = project.connect(engine.as_ref(), Access::Make)?;
             let now = Situation::read(session.as_mut())?;
             if now.fingerprint != situation.fingerprint
                 || now.applied.len() != situation.applied.len()
@@ -167,6 +179,18 @@ pub fn prepare_apply<'p>(
         read_at: Instant::now(),
         rehearsed,
     })
+}
+
+/// Removes what dead rehearsals have left beside the target; what cannot be removed is no reason not to apply.
+fn sweep(project: &Project, engine: &dyn Engine, listener: &dyn Listener) {
+    let swept = engine
+        .cloner()
+        .map(|cloner| cloner.sweep(&project.url, &CopyPlace::default()));
+    if let Some(Ok(names)) = swept
+        && !names.is_empty()
+    {
+        listener.event(&Event::Swept { names });
+    }
 }
 
 fn pending_indices(
@@ -215,7 +239,7 @@ fn proofs(
     let mut proofs = Vec::new();
     let mut before = situation.fingerprint;
     for migration in pending {
-        match fresh_certificate(project, situation, migration, engine, Some(before)) {
+        match fresh_certificate(project, Some(situation), migration, engine, Some(before)) {
             Ok(certificate) => {
                 before = certificate.after;
                 proofs.push(Proof(ProofKind::Certificate(Box::new(certificate))));
@@ -229,7 +253,7 @@ fn proofs(
 /// The certificate of a migration if it counts for this database now, else why not.
 pub(crate) fn fresh_certificate(
     project: &Project,
-    situation: &Situation,
+    situation: Option<&Situation>,
     migration: &Migration,
     engine: &dyn Engine,
     before: Option<Fingerprint>,
@@ -251,7 +275,11 @@ pub(crate) fn fresh_certificate(
             .map(tightrope_script::Script::digest),
         before,
         engine: engine.kind(),
-        server_major: situation.server.major.clone(),
+        // A database that is not there yet has no version to differ in.
+        server_major: situation.map_or_else(
+            || certificate.server_major.clone(),
+            |situation| situation.server.major.clone(),
+        ),
         tool_version: project.tool_version.clone(),
     };
     let stale = certificate.stale(&target);
@@ -306,7 +334,10 @@ fn rehearse_for(
         .migrations
         .iter()
         .filter(|one| one.certificate.is_none())
-        .map(|one| (one.version.clone(), format!("rehearsed, {}", one.verdict)))
+        .map(|one| {
+            let label = label_of(&one.version, &one.name);
+            (label, format!("rehearsed, {}", one.verdict))
+        })
         .collect();
     if !rehearsed.unlike.is_empty() {
         why.push((

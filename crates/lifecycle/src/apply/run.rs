@@ -1,13 +1,13 @@
 use tightrope_model::EngineKind;
 use tightrope_script::{Migration, MigrationKind};
-use tightrope_store::{AppliedMigration, Direction};
+use tightrope_store::{AppliedMigration, Direction, StoreError};
 
 use super::prepare::{Prepared, Proof};
 use super::report::{Applied, AppliedOne, ApplyError, Left};
 use super::stepwise::{self, StepFailure};
 use super::transaction;
 use crate::execute::Ready;
-use crate::run::{Run, Watchers, stored};
+use crate::run::{Run, RunError, Watchers, stored};
 use crate::situation::{Situation, version_key};
 use crate::{Event, recover};
 
@@ -207,77 +207,43 @@ impl Job<'_> {
 fn give_up(
     mut run: Run<'_>,
     migration: &Migration,
-    error: ApplyError,
+    mut error: ApplyError,
     applied: usize,
 ) -> ApplyError {
-    let (error, stays_open) = match error {
-        ApplyError::Script {
-            migration: label,
-            failure,
-            tries,
-            left: Left::Interrupted { done, of, .. },
-        } => {
-            let undone = recover::undo_open(&mut run);
-            let (left, stays_open) = match undone {
-                Ok(()) => (Left::Undone { applied }, false),
-                Err(because) => (Left::Interrupted { done, of, because }, true),
-            };
-            (
-                ApplyError::Script {
-                    migration: label,
-                    failure,
-                    tries,
-                    left,
-                },
-                stays_open,
-            )
-        }
-        ApplyError::Script {
-            migration,
-            failure,
-            tries,
-            ..
-        } => (
-            ApplyError::Script {
-                migration,
-                failure,
-                tries,
-                left: Left::Unchanged { applied },
-            },
-            false,
-        ),
-        ApplyError::NotAsRehearsed {
-            migration,
-            differences,
-            left: Left::Unchanged { .. },
-        } => (
-            ApplyError::NotAsRehearsed {
-                migration,
-                differences,
-                left: Left::Unchanged { applied },
-            },
-            false,
-        ),
-        other => (other, false),
+    if matches!(
+        error,
+        ApplyError::Store(StoreError::LeaseLost { .. })
+            | ApplyError::Run(RunError::Store(StoreError::LeaseLost { .. }))
+    ) {
+        // Whoever took over decides now; we touch nothing any more.
+        return error;
+    }
+    let undone = if run.is_half_done() {
+        Some(recover::undo_open(&mut run))
+    } else {
+        None
     };
-    let message = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
-        error.source()
-    })
-    .map(ToString::to_string)
-    .collect::<Vec<_>>()
-    .join(": ");
-    let recorded = run.in_transaction(|run| {
-        let detail = serde_json::json!({ "name": migration.name, "error": message, "left_open": stays_open });
-        run.record("failed", Some(migration.version.as_str()), detail)?;
-        Ok(())
-    });
-    // The failure itself is what a person has to see; that it could not be recorded too is the broken connection's doing,
-    // and the open journal tells the next command.
-    let _ = match (recorded, stays_open) {
-        (Ok(()), false) => run.end(&format!("failed: {message}")).map(drop),
-        (Ok(()), true) => run.leave(),
-        (Err(_), _) => Ok(()),
-    };
+    if let ApplyError::Script { left, .. } | ApplyError::NotAsRehearsed { left, .. } = &mut error {
+        *left = match (undone, &*left) {
+            (None, _) => Left::Unchanged { applied },
+            (Some(Ok(())), _) => Left::Undone { applied },
+            (Some(Err(because)), Left::Interrupted { done, of, .. }) => Left::Interrupted {
+                done: *done,
+                of: *of,
+                because,
+            },
+            (Some(Err(because)), _) => Left::Interrupted {
+                done: 0,
+                of: 0,
+                because,
+            },
+        };
+    }
+    run.fail(
+        "failed",
+        Some((&migration.version, &migration.name)),
+        &error,
+    );
     error
 }
 

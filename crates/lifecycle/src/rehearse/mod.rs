@@ -4,15 +4,20 @@
 //! on which the scripts run. What differs afterwards is therefore not only noticed by a checksum but shown by row. A passing
 //! rehearsal leaves the work copy in the state after the migration, where the next one begins.
 
+mod cluster;
 mod one;
+mod outcome;
 mod report;
 mod review;
 mod rows;
 mod run;
+mod scripts;
 mod state;
 
+pub use cluster::ClusterRefusal;
 pub use report::{MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};
 
+pub(crate) use cluster::{makes_roles, refuse_busy};
 pub(crate) use run::{read_certificate, rehearse_pending, up_to};

@@ -1,24 +1,24 @@
-use std::time::Instant;
-
 use tightrope_engine::{
-    ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Scratch, Server, Session,
+    ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Role, Scratch, Server, Session,
 };
 use tightrope_model::{EngineKind, Footprint, Verdict};
 use tightrope_script::{Migration, Script};
 use tightrope_store::Certificate;
 
+use super::cluster;
+use super::outcome::{Outcome, Ran, report};
 use super::report::{MigrationRehearsal, RehearsalDifference};
+use super::scripts::RunStop;
 use super::state::State;
 use crate::Listener;
-use crate::execute::{
-    FailureReport, Ready, ScriptFailure, elapsed_ms, is_transaction, may_change_settings,
-};
-use crate::verify;
+use crate::execute::{FailureReport, Ready, ScriptFailure};
 
 /// Where a history of rehearsals has come to: a scratch database nobody is connected to, and its state.
 pub(crate) struct RehearsalStage {
     pub(crate) base: Box<dyn Scratch>,
     pub(crate) state: State,
+    /// The roles that the rehearsal's scripts have made by then.
+    roles: Vec<String>,
 }
 
 /// What a rehearsal needs besides the migration.
@@ -29,62 +29,10 @@ pub(crate) struct Rehearsal<'a> {
     pub(crate) tool_version: &'a str,
     pub(crate) strict: bool,
     pub(crate) copy: CopyReport,
-}
-
-/// One script's run on the copy.
-struct Ran {
-    milliseconds: u64,
-    footprint: Footprint,
-}
-
-/// How the way there and back went, before it is judged.
-struct Outcome {
-    verdict: Verdict,
-    because: String,
-    hint: Option<String>,
-    differences: Vec<RehearsalDifference>,
-    failure: Option<FailureReport>,
-    rollback: Option<Ran>,
-    after_rollback: Option<tightrope_model::Fingerprint>,
-    remarks: Vec<String>,
-    /// Whether the work copy is now in the state after the migration.
-    is_forward: bool,
-}
-
-impl Outcome {
-    fn new(verdict: Verdict, because: impl Into<String>) -> Self {
-        Self {
-            verdict,
-            because: because.into(),
-            hint: None,
-            differences: Vec::new(),
-            failure: None,
-            rollback: None,
-            after_rollback: None,
-            remarks: Vec::new(),
-            is_forward: false,
-        }
-    }
-
-    fn failed(verdict: Verdict, failure: &ScriptFailure) -> Self {
-        let report = FailureReport::from(failure);
-        let hint = hint_for(failure).or_else(|| report.hint.clone());
-        Self {
-            failure: Some(report),
-            hint,
-            ..Self::new(verdict, failure.error.message.clone())
-        }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    fn forward(mut self) -> Self {
-        self.is_forward = true;
-        self
-    }
+    /// With what roles are marked that the scripts make; none where there are no roles.
+    pub(crate) mark: Option<String>,
+    /// The roles that were there before, if a script acts on roles.
+    pub(crate) roles: Vec<Role>,
 }
 
 impl Rehearsal<'_> {
@@ -92,6 +40,7 @@ impl Rehearsal<'_> {
     pub(crate) fn connect(&self, scratch: &dyn Scratch) -> Result<Box<dyn Session>, EngineError> {
         let options = ConnectOptions {
             application_name: Some("tightrope rehearse".to_owned()),
+            read_only: false,
             ..ConnectOptions::default()
         };
         self.engine.connect(scratch.url(), &options)
@@ -100,7 +49,11 @@ impl Rehearsal<'_> {
     /// The stage at the beginning: a scratch database as it is.
     pub(crate) fn begin(&self, base: Box<dyn Scratch>) -> Result<RehearsalStage, EngineError> {
         let state = State::read(self.connect(base.as_ref())?.as_mut())?;
-        Ok(RehearsalStage { base, state })
+        Ok(RehearsalStage {
+            base,
+            state,
+            roles: Vec::new(),
+        })
     }
 
     /// Only forward, without proof: to come to where a rehearsal shall begin.
@@ -116,7 +69,13 @@ impl Rehearsal<'_> {
                 RunStop::Engine(error) => RehearsalStop::Engine(error),
             })?;
         stage.state = State::read(session.as_mut())?;
+        stage.roles = self.own_roles(session.as_mut())?;
         Ok(())
+    }
+
+    /// The roles that scripts have made here and that are there now.
+    fn own_roles(&self, session: &mut dyn Session) -> Result<Vec<String>, EngineError> {
+        cluster::own_roles(session, self.mark.as_deref())
     }
 
     /// Rehearses one migration; the stage moves on to the state after it, if its forward script runs at all.
@@ -131,7 +90,10 @@ impl Rehearsal<'_> {
             Ok(ran) => ran,
             Err(RunStop::Engine(error)) => return Err(error),
             Err(RunStop::Script(failure)) => {
-                let outcome = Outcome::failed(Verdict::ForwardFails, &failure);
+                drop((session, work));
+                stage.base.drop_roles(&stage.roles)?;
+                let mut outcome = Outcome::failed(Verdict::ForwardFails, &failure);
+                outcome.remarks = cluster::remarks(migration, self.dialect, &self.roles);
                 return Ok(report(
                     migration,
                     outcome,
@@ -143,8 +105,11 @@ impl Rehearsal<'_> {
             }
         };
         let after = State::read(session.as_mut())?;
-        let outcome = self.there_and_back(stage, &after, session.as_mut(), migration)?;
+        let mut outcome = self.there_and_back(stage, &after, session.as_mut(), migration)?;
+        let remarks = cluster::remarks(migration, self.dialect, &self.roles);
+        outcome.remarks.extend(remarks);
         let is_forward = outcome.is_forward;
+        let roles = self.own_roles(session.as_mut())?;
         let server = session.server().clone();
         drop(session);
         let certificate = self.certificate(stage, &after, migration, &outcome, &forward, &server);
@@ -153,8 +118,10 @@ impl Rehearsal<'_> {
         if is_forward {
             stage.base = work;
             stage.state = after;
+            stage.roles = roles;
         } else {
             drop(work);
+            stage.base.drop_roles(&stage.roles)?;
             self.forward_only(stage, migration)?;
         }
         Ok(rehearsal)
@@ -218,6 +185,10 @@ impl Rehearsal<'_> {
         let mut outcome = self.compare(stage, &returned, session)?;
         outcome.rollback = Some(back);
         outcome.after_rollback = Some(returned.fingerprint);
+        let left = self.own_roles(session)?;
+        let left = left.iter().filter(|role| !stage.roles.contains(role));
+        let left = left.map(|role| format!("the rollback leaves role {role} on the server"));
+        outcome.remarks.extend(left);
         if outcome.verdict.passes() {
             self.forward_again(&mut outcome, after, session, migration)?;
         }
@@ -348,59 +319,6 @@ impl Rehearsal<'_> {
         Ok(())
     }
 
-    fn run_forward(
-        &self,
-        session: &mut dyn Session,
-        migration: &Migration,
-    ) -> Result<Ran, RunStop> {
-        let ran = self.run(session, &migration.forward)?;
-        if let Some(script) = &migration.verify {
-            session.begin()?;
-            let held = verify::run(session, script, self.dialect, self.listener);
-            session.roll_back()?;
-            held?;
-        }
-        Ok(ran)
-    }
-
-    /// Runs a script step by step, observing what it touches.
-    fn run(&self, session: &mut dyn Session, script: &Script) -> Result<Ran, RunStop> {
-        let ready = Ready::new(script, self.dialect, session);
-        ready.refusal()?;
-        let mut footprint = Footprint::default();
-        let begun = Instant::now();
-        let mut observing_ms = 0;
-        ready.run_prelude(session, self.listener)?;
-        for step in &ready.steps.steps {
-            if is_transaction(step) {
-                session.begin()?;
-                session.start_counting_rows()?;
-                if let Err(failure) = ready.run_step(session, step, self.listener) {
-                    session.roll_back()?;
-                    return Err(failure.into());
-                }
-                let observing = Instant::now();
-                observe(session, &mut footprint)?;
-                observing_ms += elapsed_ms(observing);
-                if let Err(error) = session.commit() {
-                    let last = step.statements.end.saturating_sub(1);
-                    return Err(ready.failure(last, error).into());
-                }
-            } else if let Err(failure) = ready.run_step(session, step, self.listener) {
-                return Err(failure.into());
-            }
-        }
-        ready.run_epilogue(session, self.listener)?;
-        let milliseconds = elapsed_ms(begun).saturating_sub(observing_ms);
-        if may_change_settings(&ready) {
-            session.reset()?;
-        }
-        Ok(Ran {
-            milliseconds,
-            footprint,
-        })
-    }
-
     fn certificate(
         &self,
         stage: &RehearsalStage,
@@ -454,77 +372,5 @@ pub(crate) enum RehearsalStop {
 impl From<EngineError> for RehearsalStop {
     fn from(error: EngineError) -> Self {
         Self::Engine(error)
-    }
-}
-
-/// Why a script's run ended early: its own fault, or the engine's.
-enum RunStop {
-    Script(ScriptFailure),
-    Engine(EngineError),
-}
-
-impl From<EngineError> for RunStop {
-    fn from(error: EngineError) -> Self {
-        Self::Engine(error)
-    }
-}
-
-impl From<ScriptFailure> for RunStop {
-    fn from(failure: ScriptFailure) -> Self {
-        match failure.error.kind {
-            ErrorKind::ConnectionLost => Self::Engine(failure.error),
-            _ => Self::Script(failure),
-        }
-    }
-}
-
-fn observe(session: &mut dyn Session, footprint: &mut Footprint) -> Result<(), EngineError> {
-    for (table, change) in session.rows_changed()? {
-        let sum = footprint.rows.entry(table.to_string()).or_default();
-        sum.inserted += change.inserted;
-        sum.updated += change.updated;
-        sum.deleted += change.deleted;
-    }
-    footprint.locks.extend(session.locks_held()?);
-    footprint.locks.sort();
-    footprint.locks.dedup();
-    Ok(())
-}
-
-fn hint_for(failure: &ScriptFailure) -> Option<String> {
-    let hint = match failure.error.kind {
-        ErrorKind::NotInTransaction => {
-            "say `run_in_transaction = false` in the migration's metadata.toml, or put the statement in a migration of its own"
-        }
-        ErrorKind::DoesNotExist => {
-            "the script names something that is not there at this point; compare the forward script"
-        }
-        ErrorKind::AlreadyExists => {
-            "the script makes something that is already there; compare the forward script"
-        }
-        ErrorKind::DependentObjects => {
-            "drop what depends on it first, in the reverse order of the forward script"
-        }
-        ErrorKind::DataViolation => "rows do not fit; convert or keep them before the statement",
-        ErrorKind::Syntax => "the statement cannot be parsed at the marked place",
-        _ => return None,
-    };
-    Some(hint.to_owned())
-}
-
-fn report(migration: &Migration, outcome: Outcome, forward: Ran) -> MigrationRehearsal {
-    MigrationRehearsal {
-        version: migration.version.as_str().to_owned(),
-        name: migration.name.clone(),
-        verdict: outcome.verdict,
-        differences: outcome.differences,
-        failure: outcome.failure,
-        because: outcome.because,
-        hint: outcome.hint,
-        remarks: outcome.remarks,
-        forward_ms: forward.milliseconds,
-        rollback_ms: outcome.rollback.map(|ran| ran.milliseconds),
-        footprint: forward.footprint,
-        certificate: None,
     }
 }

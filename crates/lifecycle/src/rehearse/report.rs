@@ -1,5 +1,5 @@
 use serde::Serialize;
-use tightrope_model::{DataDifference, Difference, Footprint, Verdict};
+use tightrope_model::{DataDifference, Difference, Footprint, Verdict, grouped};
 use tightrope_store::Certificate;
 
 use crate::execute::FailureReport;
@@ -64,7 +64,7 @@ impl RehearsalDifference {
 }
 
 fn data_in_words(difference: &DataDifference) -> String {
-    let of = difference.rows_before;
+    let of = grouped(difference.rows_before);
     let mut parts = Vec::new();
     if difference.changed > 0 {
         let columns: Vec<String> = difference
@@ -79,7 +79,7 @@ fn data_in_words(difference: &DataDifference) -> String {
         };
         parts.push(format!(
             "{} of {of} rows {verb} in {}",
-            difference.changed,
+            grouped(difference.changed),
             columns.join(", ")
         ));
     }
@@ -87,7 +87,7 @@ fn data_in_words(difference: &DataDifference) -> String {
         let verb = if difference.missing == 1 { "is" } else { "are" };
         parts.push(format!(
             "{} of {of} rows {verb} missing",
-            difference.missing
+            grouped(difference.missing)
         ));
     }
     if difference.extra > 0 {
@@ -96,7 +96,10 @@ fn data_in_words(difference: &DataDifference) -> String {
         } else {
             "rows were"
         };
-        parts.push(format!("{} {words} not there before", difference.extra));
+        parts.push(format!(
+            "{} {words} not there before",
+            grouped(difference.extra)
+        ));
     }
     format!("table {}: {}", difference.table, parts.join(", "))
 }

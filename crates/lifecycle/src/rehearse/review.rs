@@ -5,6 +5,7 @@ use tightrope_engine::{CopyPlace, Server};
 use tightrope_model::{Verdict, Version};
 use tightrope_script::{Migration, MigrationKind};
 
+use super::cluster;
 use super::one::{Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
 use super::run::RehearseError;
@@ -70,8 +71,16 @@ pub fn review(
         listener.event(&Event::Swept { names: swept });
     }
     let base = cloner.copy(&project.url, &place)?;
+    let history: Vec<&Migration> = folder
+        .migrations
+        .iter()
+        .filter(|migration| migration.kind != MigrationKind::Baseline)
+        .collect();
+    let history = super::run::up_to(history, options.to.as_ref())?;
     let rehearsal = Rehearsal {
         engine: engine.as_ref(),
+        mark: base.mark().map(str::to_owned),
+        roles: cluster::roles_at(engine.as_ref(), base.as_ref(), &history)?,
         dialect: engine.kind(),
         listener,
         tool_version: &project.tool_version,
@@ -80,12 +89,6 @@ pub fn review(
     };
     let mut stage = rehearsal.begin(base)?;
     let server = rehearsal.connect(stage.base.as_ref())?.server().clone();
-    let history: Vec<&Migration> = folder
-        .migrations
-        .iter()
-        .filter(|migration| migration.kind != MigrationKind::Baseline)
-        .collect();
-    let history = super::run::up_to(history, options.to.as_ref())?;
     let first = options
         .last
         .map_or(0, |last| history.len().saturating_sub(last));

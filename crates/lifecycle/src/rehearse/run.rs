@@ -3,9 +3,10 @@ use tightrope_model::{Differences, Verdict, Version};
 use tightrope_script::{Folder, Migration};
 use tightrope_store::Certificate;
 
+use super::cluster::{self, ClusterRefusal};
 use super::one::Rehearsal;
 use super::report::MigrationRehearsal;
-use crate::project::{FolderError, Project};
+use crate::project::{Access, FolderError, Project};
 use crate::situation::{Situation, SituationError, Standing};
 use crate::{Event, Listener};
 
@@ -69,6 +70,9 @@ pub enum RehearseError {
     /// A run is open.
     #[error("a run was interrupted and must be finished or undone first")]
     OpenRun,
+    /// A migration acts on the whole server, and the copy is on the target's.
+    #[error("cannot rehearse on the target's own server")]
+    ClusterWide(#[from] ClusterRefusal),
     /// The version is not there.
     #[error("no pending migration has the version {0}")]
     UnknownVersion(Version),
@@ -85,7 +89,7 @@ pub fn rehearse(
 ) -> Result<Rehearsed, RehearseError> {
     let engine = project.engine()?;
     let (folder, _) = project.read_folder(engine.kind())?;
-    let look = match project.connect(engine.as_ref(), true) {
+    let look = match project.connect(engine.as_ref(), Access::Read) {
         Ok(mut session) => Some(Situation::read(session.as_mut())?),
         Err(error) if error.kind == ErrorKind::DatabaseMissing => None,
         Err(error) => return Err(error.into()),
@@ -116,6 +120,10 @@ pub(crate) fn rehearse_pending(
         url: project.rehearse_url.clone(),
         empty: look.is_none(),
     };
+    if place.url.is_none() {
+        // What is refused in any case need not wait for a copy.
+        cluster::refuse(&pending, engine.kind(), &[])?;
+    }
     let swept = cloner.sweep(&project.url, &place)?;
     if !swept.is_empty() {
         listener.event(&Event::Swept { names: swept });
@@ -129,8 +137,14 @@ pub(crate) fn rehearse_pending(
         name: base.name().to_owned(),
         report: copy.clone(),
     });
+    let roles = cluster::roles_at(engine.as_ref(), base.as_ref(), &pending)?;
+    if base.is_beside_source() {
+        cluster::refuse(&pending, engine.kind(), &roles)?;
+    }
     let rehearsal = Rehearsal {
         engine: engine.as_ref(),
+        mark: base.mark().map(str::to_owned),
+        roles,
         dialect: engine.kind(),
         listener,
         tool_version: &project.tool_version,

@@ -5,7 +5,7 @@ use tightrope_model::Version;
 use tightrope_store::AppliedMigration;
 
 use super::report::{RollbackError, RolledBack};
-use crate::project::Project;
+use crate::project::{Access, Project};
 use crate::run::Watchers;
 use crate::situation::Situation;
 
@@ -82,7 +82,7 @@ pub fn prepare_rollback<'p>(
     options: &RollbackOptions,
 ) -> Result<PreparedRollback<'p>, RollbackError> {
     let engine = project.engine()?;
-    let mut session = project.connect_to_existing(engine.as_ref())?;
+    let mut session = project.connect(engine.as_ref(), Access::Write)?;
     let situation = Situation::read(session.as_mut())?;
     if let Some(drift) = &situation.drift
         && options.accept_drift.is_none()

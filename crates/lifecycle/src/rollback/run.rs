@@ -308,33 +308,7 @@ fn judge(before: Option<Fingerprint>, now: Fingerprint) -> Return {
     }
 }
 
-fn give_up(mut run: Run<'_>, error: RollbackError) -> RollbackError {
-    let stays_open = matches!(
-        &error,
-        RollbackError::Script {
-            steps_done: Some(_),
-            ..
-        }
-    );
-    let message = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
-        error.source()
-    })
-    .map(ToString::to_string)
-    .collect::<Vec<_>>()
-    .join(": ");
-    let recorded = run.in_transaction(|run| {
-        run.record(
-            "rollback-failed",
-            None,
-            serde_json::json!({ "error": message, "left_open": stays_open }),
-        )?;
-        Ok(())
-    });
-    // As when applying: the failure itself is what a person has to see.
-    let _ = match (recorded, stays_open) {
-        (Ok(()), false) => run.end(&format!("failed: {message}")).map(drop),
-        (Ok(()), true) => run.leave(),
-        (Err(_), _) => Ok(()),
-    };
+fn give_up(run: Run<'_>, error: RollbackError) -> RollbackError {
+    run.fail("rollback-failed", None, &error);
     error
 }

@@ -1,6 +1,8 @@
 //! The life of a migration on real databases: every verdict, every refusal, every way a run can end.
 
 mod cases;
+mod cluster;
+mod random;
 mod refusals;
 mod steps;
 

@@ -341,3 +341,21 @@ fn a_script_that_takes_a_role_does_not_bind_the_record() {
         ));
     }
 }
+
+#[test]
+fn a_publication_of_all_tables_is_warned_of_before_the_first_apply() {
+    for phases in crate::postgres() {
+        let desk = phases.desk(&GOOD);
+        desk.execute("create publication everything for all tables");
+        let rules = |desk: &Desk| {
+            let plan = tightrope_lifecycle::plan(&desk.project, None).unwrap();
+            plan.findings
+                .iter()
+                .map(|finding| finding.rule)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(rules(&desk), ["published-tables"]);
+        desk.apply(true);
+        assert!(rules(&desk).is_empty());
+    }
+}

@@ -89,6 +89,12 @@ impl Maintenance {
         Ok(rows.collect())
     }
 
+    /// When the server was started, to the microsecond: tells two servers apart, however their hosts are written.
+    pub(super) fn started_at(&mut self) -> Result<Option<String>, EngineError> {
+        let sql = "select extract(epoch from pg_postmaster_start_time())";
+        Ok(self.column(sql)?.into_iter().flatten().next())
+    }
+
     /// Holds a name for as long as this connection lives.
     pub(super) fn claim(&mut self, name: &str) -> Result<(), EngineError> {
         self.execute(&format!(
@@ -105,13 +111,27 @@ impl Maintenance {
         ))
     }
 
-    /// Scratch databases whose names nobody holds. Advisory locks belong to a database, but `pg_locks` shows them all.
+    /// Scratch databases whose names nobody holds.
     pub(super) fn orphans(&mut self) -> Result<Vec<String>, EngineError> {
         let sql = format!(
-            "select d.datname from pg_database d where starts_with(d.datname, {}) and not exists ( \
-             select from pg_locks l where l.locktype = 'advisory' and l.objsubid = 1 \
-             and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended(d.datname::text, 0)) order by 1",
+            "select datname from pg_database where starts_with(datname, {}) order by 1",
             literal(PREFIX)
+        );
+        let names: Vec<String> = self.column(&sql)?.into_iter().flatten().collect();
+        self.unclaimed(&names)
+    }
+
+    /// Those of the names that nobody holds. Advisory locks belong to a database, but `pg_locks` shows them all.
+    pub(super) fn unclaimed(&mut self, names: &[String]) -> Result<Vec<String>, EngineError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
+        let sql = format!(
+            "select n from unnest(array[{}]::text[]) n where not exists ( \
+             select from pg_locks l where l.locktype = 'advisory' and l.objsubid = 1 \
+             and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended(n, 0)) order by 1",
+            names.join(", ")
         );
         Ok(self.column(&sql)?.into_iter().flatten().collect())
     }

@@ -20,6 +20,8 @@ use crate::connect::{self, Target, UrlParts};
 use maintenance::Maintenance;
 use scratch::PostgresScratch;
 
+pub(crate) use roles::roles_of;
+
 /// What scratch databases' names begin with.
 const PREFIX: &str = "tightrope_scratch_";
 
@@ -94,7 +96,10 @@ impl Cloner for PostgresCloner {
             maintenance: open(source, &target)?,
             target,
         };
-        let mut scratch = PostgresScratch::claim(url, open(url, &place_target)?)?;
+        let mut maintenance = open(url, &place_target)?;
+        let beside_source =
+            same_server || source.maintenance.started_at()? == maintenance.started_at()?;
+        let mut scratch = PostgresScratch::claim(url, maintenance, beside_source)?;
         let method = if place.empty {
             let remarks = template::create_empty(&mut source, &scratch)?;
             scratch.remark(remarks);
@@ -119,6 +124,7 @@ impl Cloner for PostgresCloner {
             maintenance.drop_database(&name)?;
             swept.push(name);
         }
+        swept.extend(roles::sweep(&mut maintenance)?);
         Ok(swept)
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use tightrope_engine::{CopyReport, DatabaseUrl, EngineError, Scratch};
 
 use super::maintenance::Maintenance;
-use super::{poisoned, scratch_name, template, with_database};
+use super::{poisoned, roles, scratch_name, template, with_database};
 use crate::quote::{literal, quote};
 
 /// A scratch database; its forks share its maintenance connection.
@@ -15,13 +15,25 @@ pub(super) struct PostgresScratch {
     report: CopyReport,
     maintenance: Arc<Mutex<Maintenance>>,
     started: Instant,
+    beside_source: bool,
+    /// What roles are marked with; the maintenance connection holds the name in it for as long as it lives.
+    mark: String,
 }
 
 impl PostgresScratch {
     /// Claims the name of a scratch database that is yet to be made at the place of the URL: from here on it is removed on
     /// every way out.
-    pub(super) fn claim(url: &DatabaseUrl, maintenance: Maintenance) -> Result<Self, EngineError> {
-        Self::claim_with(url, Arc::new(Mutex::new(maintenance)))
+    pub(super) fn claim(
+        url: &DatabaseUrl,
+        maintenance: Maintenance,
+        beside_source: bool,
+    ) -> Result<Self, EngineError> {
+        let mut scratch = Self::claim_with(url, Arc::new(Mutex::new(maintenance)))?;
+        scratch.mark = roles::mark(&scratch.name);
+        scratch.beside_source = beside_source;
+        // A second time, for the roles: they outlive the database, and are gone when the connection is.
+        scratch.maintenance()?.claim(&scratch.name)?;
+        Ok(scratch)
     }
 
     fn claim_with(
@@ -41,6 +53,8 @@ impl PostgresScratch {
             },
             maintenance,
             started: Instant::now(),
+            beside_source: false,
+            mark: String::new(),
         })
     }
 
@@ -90,18 +104,36 @@ impl Scratch for PostgresScratch {
 
     fn fork(&self) -> Result<Box<dyn Scratch>, EngineError> {
         let mut fork = Self::claim_with(&self.url, Arc::clone(&self.maintenance))?;
+        fork.mark.clone_from(&self.mark);
+        fork.beside_source = self.beside_source;
         let remarks = template::create_copy(&mut *self.maintenance()?, &fork.name, &self.name)?;
         fork.remark(remarks);
         fork.describe("template", &self.name)?;
         Ok(Box::new(fork))
     }
+
+    fn is_beside_source(&self) -> bool {
+        self.beside_source
+    }
+
+    fn mark(&self) -> Option<&str> {
+        Some(&self.mark)
+    }
+
+    fn drop_roles(&self, except: &[String]) -> Result<(), EngineError> {
+        roles::drop_marked(&mut *self.maintenance()?, &self.mark, except).map(drop)
+    }
 }
 
 impl Drop for PostgresScratch {
     fn drop(&mut self) {
+        let is_last = Arc::strong_count(&self.maintenance) == 1;
         if let Ok(mut maintenance) = self.maintenance.lock() {
             // A database that cannot be dropped now is swept later, once its name is free.
             let _ = maintenance.drop_database(&self.name);
+            if is_last {
+                let _ = roles::drop_marked(&mut maintenance, &self.mark, &[]);
+            }
             let _ = maintenance.release(&self.name);
         }
     }

@@ -13,8 +13,8 @@ use std::collections::HashSet;
 
 use postgres::Client;
 use tightrope_engine::{
-    Alive, Blocker, Capabilities, EngineError, Liveness, RowStream, RunStatement, Server, Session,
-    SessionId, StatementOutcome, StoreDialect,
+    Alive, Blocker, Capabilities, EngineError, Liveness, Role, RowStream, RunStatement, Server,
+    Session, SessionId, StatementOutcome, StoreDialect,
 };
 use tightrope_model::{
     Catalog, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
@@ -165,6 +165,18 @@ impl Session for PostgresSession {
         name: &str,
     ) -> Result<Option<bool>, EngineError> {
         self.validity_of(schema, name)
+    }
+
+    fn roles(&mut self) -> Result<Vec<Role>, EngineError> {
+        crate::cloner::roles_of(self)
+    }
+
+    fn mark_role(&mut self, name: &str, mark: &str) -> Result<(), EngineError> {
+        self.execute_own(&format!(
+            "comment on role {} is {}",
+            quote::quote(name),
+            quote::literal(mark)
+        ))
     }
 
     fn quote(&self, identifier: &str) -> String {

@@ -4,10 +4,10 @@
 use tightrope_model::{EngineKind, Span};
 
 use crate::scan::{Token, TokenKind};
-use crate::statement::{Statement, TransactionFit};
+use crate::statement::{ClusterWide, Statement, StatementKind, TransactionFit};
 
-use super::classify_at;
-use super::cursor::{literal_body, significant};
+use super::cursor::{Cursor, literal_body, significant};
+use super::{classify_at, cluster, head, names};
 
 /// How deep blocks within blocks are looked into.
 const DEEPEST: usize = 3;
@@ -28,6 +28,8 @@ pub(super) fn refine(statement: &mut Statement, text: &str, tokens: &[Token<'_>]
         }
         if let Some(span) = sql(words) {
             statement.take(classify_at(text, span, EngineKind::Postgres, depth + 1));
+        } else {
+            statement.cluster_wide.extend(assembled(text, words));
         }
     }
     statement.raises = raises_first(&inner);
@@ -62,9 +64,9 @@ fn heads(tokens: &[Token<'_>]) -> Vec<usize> {
 }
 
 /// Words that begin a statement of PL/pgSQL which is one of SQL as well.
-const SQL: [&str; 17] = [
+const SQL: [&str; 19] = [
     "alter", "analyze", "cluster", "comment", "create", "delete", "do", "drop", "grant", "insert",
-    "lock", "merge", "refresh", "revoke", "truncate", "update", "with",
+    "lock", "merge", "reassign", "refresh", "revoke", "security", "truncate", "update", "with",
 ];
 
 /// The SQL statement that begins here: itself, or the string that an `EXECUTE` runs.
@@ -90,6 +92,43 @@ fn sql(tokens: &[Token<'_>]) -> Option<Span> {
         start: first.start,
         end: last.end(),
     })
+}
+
+/// What the SQL that an `EXECUTE` puts together does to the whole server, as far as its first literal tells: the rest of it, and
+/// so what stands at the literal's end, is not known.
+fn assembled(text: &str, tokens: &[Token<'_>]) -> Option<ClusterWide> {
+    let first = tokens.first().filter(|first| first.is_word("execute"))?;
+    let end = tokens.iter().position(|token| token.is_symbol(";"))?;
+    let expression = &tokens[1..end];
+    let literal = expression
+        .iter()
+        .find(|token| token.kind == TokenKind::String)?;
+    let (start, stop) = literal_body(literal.text)?;
+    let span = Span {
+        start: literal.start + start,
+        end: literal.start + stop,
+    };
+    let dialect = EngineKind::Postgres;
+    let inner = significant(text, span, dialect);
+    let whole = Cursor::new(&inner, dialect);
+    let mut cursor = whole.clone();
+    let kind = head::kind(&mut cursor);
+    let found = cluster::postgres(&cluster::Known {
+        kind,
+        objects: &names::objects(kind, &whole, &cursor, dialect),
+        cursor,
+        span: Span {
+            start: first.start,
+            end: expression.last()?.end(),
+        },
+        is_whole: &|name| text[name.end..span.end].starts_with([' ', '\t', '\r', '\n', ',', ';']),
+    })?;
+    let own_database = found.what.ends_with("database")
+        && matches!(kind, StatementKind::Alter(_) | StatementKind::Other(_))
+        && expression
+            .iter()
+            .any(|token| token.is_word("current_database"));
+    (!own_database).then_some(found)
 }
 
 /// Whether the first thing that a body does is to raise an error, whatever the circumstances.
@@ -122,5 +161,6 @@ impl Statement {
         self.locks.extend(inner.locks);
         self.long_locks.extend(inner.long_locks);
         self.destroys.extend(inner.destroys);
+        self.cluster_wide.extend(inner.cluster_wide);
     }
 }

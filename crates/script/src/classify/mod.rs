@@ -4,6 +4,7 @@
 //! knows yet. A syntax tree adds what words cannot tell, where there is one.
 
 mod alter_table;
+mod cluster;
 mod cursor;
 mod data;
 mod do_block;
@@ -49,11 +50,20 @@ fn classify_at(text: &str, span: Span, dialect: EngineKind, depth: usize) -> Sta
         long_locks: Vec::new(),
         copy_data: None,
         raises: false,
+        cluster_wide: Vec::new(),
     };
     if dialect == EngineKind::Postgres {
         statement.locks = locks::locks(kind, &cursor, &statement.objects);
         statement.long_locks = locks::long_locks(kind, &statement.locks, span);
         tree::refine(&mut statement, text, &tokens);
+        let known = cluster::Known {
+            kind,
+            cursor,
+            objects: &statement.objects,
+            span,
+            is_whole: &|_| true,
+        };
+        statement.cluster_wide = cluster::postgres(&known).into_iter().collect();
         if kind.is(Command::Do) {
             do_block::refine(&mut statement, text, &tokens, depth);
         }

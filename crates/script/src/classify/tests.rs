@@ -2,7 +2,7 @@
 
 use tightrope_model::EngineKind;
 
-use crate::statement::{ObjectAction, Statement, TransactionFit};
+use crate::statement::{ClusterEffect, ObjectAction, Statement, TransactionFit};
 use crate::{Script, TransactionMode};
 
 fn one(sql: &str, dialect: EngineKind) -> Statement {
@@ -426,4 +426,79 @@ fn deep_nesting_is_left_to_the_words() {
         let deep = format!("select {}1{}", open.repeat(50_000), close.repeat(50_000));
         assert_eq!(postgres(&deep).kind.to_string(), "select");
     }
+}
+
+#[test]
+fn what_acts_on_the_whole_server_is_known() {
+    let check = |sql: &str, expect: &str| {
+        let told: Vec<String> = postgres(sql)
+            .cluster_wide
+            .iter()
+            .map(|part| match &part.effect {
+                ClusterEffect::CreatesRole(name) => {
+                    format!("{}: {}", part.what, name.as_deref().unwrap_or("?"))
+                }
+                ClusterEffect::Roles(sides) => {
+                    let sides: Vec<String> = sides.iter().map(|side| side.join("+")).collect();
+                    format!("{}: {}", part.what, sides.join("|"))
+                }
+                ClusterEffect::Server => part.what.clone(),
+            })
+            .collect();
+        assert_eq!(told.join("; "), expect, "{sql}");
+    };
+    check("create role app login", "create role: app");
+    check("create user \"My App\"", "create role: My App");
+    check("alter group g add user u", "alter role: g");
+    check("drop role if exists a, b", "drop role: a+b");
+    check(
+        "grant a, b to group c with admin option",
+        "grant role: a+b|c",
+    );
+    check("revoke admin option for a from b", "revoke role: a|b");
+    check("grant select (a), update on t to app", "");
+    check("grant connect on database d to app", "grant on database");
+    check("grant set on parameter work_mem to a", "grant on parameter");
+    check("comment on role a is 'x'", "comment on role: a");
+    check("comment on table role is 'x'", "");
+    check(
+        "security label for p on database d is 'x'",
+        "security label on database",
+    );
+    check("reassign owned by a to b", "reassign owned: a");
+    check("drop owned by a, b cascade", "drop owned: a+b");
+    check("alter system set work_mem = '1MB'", "alter system");
+    check("alter database d set work_mem = '1MB'", "alter database");
+    check("create tablespace t location '/x'", "create tablespace");
+    check(
+        "create subscription s connection 'x' publication p",
+        "create subscription",
+    );
+    check("create user mapping for a server s", "");
+    check("create table roles (a int)", "");
+    check(
+        "do $$ begin if true then create role a; execute 'drop role b'; end if; grant a to c; end $$",
+        "create role: a; drop role: b; grant role: a|c",
+    );
+    check(
+        "do $$ begin execute format('create role %I', n); execute 'create role ' || n; end $$",
+        "create role: ?; create role: ?",
+    );
+    check(
+        "do $$ begin execute format('alter role app password %L', p); execute 'drop role app' || n; end $$",
+        "alter role: app; drop role: ",
+    );
+    check(
+        "do $$ begin execute format('alter database %I set a = 1', current_database()); end $$",
+        "",
+    );
+    check(
+        "do $$ begin execute format('alter database %I set a = 1', d); end $$",
+        "alter database",
+    );
+    assert!(
+        one("create table role (a)", EngineKind::Sqlite)
+            .cluster_wide
+            .is_empty()
+    );
 }

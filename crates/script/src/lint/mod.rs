@@ -3,6 +3,7 @@
 //! Its findings are advice, also where they are errors: a server that refuses a statement is the better judge.
 
 mod cascade_drops_unseen;
+mod cluster_wide;
 mod destructive_without_a_way_back;
 mod empty_rollback;
 mod if_not_exists_hides_drift;
@@ -54,6 +55,7 @@ pub const RULES: &[Rule] = &[
     own_transaction::RULE,
     not_in_a_transaction::RULE,
     long_lock::RULE,
+    cluster_wide::RULE,
     if_not_exists_hides_drift::RULE,
     syntax_error::RULE,
     unknown_statement::RULE,

@@ -460,3 +460,16 @@ fn what_the_reader_finds_is_told_too() {
         Some(Severity::Error)
     );
 }
+
+#[test]
+fn what_acts_on_the_whole_server_is_found() {
+    check(
+        "create role app;\ndo $$ begin\n  execute 'alter database d set a = 1';\nend $$;",
+        "drop role app;",
+        &[
+            "note cluster-wide up:1:1",
+            "warning cluster-wide up:3:12",
+            "note cluster-wide down:1:1",
+        ],
+    );
+}

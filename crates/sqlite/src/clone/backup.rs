@@ -34,7 +34,7 @@ pub(super) fn empty(source: &FileUrl, target: &Path) -> Result<Copied, EngineErr
         path: target.to_owned(),
         foreign_keys: source.foreign_keys,
     };
-    drop(connect::open(&target, false, &LockTimeout::new())?);
+    drop(connect::open(&target, false, false, &LockTimeout::new())?);
     Ok(Copied {
         method: "empty database",
         remarks: Vec::new(),
@@ -43,7 +43,7 @@ pub(super) fn empty(source: &FileUrl, target: &Path) -> Result<Copied, EngineErr
 
 /// A copy of the source at the target, as of one instant, whoever writes meanwhile.
 pub(super) fn copy(source: &FileUrl, target: &Path) -> Result<Copied, EngineError> {
-    let from = connect::open(source, true, &LockTimeout::new())?;
+    let from = connect::open(source, true, true, &LockTimeout::new())?;
     let mut to = Connection::open(target).map_err(from_sqlite)?;
     // The copy is thrown away after a crash, so nothing of it has to reach the disk.
     to.execute_batch("pragma synchronous = off; pragma journal_mode = off")
