@@ -265,7 +265,8 @@ fn line_at(text: &str, offset: usize) -> &str {
     text[start..end].trim_end_matches('\r')
 }
 
-/// Whether a script may leave a session with other settings than it had: then the session is reset.
+/// Whether a script may leave a session with other settings than it had, or with temporary objects: then the session is
+/// reset.
 pub(crate) fn may_change_settings(ready: &Ready<'_>) -> bool {
     use Command::{Comment, CreateIndexConcurrently, DropIndexConcurrently};
     use Command::{Delete, Grant, Insert, Revoke, Truncate, Update};
@@ -285,10 +286,20 @@ pub(crate) fn may_change_settings(ready: &Ready<'_>) -> bool {
         .statements
         .iter()
         .any(|statement| match statement.kind {
-            StatementKind::Create(_) | StatementKind::Alter(_) | StatementKind::Drop(_) => false,
+            StatementKind::Create(_) | StatementKind::Alter(_) | StatementKind::Drop(_) => {
+                statement
+                    .objects
+                    .iter()
+                    .any(|object| object.schema.as_deref().is_some_and(is_temporary))
+            }
             StatementKind::Other(command) => !QUIET.contains(&command),
             StatementKind::Unknown => true,
         })
+}
+
+/// Whether a schema holds what goes with its session, on either engine.
+fn is_temporary(schema: &str) -> bool {
+    schema.eq_ignore_ascii_case("pg_temp") || schema.eq_ignore_ascii_case("temp")
 }
 
 /// Milliseconds since an instant.

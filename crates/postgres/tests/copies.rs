@@ -6,6 +6,7 @@ mod support;
 
 use support::{run, servers, session, url};
 use tightrope_engine::{CopyPlace, DatabaseUrl, Engine as _, Scratch};
+use tightrope_model::Value;
 use tightrope_postgres::PostgresEngine;
 use tightrope_testkit::servers::{self as test_servers, TestDatabase};
 
@@ -242,5 +243,27 @@ fn an_empty_copy_needs_no_source() {
             .copy(&missing, &place)
             .unwrap();
         assert_eq!(session(scratch.url()).catalog().unwrap().tables().len(), 0);
+    }
+}
+
+/// Somebody who sits in `template1` keeps everybody else from making databases.
+#[test]
+fn an_empty_copy_leaves_template1_alone() {
+    for server in servers() {
+        let place = CopyPlace {
+            url: None,
+            empty: true,
+        };
+        let ours = DatabaseUrl::new(server.url("postgres"));
+        let scratch = engine(server.major)
+            .cloner()
+            .unwrap()
+            .copy(&ours, &place)
+            .unwrap();
+        let there = "select count(*) from pg_stat_activity where datname = 'template1'";
+        assert_eq!(
+            session(scratch.url()).query(there, &[]).unwrap(),
+            [[Value::Integer(0)]]
+        );
     }
 }

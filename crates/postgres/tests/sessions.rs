@@ -170,6 +170,9 @@ fn statements_that_a_script_drops_are_prepared_again() {
         both(session.as_mut());
         both(session.as_mut());
         for drop in [
+            "prepare mine as select 1",
+            "deallocate mine",
+            "discard plans",
             "deallocate all",
             "discard all",
             "do $$ begin execute 'deallocate all'; end $$",
@@ -181,6 +184,11 @@ fn statements_that_a_script_drops_are_prepared_again() {
         }
         session.reset().unwrap();
         both(session.as_mut());
+        for _ in 0..2 {
+            run(session.as_mut(), "prepare mine as select 1");
+            session.reset().unwrap();
+            both(session.as_mut());
+        }
     });
 }
 

@@ -226,6 +226,14 @@ fn no_database_or_an_unknown_one() {
 }
 
 #[test]
+fn a_rollback_makes_no_database() {
+    let scene = Scene::new();
+    refused(&scene, &["rollback", "--yes"], 6, &["does not exist"]);
+    refused(&scene, &["rollback", "--dry-run"], 6, &["does not exist"]);
+    assert!(!scene.path("shop.db").exists());
+}
+
+#[test]
 fn a_command_line_that_cannot_be_understood() {
     let scene = Scene::new();
     scene.run(&["aply"], 64);

@@ -292,6 +292,19 @@ fn a_verify_script_that_does_not_hold_fails_forward() {
     }
 }
 
+/// The second forward run meets what a new session would: nothing temporary is left of the first.
+#[test]
+fn temporary_tables_do_not_outlive_their_script() {
+    let case = Case {
+        forward: "create temp table chosen as select id from customers where last is not null;
+                  create table orders (id integer primary key);
+                  insert into orders select id from chosen;",
+        rollback: Some("drop table orders;"),
+        ..Case::default()
+    };
+    check(case, Verdict::Exact);
+}
+
 #[test]
 fn the_twelve_step_rebuild_is_exact_on_sqlite() {
     let rebuild = |columns: &str, select: &str| {

@@ -82,6 +82,9 @@ impl fmt::Display for Difference {
                     (Some(before), None) => {
                         write!(f, "{object}: {name} is not set, was {}", cut(&before))
                     }
+                    (before, after) if before == after => {
+                        write!(f, "{object}: {name} differs in white space only")
+                    }
                     (before, after) => {
                         let (before, after) =
                             (before.unwrap_or_default(), after.unwrap_or_default());
@@ -436,5 +439,22 @@ mod tests {
                 .to_string(),
             "view v: definition is select 2, was select 1"
         );
+    }
+
+    #[test]
+    fn white_space_that_counts_is_called_so() {
+        let comment = |text: &str| {
+            catalog([
+                Object::new(ObjectId::new(ObjectKind::Table, ["public", "t"])).with(
+                    "comment",
+                    AttributeLevel::Logical,
+                    text,
+                ),
+            ])
+        };
+        let differences = comment("a  b").differences(&comment("a b"));
+        let shown: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["table t: comment differs in white space only"]);
+        assert_eq!(differences.verdict(), Verdict::SchemaDiffers);
     }
 }

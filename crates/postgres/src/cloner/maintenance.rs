@@ -15,17 +15,32 @@ pub(super) struct Maintenance {
 }
 
 /// Databases that most servers have, in the order in which they are tried.
-const HAUNTS: &[&str] = &["postgres", "template1"];
+const HAUNTS: [&str; 2] = ["postgres", "template1"];
 
 impl Maintenance {
-    /// Connects to a database of the same server that is not the source; to the source itself only if there is no other.
-    pub(super) fn open(url: &DatabaseUrl, target: &Target) -> Result<Self, EngineError> {
-        let mut first_error = None;
+    /// Connects to a database of the same server that is not the source, so that it can be a template; to the source itself
+    /// only if there is no other.
+    pub(super) fn beside(url: &DatabaseUrl, target: &Target) -> Result<Self, EngineError> {
         let others = HAUNTS
             .iter()
             .filter(|name| **name != target.database())
             .copied();
-        for name in others.chain([target.database()]) {
+        Self::open_first(url, target, others.chain([target.database()]))
+    }
+
+    /// Connects where nothing will be copied from: whoever sits in `template1` keeps everybody else from making databases.
+    pub(super) fn anywhere(url: &DatabaseUrl, target: &Target) -> Result<Self, EngineError> {
+        let [first, last] = HAUNTS;
+        Self::open_first(url, target, [first, target.database(), last])
+    }
+
+    fn open_first<'a>(
+        url: &DatabaseUrl,
+        target: &Target,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, EngineError> {
+        let mut first_error = None;
+        for name in names {
             match connect::open(&target.with_database(name), "tightrope maintenance") {
                 Ok(connected) => return Self::of(connected.client),
                 Err(error) if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::BadUrl) => {

@@ -87,11 +87,16 @@ impl Cloner for PostgresCloner {
         let target = Target::parse(source)?;
         let place_target = Target::parse(url)?;
         let same_server = connect::place(&target.config) == connect::place(&place_target.config);
+        let open = if place.empty {
+            Maintenance::anywhere
+        } else {
+            Maintenance::beside
+        };
         let mut source = Source {
-            maintenance: Maintenance::open(source, &target)?,
+            maintenance: open(source, &target)?,
             target,
         };
-        let mut maintenance = Maintenance::open(url, &place_target)?;
+        let mut maintenance = open(url, &place_target)?;
         let beside_source =
             same_server || source.maintenance.started_at()? == maintenance.started_at()?;
         let mut scratch = PostgresScratch::claim(url, maintenance, beside_source)?;
@@ -108,12 +113,12 @@ impl Cloner for PostgresCloner {
 
     fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError> {
         let target = Target::parse(source)?;
-        Maintenance::open(source, &target)?.size_of(target.database())
+        Maintenance::anywhere(source, &target)?.size_of(target.database())
     }
 
     fn sweep(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<Vec<String>, EngineError> {
         let url = place.url.as_ref().unwrap_or(source);
-        let mut maintenance = Maintenance::open(url, &Target::parse(url)?)?;
+        let mut maintenance = Maintenance::anywhere(url, &Target::parse(url)?)?;
         let mut swept = Vec::new();
         for name in maintenance.orphans()? {
             maintenance.drop_database(&name)?;

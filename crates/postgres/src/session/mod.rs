@@ -46,6 +46,8 @@ pub(crate) struct PostgresSession {
     statements: Statements,
     /// The catalog's statements that the server has prepared.
     pub(crate) prepared: HashSet<&'static str>,
+    /// A script has prepared statements of its own.
+    has_foreign_statements: bool,
     counts: Option<Counts>,
 }
 

@@ -97,6 +97,7 @@ impl PostgresSession {
             in_transaction: false,
             statements: Statements::default(),
             prepared: HashSet::new(),
+            has_foreign_statements: false,
             counts: None,
         })
     }

@@ -126,12 +126,17 @@ impl PostgresSession {
         match head.effect {
             Effect::Opens => self.in_transaction = true,
             Effect::Ends => self.end_of_transaction(),
-            Effect::DropsStatements => {
-                self.statements.clear();
-                self.prepared.clear();
-            }
+            Effect::DropsStatements => self.forget_statements(),
+            Effect::Prepares => self.has_foreign_statements = true,
             Effect::None => {}
         }
+    }
+
+    /// The server has none of our prepared statements any more.
+    pub(super) fn forget_statements(&mut self) {
+        self.statements.clear();
+        self.prepared.clear();
+        self.has_foreign_statements = false;
     }
 }
 
@@ -156,6 +161,7 @@ enum Effect {
     Opens,
     Ends,
     DropsStatements,
+    Prepares,
 }
 
 /// What the first words of a statement tell.
@@ -185,7 +191,10 @@ impl Head {
                 }
             }
             ["prepare", "transaction", ..] => Effect::Ends,
-            ["discard" | "deallocate", ..] => Effect::DropsStatements,
+            ["prepare", ..] => Effect::Prepares,
+            ["discard", "all", ..]
+            | ["deallocate", "all", ..]
+            | ["deallocate", "prepare", "all", ..] => Effect::DropsStatements,
             _ => Effect::None,
         };
         let copies = |direction: &str, place: &str| {
@@ -279,7 +288,14 @@ mod tests {
         effect("rollback work to a", Effect::None);
         effect("commit and chain", Effect::None);
         effect("commit prepared 'x'", Effect::None);
+        effect("prepare transaction 'x'", Effect::Ends);
+        effect("prepare mine as select 1", Effect::Prepares);
         effect("discard all", Effect::DropsStatements);
+        effect("deallocate all", Effect::DropsStatements);
+        effect("deallocate prepare all;", Effect::DropsStatements);
+        effect("deallocate mine", Effect::None);
+        effect("deallocate prepare mine", Effect::None);
+        effect("discard plans", Effect::None);
         effect("create table begin (a int)", Effect::None);
     }
 

@@ -62,7 +62,7 @@ impl PostgresSession {
         self.counts = None;
     }
 
-    /// What DISCARD ALL does, but for our prepared statements.
+    /// What DISCARD ALL does, but for our prepared statements; they go too if a script has prepared some of its own.
     pub(super) fn reset_settings(&mut self) -> Result<(), EngineError> {
         if self.in_transaction {
             return Err(EngineError::new(
@@ -75,6 +75,11 @@ impl PostgresSession {
              select pg_catalog.pg_advisory_unlock_all(); discard temp; discard sequences; {}",
             self.settings
         );
-        self.execute_own(&sql)
+        self.execute_own(&sql)?;
+        if self.has_foreign_statements {
+            self.execute_own("deallocate all")?;
+            self.forget_statements();
+        }
+        Ok(())
     }
 }
