@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             error.exit()
         }
     };
-    exit.into()
+    terminal::honest(exit).into()
 }
 
 /// What the command line's own parser says: help and version are no errors.

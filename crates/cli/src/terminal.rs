@@ -1,6 +1,7 @@
 //! The two streams and the person before them.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -127,12 +128,32 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// Writes to stdout; a reader that has gone away is no error of ours.
+/// Whether a part of the result could not be written.
+static RESULT_IS_CUT: AtomicBool = AtomicBool::new(false);
+
+/// Writes to stdout. A reader that has gone away is no error of ours; a full disk is, and the exit code says so at the end.
 fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout
+    let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        RESULT_IS_CUT.store(true, Ordering::Relaxed);
+        err(&format!(
+            "error: the result could not be written to stdout: {error}\n"
+        ));
+    }
+}
+
+/// The exit code of a command whose result may have been cut: success is none then.
+pub(crate) fn honest(exit: Exit) -> Exit {
+    if exit == Exit::Done && RESULT_IS_CUT.load(Ordering::Relaxed) {
+        Exit::Error
+    } else {
+        exit
+    }
 }
 
 /// Writes to stderr; there is nobody to be told that it failed.

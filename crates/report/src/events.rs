@@ -79,7 +79,8 @@ pub fn event(event: &Event, style: &Style) -> String {
             direction: Direction::Rollback,
         } => format!("rolling back {migration}"),
         Event::StepBegun { number, of, what } => format!("step {number} of {of}: {what}"),
-        Event::Notice { message } => format!("notice: {message}"),
+        // The server's own word for its severity stands first already.
+        Event::Notice { message } => message.clone(),
         Event::LockRetry {
             attempt,
             of,

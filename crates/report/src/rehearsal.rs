@@ -43,7 +43,15 @@ pub fn rehearsal(rehearsed: &Rehearsed, exit: u8, style: &Style) -> String {
     if left_out > 0 {
         sum.push_str(&format!(", {left_out} not reached"));
     }
-    let next = if rehearsed.passed() && rehearsed.unlike.is_empty() {
+    if rehearsed.drifted {
+        page.field(
+            "drift",
+            "the target's schema is not what its last migration left: `tightrope apply` will refuse",
+        );
+        page.hint("`tightrope status` names every difference; take it back, or go on with `tightrope apply --accept-drift REASON`");
+        page.gap();
+    }
+    let next = if rehearsed.passed() && rehearsed.unlike.is_empty() && !rehearsed.drifted {
         " Apply with `tightrope apply`."
     } else {
         ""
@@ -342,6 +350,7 @@ pub(crate) mod tests {
             unlike: Differences::default(),
             migrations: vec![data_differs(), failed()],
             pending: 3,
+            drifted: false,
             unwritten: Vec::new(),
         };
         insta::assert_snapshot!(rehearsal(&rehearsed, 3, &test_style()), @r#"

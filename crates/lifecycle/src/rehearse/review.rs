@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tightrope_engine::{CopyPlace, Server};
-use tightrope_model::{Verdict, Version};
+use tightrope_engine::{CopyPlace, Engine, ErrorKind, Server};
+use tightrope_model::{ObjectKind, Verdict, Version};
 use tightrope_script::{Migration, MigrationKind};
 
 use super::cluster;
@@ -10,7 +10,7 @@ use super::one::{Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
 use super::run::RehearseError;
 use crate::execute::FailureReport;
-use crate::project::Project;
+use crate::project::{Access, Project};
 use crate::{Event, Listener};
 
 /// What to review.
@@ -49,7 +49,8 @@ impl Review {
 
 /// Rehearses a whole history from an empty database on, and goes on after a bad migration.
 ///
-/// It needs a server, not a database: the target is only read for its encoding and never written.
+/// It needs a server, not a database: the target is never written. One without tables, made ready with extensions or schemas,
+/// is what the history begins with.
 ///
 /// # Errors
 /// When the folder or the server cannot be used.
@@ -64,7 +65,7 @@ pub fn review(
     let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
     let place = CopyPlace {
         url: project.rehearse_url.clone(),
-        empty: true,
+        empty: !is_prepared(project, engine.as_ref())?,
     };
     let swept = cloner.sweep(&project.url, &place)?;
     if !swept.is_empty() {
@@ -139,4 +140,27 @@ pub fn review(
     }
     review.milliseconds = crate::execute::elapsed_ms(begun);
     Ok(review)
+}
+
+/// Whether the target is an empty database that somebody has made ready for the history, with extensions or schemas: then the
+/// review begins with a copy of it. Anything else (a database with tables, or none at all) is not touched, and the review
+/// begins with a new one.
+fn is_prepared(project: &Project, engine: &dyn Engine) -> Result<bool, RehearseError> {
+    let mut session = match project.connect(engine, Access::Read) {
+        Ok(session) => session,
+        Err(error) if error.kind == ErrorKind::DatabaseMissing => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let catalog = session.catalog()?;
+    let is_bare = |kind| {
+        matches!(
+            kind,
+            ObjectKind::Schema
+                | ObjectKind::Extension
+                | ObjectKind::Language
+                | ObjectKind::Setting
+                | ObjectKind::DefaultPrivileges
+        )
+    };
+    Ok(catalog.objects().all(|object| is_bare(object.id.kind)))
 }

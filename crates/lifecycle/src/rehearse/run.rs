@@ -30,6 +30,8 @@ pub struct Rehearsed {
     pub migrations: Vec<MigrationRehearsal>,
     /// How many migrations are pending.
     pub pending: usize,
+    /// Whether the target's schema is not what its last migration left: `apply` will not go on until that is settled.
+    pub drifted: bool,
     /// Certificates that could not be written beside their migrations, with the reason.
     pub unwritten: Vec<(String, String)>,
 }
@@ -163,6 +165,7 @@ pub(crate) fn rehearse_pending(
         }),
         migrations: Vec::new(),
         pending: pending.len(),
+        drifted: look.is_some_and(|look| look.drift.is_some()),
         unwritten: Vec::new(),
     };
     for (number, migration) in pending.iter().enumerate() {

@@ -359,3 +359,50 @@ fn a_publication_of_all_tables_is_warned_of_before_the_first_apply() {
         assert!(rules(&desk).is_empty());
     }
 }
+
+#[test]
+fn a_rehearsal_says_that_the_target_has_drifted() {
+    on_every_engine(|_, desk| {
+        desk.apply(false);
+        let second = Case {
+            forward: "create table v (a integer)",
+            rollback: Some("drop table v"),
+            ..GOOD
+        };
+        desk.write("0002_second", &second);
+        let drifted = |desk: &Desk| {
+            let options = tightrope_lifecycle::RehearseOptions::default();
+            let rehearsed = tightrope_lifecycle::rehearse(
+                &desk.project,
+                &options,
+                &tightrope_lifecycle::Silent,
+            );
+            rehearsed.unwrap().drifted
+        };
+        assert!(!drifted(&desk));
+        desk.execute("create table by_hand (a integer)");
+        assert!(drifted(&desk));
+    });
+}
+
+#[test]
+fn a_review_begins_with_an_empty_database_that_was_made_ready() {
+    for phases in crate::postgres() {
+        let desk = phases.desk(&Case {
+            before: "create extension citext",
+            forward: "create table t (a citext)",
+            rollback: Some("drop table t"),
+            ..GOOD
+        });
+        let verdict = |desk: &Desk| {
+            let options = tightrope_lifecycle::ReviewOptions::default();
+            let review =
+                tightrope_lifecycle::review(&desk.project, &options, &tightrope_lifecycle::Silent);
+            review.unwrap().migrations[0].verdict
+        };
+        assert_eq!(verdict(&desk), tightrope_model::Verdict::Exact);
+        // A database with tables is not what a history begins with.
+        desk.execute("create table there (a integer)");
+        assert_eq!(verdict(&desk), tightrope_model::Verdict::ForwardFails);
+    }
+}

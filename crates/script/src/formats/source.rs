@@ -77,18 +77,29 @@ impl<'a> Source<'a> {
     pub(super) fn text(&self) -> Result<&'a str, Finding> {
         let bytes = self.bytes().ok_or_else(|| self.unreadable())?;
         let bytes = without_mark(bytes);
-        std::str::from_utf8(bytes).map_err(|error| {
-            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-            let encoding = if utf16 { "UTF-16" } else { "something else" };
-            Finding::new(
-                Severity::Error,
-                "unreadable-file",
-                format!("file is not UTF-8 but {encoding}"),
-            )
-            .at(Place::at(&self.file, &good, good.len()))
-            .hint("save it as UTF-8, for example with `iconv -t utf-8`")
-        })
+        std::str::from_utf8(bytes)
+            .map_err(|error| {
+                let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+                let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+                let encoding = if utf16 { "UTF-16" } else { "something else" };
+                Finding::new(
+                    Severity::Error,
+                    "unreadable-file",
+                    format!("file is not UTF-8 but {encoding}"),
+                )
+                .at(Place::at(&self.file, &good, good.len()))
+                .hint("save it as UTF-8, for example with `iconv -t utf-8`")
+            })
+            .and_then(|text| match text.find('\0') {
+                None => Ok(text),
+                Some(at) => Err(Finding::new(
+                    Severity::Error,
+                    "unreadable-file",
+                    "file holds a NUL character, which no engine takes in a statement",
+                )
+                .at(Place::at(&self.file, text, at))
+                .hint("remove it; in data, write it in the engine's escaped form")),
+            })
     }
 
     /// The whole file as a script; what is wrong goes to the findings.

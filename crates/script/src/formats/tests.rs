@@ -465,6 +465,10 @@ fn files_that_cannot_be_read_are_errors_with_a_place() {
         "m/1_a.up.sql:2:7: error[unreadable-file]: file is not UTF-8 but something else",
     );
     check(
+        &[file("1_a.up.sql", Ok(b"select 1;\nselect '\0'"))],
+        "m/1_a.up.sql:2:9: error[unreadable-file]: file holds a NUL character, which no engine takes in a statement",
+    );
+    check(
         &[file("1_a.up.sql", Ok(b"\xff\xfea\0"))],
         "m/1_a.up.sql:1:1: error[unreadable-file]: file is not UTF-8 but UTF-16",
     );
