@@ -95,16 +95,13 @@ pub(crate) fn finish(
 /// A run that died between transactions: what it committed is applied, the rest never happened.
 pub(crate) fn nothing_half_done(run: &mut Run<'_>, open: &OpenRun) -> Result<String, StoreError> {
     let done = carried_out(open, &run.store().applied()?);
-    let of = match open.begun.versions.len() {
-        1 => "1 migration".to_owned(),
-        several => format!("{several} migrations"),
-    };
+    let of = open.begun.versions.len();
     let verb = match open.begun.direction {
         Direction::Forward => "applied",
         Direction::Rollback => "rolled back",
     };
     Ok(format!(
-        "An interrupted run was cleared up: {done} of {of} had been {verb}, nothing else was changed.\n{}",
+        "An interrupted run was cleared up: {done} of {of} migrations had been {verb}, nothing else was changed.\n{}",
         origin(open)
     ))
 }

@@ -87,13 +87,9 @@ pub(crate) fn interrupted(page: &mut Page<'_>, open: &OpenRunReport) {
             page.field(
                 "",
                 &format!(
-                    "A run was interrupted. Nothing is half done: {} of {} {done} before it died. The next `tightrope apply` \
-                     or `tightrope rollback` clears it up.",
-                    open.done,
-                    match open.migrations {
-                        1 => "1 migration was".to_owned(),
-                        several => format!("{several} migrations were"),
-                    }
+                    "A run was interrupted. Nothing is half done: {} of {} migrations were {done} before it died. The next \
+                     `tightrope apply` or `tightrope rollback` clears it up.",
+                    open.done, open.migrations
                 ),
             );
             page.field(
