@@ -149,7 +149,7 @@ fn out(text: &str) {
 
 /// The exit code of a command whose result may have been cut: success is none then.
 pub(crate) fn honest(exit: Exit) -> Exit {
-    if exit == Exit::Done && RESULT_IS_CUT.load(Ordering::Relaxed) {
+    if matches!(exit, Exit::Done | Exit::Pending) && RESULT_IS_CUT.load(Ordering::Relaxed) {
         Exit::Error
     } else {
         exit

@@ -292,3 +292,25 @@ fn a_file_that_cannot_be_read() {
     std::os::unix::fs::symlink("nowhere", &script).unwrap();
     refused_findings(&scene, "unreadable-file");
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    let scene = Scene::new();
+    scene.migration("0001_a", "create table a (id integer);", "drop table a;");
+    for (command, code) in [("plan", 2), ("check", 0)] {
+        scene.run(&[command, "--json"], code);
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux has it");
+        let status = std::process::Command::new(env!("CARGO_BIN_EXE_tightrope"))
+            .args([command, "--json"])
+            .env("TIGHTROPE_URL", "sqlite://shop.db")
+            .current_dir(scene.path(""))
+            .stdout(full)
+            .stderr(std::process::Stdio::null())
+            .status()
+            .expect("tightrope runs");
+        assert_eq!(status.code(), Some(1), "{command}");
+    }
+}
