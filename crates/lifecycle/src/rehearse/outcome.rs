@@ -26,6 +26,8 @@ pub(super) struct Outcome {
     pub(super) remarks: Vec<String>,
     /// Whether the work copy is now in the state after the migration.
     pub(super) is_forward: bool,
+    /// Whether the work copy is to the letter what a single forward run gives.
+    pub(super) is_twin: bool,
 }
 
 impl Outcome {
@@ -40,6 +42,7 @@ impl Outcome {
             after_rollback: None,
             remarks: Vec::new(),
             is_forward: false,
+            is_twin: false,
         }
     }
 
