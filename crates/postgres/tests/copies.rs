@@ -260,10 +260,14 @@ fn an_empty_copy_leaves_template1_alone() {
             .unwrap()
             .copy(&ours, &place)
             .unwrap();
+        // The server is shared: another test or autovacuum may be there for a moment. What an empty copy holds, it holds as
+        // long as it lives.
         let there = "select count(*) from pg_stat_activity where datname = 'template1'";
-        assert_eq!(
-            session(scratch.url()).query(there, &[]).unwrap(),
-            [[Value::Integer(0)]]
-        );
+        let mut session = session(scratch.url());
+        let is_left = (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            session.query(there, &[]).unwrap() == [[Value::Integer(0)]]
+        });
+        assert!(is_left, "somebody stays in template1 on {}", server.major);
     }
 }
