@@ -47,6 +47,13 @@ pub enum ErrorKind {
     Other,
 }
 
+impl ErrorKind {
+    /// Whether the same may succeed when it is tried again in a moment.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::LockNotGranted | Self::Transient)
+    }
+}
+
 /// An error of an engine: what a person needs to know, in parts.
 #[derive(Debug)]
 pub struct EngineError {

@@ -20,6 +20,7 @@ use crate::apply::{
 };
 use crate::execute::{Ready, ScriptFailure, is_transaction};
 use crate::half_done;
+use crate::plan::label_of;
 use crate::project::Project;
 use crate::run::{Run, RunError, Watchers, stored, unstored};
 use crate::situation::version_key;
@@ -234,11 +235,7 @@ fn resume(
 const GOES_ON: &str = "the next `tightrope apply` or `tightrope rollback` goes on from here";
 
 pub(crate) fn label(begun: &MigrationBegun) -> String {
-    if begun.name.is_empty() {
-        begun.version.clone()
-    } else {
-        format!("{}_{}", begun.version, begun.name)
-    }
+    label_of(&begun.version, &begun.name)
 }
 
 fn failed(failure: StepFailure) -> RecoverError {
@@ -379,6 +376,10 @@ fn undo_steps(run: &mut Run<'_>, ready: &Ready<'_>) -> Result<(), String> {
                     return Err(failure);
                 }
             }
+            if let Err(error) = guard(run) {
+                run.undo_transaction();
+                return Err(error.to_string());
+            }
             run.session.commit().map_err(words)?;
         } else if let Err(failure) = run.run_step(ready, step)
             && !is_not_there(&failure.error)
@@ -388,6 +389,13 @@ fn undo_steps(run: &mut Run<'_>, ready: &Ready<'_>) -> Result<(), String> {
         run.watchers.edges.reached("undo step done");
     }
     Ok(())
+}
+
+/// Makes sure, before an undo's commit, that the lease is still ours: whatever role the script has taken.
+fn guard(run: &mut Run<'_>) -> Result<(), RunError> {
+    run.session.regain()?;
+    let lease = run.lease.clone();
+    Ok(run.store().guard_lease(&lease)?)
 }
 
 fn undo_statement(run: &mut Run<'_>, ready: &Ready<'_>, index: usize) -> Result<(), String> {

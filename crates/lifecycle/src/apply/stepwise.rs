@@ -5,7 +5,6 @@
 
 use std::time::Instant;
 
-use tightrope_engine::ErrorKind;
 use tightrope_model::Digest;
 use tightrope_script::{Migration, Script, Step};
 use tightrope_store::{AppliedMigration, Direction, Edge, MigrationBegun, StepBegun};
@@ -70,11 +69,7 @@ pub(crate) fn carry_out(run: &mut Run<'_>, job: &StepJob<'_>) -> Result<(), Step
         });
         let mut attempt = 1;
         while let Err(failure) = try_step(run, job, number, step)? {
-            let may_pass = matches!(
-                failure.error.kind,
-                ErrorKind::LockNotGranted | ErrorKind::Transient
-            );
-            if !may_pass || attempt >= run.lock_tries {
+            if !failure.error.kind.may_pass() || attempt >= run.lock_tries {
                 return Err(failed(failure, number));
             }
             run.pause_before_retry(attempt, &failure.error);

@@ -34,11 +34,7 @@ pub(super) fn apply(
             Ok(record) => break Ok((record, attempt)),
             Err(Stop::Error(error)) => break Err(error),
             Err(Stop::Script(failure)) => {
-                let may_pass = matches!(
-                    failure.error.kind,
-                    ErrorKind::LockNotGranted | ErrorKind::Transient
-                );
-                if !may_pass || attempt >= run.lock_tries {
+                if !failure.error.kind.may_pass() || attempt >= run.lock_tries {
                     break Err(ApplyError::Script {
                         migration: migration.label(),
                         failure: Box::new(failure),

@@ -8,6 +8,7 @@ use super::prepare::{PreparedRollback, RollbackOptions};
 use super::report::{Return, RollbackError, RolledBack, RolledBackOne};
 use super::steps;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
+use crate::plan::label_of;
 use crate::run::{Run, Watchers, unstored};
 use crate::{Event, recover};
 
@@ -111,11 +112,7 @@ pub(super) fn run(
 
 /// The migration's name for people.
 pub(super) fn label(migration: &AppliedMigration) -> String {
-    if migration.name.is_empty() {
-        migration.version.clone()
-    } else {
-        format!("{}_{}", migration.version, migration.name)
-    }
+    label_of(&migration.version, &migration.name)
 }
 
 fn in_one_transaction(
@@ -128,17 +125,15 @@ fn in_one_transaction(
     loop {
         match try_once(run, batch, options) {
             Ok(done) => {
-                run.session.reset()?;
-                run.bound_lock_waits(None)?;
+                if batch.iter().any(|(_, ready)| may_change_settings(ready)) {
+                    run.session.reset()?;
+                    run.bound_lock_waits(None)?;
+                }
                 return Ok(done);
             }
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Script(migration, failure)) => {
-                let may_pass = matches!(
-                    failure.error.kind,
-                    ErrorKind::LockNotGranted | ErrorKind::Transient
-                );
-                if !may_pass || attempt >= run.lock_tries {
+                if !failure.error.kind.may_pass() || attempt >= run.lock_tries {
                     let failure = Box::new(failure);
                     return Err(RollbackError::Script {
                         migration,
