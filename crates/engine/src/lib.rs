@@ -12,6 +12,7 @@
 mod capabilities;
 mod clone;
 mod error;
+mod net;
 mod registry;
 mod session;
 mod url;
@@ -19,6 +20,7 @@ mod url;
 pub use capabilities::Capabilities;
 pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
+pub use net::{Fill, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
 pub use registry::{Registry, UnknownScheme};
 pub use session::{
     Alive, Blocker, ConnectOptions, Liveness, Role, Row, RowStream, RunStatement, Server, Session,

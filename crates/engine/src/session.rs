@@ -311,6 +311,11 @@ pub trait Session: Send {
         Ok(())
     }
 
+    /// The ability to keep what a migration destroys; none where the engine has no net.
+    fn net(&mut self) -> Option<&mut dyn crate::Net> {
+        None
+    }
+
     /// Quotes an identifier: the one function that does so for this engine.
     fn quote(&self, identifier: &str) -> String;
 }

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use tightrope_model::{Attribute, Catalog, Fingerprint, Object, ObjectId, Value};
+use tightrope_model::{Attribute, Catalog, Fingerprint, NativeId, Object, ObjectId, Value};
 
 use crate::lease::to_json;
 use crate::{Store, StoreError};
@@ -11,6 +11,10 @@ const LAYOUT: i64 = 1;
 struct StoredObject {
     id: ObjectId,
     attributes: std::collections::BTreeMap<String, Attribute>,
+    #[serde(default)]
+    native: Option<NativeId>,
+    #[serde(default)]
+    depends_on: Vec<ObjectId>,
 }
 
 impl Store<'_> {
@@ -37,6 +41,8 @@ impl Store<'_> {
             .map(|object| StoredObject {
                 id: object.id.clone(),
                 attributes: object.attributes.clone(),
+                native: object.native,
+                depends_on: object.depends_on.clone(),
             })
             .collect();
         self.session.query(
@@ -106,8 +112,9 @@ impl Store<'_> {
             })?;
         let objects = objects.into_iter().map(|stored| Object {
             id: stored.id,
-            native: None,
+            native: stored.native,
             attributes: stored.attributes,
+            depends_on: stored.depends_on,
         });
         Ok(Some(Catalog::new(objects, Vec::new())))
     }

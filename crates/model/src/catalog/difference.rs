@@ -181,7 +181,7 @@ pub fn differences_in_words<'d>(
 
 fn rank(level: AttributeLevel) -> u8 {
     match level {
-        AttributeLevel::Position => 0,
+        AttributeLevel::Position | AttributeLevel::Fact => 0,
         AttributeLevel::Text | AttributeLevel::Letter => 1,
         AttributeLevel::Logical => 2,
     }
@@ -246,6 +246,9 @@ fn attributes_between(old: &Object, new: &Object, differences: &mut Vec<Differen
         let declared = before
             .or(after)
             .map_or(AttributeLevel::Logical, |attribute| attribute.level);
+        if declared == AttributeLevel::Fact {
+            continue;
+        }
         let same_meaning =
             before.and_then(|a| a.logical_value()) == after.and_then(|a| a.logical_value());
         let level = match declared {

@@ -37,7 +37,11 @@ pub(super) fn of(catalog: &Catalog) -> Fingerprint {
                 .iter()
                 .map(|name| Cow::Borrowed(name.as_str())),
         );
-        head.push(Cow::Owned(object.attributes.len().to_string()));
+        let counted = || {
+            let all = object.attributes.iter();
+            all.filter(|(_, attribute)| attribute.level != AttributeLevel::Fact)
+        };
+        head.push(Cow::Owned(counted().count().to_string()));
         strict.extend(head.iter().cloned());
         // The number of attributes that count differs between the levels, so the logical digest states its own.
         head.pop();
@@ -50,7 +54,7 @@ pub(super) fn of(catalog: &Catalog) -> Fingerprint {
                 .to_string(),
         ));
         logical.extend(head);
-        for (name, attribute) in &object.attributes {
+        for (name, attribute) in counted() {
             strict.push(Cow::Borrowed(name));
             strict.push(Cow::Borrowed(&attribute.value));
             if let Some(value) = attribute.logical_value() {
@@ -73,7 +77,7 @@ impl Attribute {
         match self.level {
             AttributeLevel::Logical => Some(Cow::Borrowed(&self.value)),
             AttributeLevel::Text => Some(Cow::Owned(squeeze_text(&self.value))),
-            AttributeLevel::Position | AttributeLevel::Letter => None,
+            AttributeLevel::Position | AttributeLevel::Letter | AttributeLevel::Fact => None,
         }
     }
 }

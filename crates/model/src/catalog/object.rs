@@ -112,6 +112,8 @@ pub enum AttributeLevel {
     /// It is the author's text to the letter, whose meaning other attributes carry: only in the strict fingerprint, and
     /// another letter is never more than another text.
     Letter,
+    /// It is what only deriving an inverse needs (an argument list, a signature): in no fingerprint and no difference.
+    Fact,
 }
 
 /// One attribute of an object.
@@ -126,7 +128,7 @@ pub struct Attribute {
 /// The engine's own number of an object, where it has one: in PostgreSQL the OID, and the attnum for columns (else 0).
 ///
 /// It tells a rename from a drop-and-add inside one database, and never enters a fingerprint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NativeId {
     /// The OID.
     pub number: u64,
@@ -143,6 +145,9 @@ pub struct Object {
     pub native: Option<NativeId>,
     /// Its attributes by name; an attribute that the engine has at its default may be left out.
     pub attributes: BTreeMap<String, Attribute>,
+    /// What it needs to be there, itself and its parts left out: what is made before it and dropped after it. In no
+    /// fingerprint.
+    pub depends_on: Vec<ObjectId>,
 }
 
 impl Object {
@@ -152,6 +157,7 @@ impl Object {
             id,
             native: None,
             attributes: BTreeMap::new(),
+            depends_on: Vec::new(),
         }
     }
 

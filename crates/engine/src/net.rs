@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tightrope_inverse::Sources;
+use tightrope_model::{Catalog, Conflict, NetPlan, TableName, TablePlan};
+
+use crate::EngineError;
+
+/// What the net holds of one applied migration. It is stored with the migration, and everything that the trait's calls need
+/// later is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptNet {
+    /// The number by which the net's own tables are named: the migration's place in the order of application.
+    pub number: i64,
+    /// What is kept, table by table.
+    pub tables: Vec<KeptTable>,
+}
+
+impl KeptNet {
+    /// The table of that name before the migration.
+    pub fn table(&self, before: &TableName) -> Option<&KeptTable> {
+        self.tables
+            .iter()
+            .find(|table| &table.plan.before == before)
+    }
+}
+
+/// What the net holds of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptTable {
+    /// What was planned.
+    pub plan: TablePlan,
+    /// The net's table with the rows as they were before, if rows are kept.
+    pub rows: Option<TableName>,
+    /// The net's table with the keys of rows that the migration inserted, if it inserted some.
+    pub inserted: Option<TableName>,
+    /// The touch log, if the table is watched.
+    pub touched: Option<TableName>,
+    /// Where the table itself was set aside.
+    pub set_aside: Option<TableName>,
+}
+
+/// Expressions for columns that the old schema demands, by table and column of before: `[fill]` in `metadata.toml`.
+pub type Fill = BTreeMap<(TableName, String), String>;
+
+/// The schema on both sides of an applied migration.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    /// Before the migration.
+    pub before: &'a Catalog,
+    /// Since it.
+    pub after: &'a Catalog,
+    /// Values for columns that come back.
+    pub fill: &'a Fill,
+}
+
+/// How much stands between now and the old schema.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gauge {
+    /// Rows that the application has written since, by table (its name after the migration).
+    pub written: BTreeMap<String, u64>,
+    /// Rows that the old schema cannot hold.
+    pub conflicts: Vec<Conflict>,
+}
+
+impl Gauge {
+    /// How many rows are in conflict.
+    pub fn in_conflict(&self) -> u64 {
+        self.conflicts.iter().map(|conflict| conflict.rows).sum()
+    }
+}
+
+/// Rows that went to quarantine, for one table and reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// The table that they were in, by its name after the migration.
+    pub table: TableName,
+    /// Why.
+    pub reason: String,
+    /// The row whole, as JSON text of an object: columns and values as text.
+    pub row: String,
+}
+
+/// What merging did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    /// Rows whose values of before were given back.
+    pub given_back: u64,
+    /// Rows that the migration had deleted and that are there again.
+    pub returned: u64,
+    /// Rows of the migration that went, untouched by anybody.
+    pub removed: u64,
+    /// Rows that the application has written since and that stay.
+    pub kept: u64,
+}
+
+/// The ability to keep what a migration destroys, to see what the application writes afterwards, and to bring both together.
+///
+/// All calls but [`Net::gauge`] and [`Net::size`] belong inside the open transaction of a run. The net's own tables are in the
+/// schema (or behind the prefix) of the store, are named `net_<number>_<table>_…`, and are in no catalog.
+pub trait Net {
+    /// Before the forward script: locks the tables of the plan against writers, keeps their rows as planned, and lets triggers
+    /// catch what the script changes ([`tightrope_model::Keep::Changed`]). `number` is the migration's place in the order.
+    ///
+    /// # Errors
+    /// When a lock is not granted, or there is no room.
+    fn spread(
+        &mut self,
+        number: i64,
+        plan: &NetPlan,
+        before: &Catalog,
+    ) -> Result<KeptNet, EngineError>;
+
+    /// After the forward script: takes away what caught its changes, drops what turned out not to be needed, and begins to
+    /// write down what the application touches.
+    ///
+    /// # Errors
+    /// When the tables are not as they were planned.
+    fn open_window(
+        &mut self,
+        kept: &mut KeptNet,
+        before: &Catalog,
+        after: &Catalog,
+    ) -> Result<(), EngineError>;
+
+    /// Before a rollback: locks the tables and stops writing down. What was written stays.
+    ///
+    /// # Errors
+    /// When a lock is not granted.
+    fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError>;
+
+    /// Counts what was written in the window and what of it the old schema cannot hold. Reads only, and blocks nobody.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn gauge(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Gauge, EngineError>;
+
+    /// Takes the rows in conflict out of their tables, and gives them whole. Rows that refer to them go with them.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn take_out(
+        &mut self,
+        kept: &KeptNet,
+        window: &Window<'_>,
+    ) -> Result<Vec<Quarantined>, EngineError>;
+
+    /// Where a derived rollback finds the values of what comes back.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError>;
+
+    /// Gives untouched rows their values of before, brings back what the migration deleted, takes away what it inserted; for
+    /// all tables but the `rebuilt` ones (by the name before), whose rows came from the sources. The tables have their columns
+    /// of before again. No trigger of the user's fires. Rows of before that have no place any more (their key is taken) are
+    /// given whole.
+    ///
+    /// # Errors
+    /// When the connection breaks, or rows do not fit.
+    fn merge(
+        &mut self,
+        kept: &KeptNet,
+        window: &Window<'_>,
+        rebuilt: &[TableName],
+    ) -> Result<(Merged, Vec<Quarantined>), EngineError>;
+
+    /// Counts the rows that nobody touched in the window and that are not what they were before: none, after a rollback.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn unlike(&mut self, kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError>;
+
+    /// Bytes that the net occupies, by what it keeps (in words).
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError>;
+
+    /// Bytes that can still be written where the database is, if that can be known.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn free_space(&mut self) -> Result<Option<u64>, EngineError> {
+        Ok(None)
+    }
+
+    /// Drops everything that the net holds of this migration, the triggers included.
+    ///
+    /// # Errors
+    /// When a lock is not granted.
+    fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError>;
+
+    /// Puts a quarantined row back into a table.
+    ///
+    /// # Errors
+    /// When it still does not fit.
+    fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError>;
+}

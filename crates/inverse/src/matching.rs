@@ -1,0 +1,113 @@
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use tightrope_model::{Catalog, NativeId, Object, ObjectId, ObjectKind};
+
+/// A rename that a statement told: the object's identity before and after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rename {
+    /// Before.
+    pub before: ObjectId,
+    /// After.
+    pub after: ObjectId,
+}
+
+/// Which object now is which object of before.
+///
+/// First by the engine's numbers, or by the renames that statements told; whatever is left, by identity: a table that was
+/// dropped and made again under its name is its own successor.
+#[derive(Clone, Debug, Default)]
+pub struct Matching {
+    now_of: BTreeMap<ObjectId, ObjectId>,
+    before_of: BTreeMap<ObjectId, ObjectId>,
+    by_number: BTreeMap<ObjectId, bool>,
+}
+
+impl Matching {
+    /// Matches two catalogs of the same database.
+    pub fn of(before: &Catalog, now: &Catalog, renames: &[Rename]) -> Self {
+        let mut matching = Self::default();
+        let numbers: HashMap<(ObjectKind, NativeId), &Object> = now
+            .objects()
+            .filter_map(|object| Some(((object.id.kind, object.native?), object)))
+            .collect();
+        for object in before.objects() {
+            let same = object
+                .native
+                .and_then(|native| numbers.get(&(object.id.kind, native)));
+            if let Some(same) = same {
+                matching.pair(&object.id, &same.id, true);
+            }
+        }
+        for rename in renames {
+            let there =
+                before.object(&rename.before).is_some() && now.object(&rename.after).is_some();
+            if there {
+                matching.pair(&rename.before, &rename.after, true);
+            }
+        }
+        for object in before.objects() {
+            if !matching.now_of.contains_key(&object.id) {
+                let namesake = matching.expected(&object.id);
+                if now.object(&namesake).is_some() && !matching.before_of.contains_key(&namesake) {
+                    matching.pair(&object.id, &namesake, false);
+                }
+            }
+        }
+        matching
+    }
+
+    fn pair(&mut self, before: &ObjectId, now: &ObjectId, certain: bool) {
+        if self.now_of.contains_key(before) || self.before_of.contains_key(now) {
+            return;
+        }
+        self.now_of.insert(before.clone(), now.clone());
+        self.before_of.insert(now.clone(), before.clone());
+        self.by_number.insert(before.clone(), certain);
+    }
+
+    /// The identity that an object would have now if only what it belongs to was renamed.
+    fn expected(&self, before: &ObjectId) -> ObjectId {
+        const RELATIONS: [ObjectKind; 4] = [
+            ObjectKind::Table,
+            ObjectKind::ForeignTable,
+            ObjectKind::View,
+            ObjectKind::MaterializedView,
+        ];
+        let part = matches!(
+            before.kind,
+            ObjectKind::Column
+                | ObjectKind::Constraint
+                | ObjectKind::Trigger
+                | ObjectKind::Rule
+                | ObjectKind::Policy
+        );
+        if !part || before.path.len() < 2 {
+            return before.clone();
+        }
+        let owner = &before.path[..before.path.len() - 1];
+        for kind in RELATIONS {
+            if let Some(now) = self.now_of.get(&ObjectId::new(kind, owner.to_vec())) {
+                let mut path = now.path.clone();
+                path.extend(before.path.last().cloned());
+                return ObjectId::new(before.kind, path);
+            }
+        }
+        before.clone()
+    }
+
+    /// What an object of before is now; none if it is gone.
+    pub fn now(&self, before: &ObjectId) -> Option<&ObjectId> {
+        self.now_of.get(before)
+    }
+
+    /// What an object was before; none if it is new.
+    pub fn before(&self, now: &ObjectId) -> Option<&ObjectId> {
+        self.before_of.get(now)
+    }
+
+    /// Whether an object of before is certainly the same now (by number, or by a rename), and not only a namesake.
+    pub fn is_same(&self, before: &ObjectId) -> bool {
+        self.by_number.get(before).copied().unwrap_or_default()
+    }
+}
