@@ -383,6 +383,8 @@ impl Rehearsal<'_> {
                 rollback_footprint: rollback_ran.footprint.clone(),
                 rows: stage.state.row_counts(),
                 copy: self.copy.clone(),
+                derived: false,
+                net: None,
                 seal: None,
             }
             .sealed(),
