@@ -37,8 +37,8 @@ pub use plan::{
 pub use project::{Access, FolderError, Policy, Project};
 pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
-    ClusterRefusal, MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions,
-    Rehearsed, Review, ReviewOptions, rehearse, review,
+    ClusterRefusal, DerivedRehearsal, MigrationRehearsal, RehearsalDifference, RehearseError,
+    RehearseOptions, Rehearsed, Review, ReviewOptions, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,
