@@ -10,6 +10,7 @@ mod apply;
 mod companion;
 mod events;
 mod execute;
+mod fill;
 mod half_done;
 mod plan;
 mod project;
@@ -32,8 +33,8 @@ pub use plan::{
 };
 pub use project::{Access, FolderError, Policy, Project};
 pub use rehearse::{
-    ClusterRefusal, MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions,
-    Rehearsed, Review, ReviewOptions, rehearse, review,
+    ClusterRefusal, GeneratedRows, MigrationRehearsal, RehearsalDifference, RehearseError,
+    RehearseOptions, Rehearsed, Review, ReviewOptions, rehearse, review,
 };
 pub use rollback::{
     PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack, RolledBackOne,

@@ -5,6 +5,7 @@
 //! rehearsal leaves the work copy in the state after the migration, where the next one begins.
 
 mod cluster;
+mod generated;
 mod one;
 mod outcome;
 mod report;
@@ -15,6 +16,7 @@ mod scripts;
 mod state;
 
 pub use cluster::ClusterRefusal;
+pub use generated::GeneratedRows;
 pub use report::{MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};

@@ -6,6 +6,7 @@ use tightrope_model::{ObjectKind, Verdict, Version};
 use tightrope_script::{Migration, MigrationKind};
 
 use super::cluster;
+use super::generated::{GeneratedRows, Generator};
 use super::one::{Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
 use super::run::RehearseError;
@@ -20,6 +21,10 @@ pub struct ReviewOptions {
     pub last: Option<usize>,
     /// Only up to this version.
     pub to: Option<Version>,
+    /// Before each rehearsal every table gets at least so many generated rows.
+    pub rows: Option<usize>,
+    /// What the generated rows depend on.
+    pub seed: u64,
 }
 
 /// A history of migrations, each rehearsed on a copy of the state before it.
@@ -33,6 +38,9 @@ pub struct Review {
     pub skipped_failures: Vec<(String, FailureReport)>,
     /// How many migrations got each verdict.
     pub summary: BTreeMap<&'static str, usize>,
+    /// The rows that were generated, if any were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generated: Option<GeneratedRows>,
     /// How long it all took, in milliseconds.
     pub milliseconds: u64,
 }
@@ -98,8 +106,10 @@ pub fn review(
         migrations: Vec::new(),
         skipped_failures: Vec::new(),
         summary: BTreeMap::new(),
+        generated: None,
         milliseconds: 0,
     };
+    let mut generator = None;
     for (index, migration) in history.iter().enumerate() {
         let label = migration.label();
         if index < first {
@@ -119,7 +129,13 @@ pub fn review(
             number: index - first + 1,
             of: history.len() - first,
         });
-        let one = rehearsal.rehearse(&mut stage, migration)?;
+        if let (None, Some(rows)) = (&generator, options.rows) {
+            generator = Some(Generator::new(&stage, rows, options.seed)?);
+        }
+        let one = match &mut generator {
+            Some(generator) => generator.rehearse(&rehearsal, &mut stage, migration)?,
+            None => rehearsal.rehearse(&mut stage, migration)?,
+        };
         listener.event(&Event::Rehearsed {
             migration: label,
             verdict: one.verdict,
@@ -138,6 +154,7 @@ pub fn review(
             review.summary.insert(verdict.name(), count);
         }
     }
+    review.generated = generator.map(|generator| generator.report);
     review.milliseconds = crate::execute::elapsed_ms(begun);
     Ok(review)
 }
