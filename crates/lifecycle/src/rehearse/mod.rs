@@ -7,6 +7,7 @@
 mod certify;
 mod cluster;
 mod derived;
+mod generated;
 mod one;
 mod outcome;
 mod report;
@@ -17,6 +18,7 @@ mod scripts;
 mod state;
 
 pub use cluster::ClusterRefusal;
+pub use generated::GeneratedRows;
 pub use report::{DerivedRehearsal, MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};

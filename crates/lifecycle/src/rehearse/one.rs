@@ -18,10 +18,10 @@ pub(crate) struct RehearsalStage {
     pub(crate) base: Box<dyn Scratch>,
     pub(crate) state: State,
     /// The roles that the rehearsal's scripts have made by then.
-    roles: Vec<String>,
+    pub(super) roles: Vec<String>,
     /// A second scratch database in the same state, if the last rehearsal has left one: the next works on it instead of a
     /// new copy, since making and dropping databases is what takes the time in a long history.
-    spare: Option<Box<dyn Scratch>>,
+    pub(super) spare: Option<Box<dyn Scratch>>,
 }
 
 /// What a rehearsal needs besides the migration.
