@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tightrope_model::{Catalog, Object, ObjectId, ObjectKind, TableName};
 
 use super::name;
-use crate::{Change, Matching, TableSource};
+use crate::{Change, Matching, Rename, TableSource};
 
 /// A table's column.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +52,13 @@ pub(super) struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     pub(super) fn of(change: &Change<'a>) -> Self {
+        let renames: Vec<Rename> = change
+            .renames
+            .iter()
+            .map(|told| spelled(change, told))
+            .collect();
         let mut tables = Self {
-            matching: Matching::of(change.before, change.now, change.renames),
+            matching: Matching::of(change.before, change.now, &renames),
             ..Self::default()
         };
         let mut taken = BTreeSet::new();
@@ -204,6 +209,20 @@ fn has_named_rowid(catalog: &Catalog, table: &Object) -> bool {
         (key == lower || key == name::quoted(&lower))
             && column.object.attribute("type") == Some("integer")
     })
+}
+
+/// A rename with the names as the catalogs spell them; a statement may use other letters.
+fn spelled(change: &Change<'_>, told: &Rename) -> Rename {
+    let spell = |catalog: &Catalog, id: &ObjectId| {
+        let found = catalog
+            .object(id)
+            .or_else(|| of_kind(catalog, id.kind).find(|object| same_path(&object.id, id)));
+        found.map_or_else(|| id.clone(), |object| object.id.clone())
+    };
+    Rename {
+        before: spell(change.before, &told.before),
+        after: spell(change.now, &told.after),
+    }
 }
 
 /// Whether a table is one of its own, and not a part of a virtual table.

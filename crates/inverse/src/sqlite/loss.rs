@@ -1,6 +1,6 @@
 //! What the text of an object does not bring back.
 
-use super::change::{Tables, last, text};
+use super::change::{Tables, columns, last, source, text};
 use super::other::{is_about_other_rows, is_without_content, virtual_tables_anew};
 use crate::{Change, Inverse, Loss};
 use tightrope_model::TableName;
@@ -15,6 +15,7 @@ pub(super) fn losses(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut Inv
             });
         }
     }
+    values(change, tables, inverse);
     for object in virtual_tables_anew(change) {
         let name = TableName::new("", last(&object.id));
         let kept = change.sources.tables.contains_key(&name);
@@ -30,5 +31,29 @@ pub(super) fn losses(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut Inv
             reason: "a virtual table is made again empty".to_owned(),
             lost: lost.to_owned(),
         });
+    }
+}
+
+/// Columns that rows of now need a value for, and that none is known for.
+fn values(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut Inverse) {
+    for table in &tables.anew {
+        let Some(now) = table.now else {
+            continue;
+        };
+        let given = source(change, table).map(|source| &source.columns);
+        for column in columns(change.before, table.name()) {
+            let demands = column.object.attribute("not_null").is_some()
+                && column.object.attribute("default").is_none()
+                && !column.is_generated();
+            let known = tables.column(change.now, now, &column.object.id).is_some()
+                || given.is_some_and(|given| given.contains_key(column.name));
+            if demands && !known {
+                inverse.losses.push(Loss {
+                    object: column.object.id.clone(),
+                    reason: "it takes no NULL, has no default, and no values are kept".to_owned(),
+                    lost: "its values; the table comes back only without rows".to_owned(),
+                });
+            }
+        }
     }
 }

@@ -31,8 +31,13 @@ pub(super) fn reshape(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut In
         );
         inverse.steps.push(step(Phase::Reshape, &now.id, sql));
     }
-    for table in parents_first(tables.anew.clone(), |table| table.before) {
-        make(change, tables, &table, inverse);
+    let anew = parents_first(tables.anew.clone(), |table| table.before);
+    for table in &anew {
+        let made = text(table.before).map(|text| step(Phase::Reshape, &table.before.id, text));
+        inverse.steps.extend(made);
+    }
+    for table in &anew {
+        fill(change, tables, table, inverse);
     }
     if enforced && !moved.is_empty() {
         put_references_back(tables, &moved, inverse);
@@ -83,13 +88,9 @@ fn prepare(enforced: bool, moves: bool, inverse: &mut Inverse) {
     }
 }
 
-/// Makes a table from its text, with its rows and its counter.
-fn make(change: &Change<'_>, tables: &Tables<'_>, table: &Anew<'_>, inverse: &mut Inverse) {
+/// Gives a table its rows and its counter.
+fn fill(change: &Change<'_>, tables: &Tables<'_>, table: &Anew<'_>, inverse: &mut Inverse) {
     let id = &table.before.id;
-    let Some(text) = text(table.before) else {
-        return;
-    };
-    inverse.steps.push(step(Phase::Reshape, id, text));
     for sql in fill::statements(change, tables, table) {
         inverse.steps.push(step(Phase::Reshape, id, sql));
     }
