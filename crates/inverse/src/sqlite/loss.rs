@@ -2,6 +2,7 @@
 
 use super::change::{Tables, columns, last, source, text};
 use super::other::{is_about_other_rows, is_without_content, virtual_tables_anew};
+use super::table::are_keys_enforced;
 use crate::{Change, Inverse, Loss};
 use tightrope_model::TableName;
 
@@ -16,6 +17,7 @@ pub(super) fn losses(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut Inv
         }
     }
     values(change, tables, inverse);
+    dangling(change, tables, inverse);
     for object in virtual_tables_anew(change) {
         let name = TableName::new("", last(&object.id));
         let kept = change.sources.tables.contains_key(&name);
@@ -52,6 +54,22 @@ fn values(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut Inverse) {
                     object: column.object.id.clone(),
                     reason: "it takes no NULL, has no default, and no values are kept".to_owned(),
                     lost: "its values; the table comes back only without rows".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+/// Tables that refer to one that is not there: where foreign keys are enforced, no row can be written into them.
+fn dangling(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut Inverse) {
+    for table in tables.anew.iter().filter(|_| are_keys_enforced(change)) {
+        for parent in &table.before.depends_on {
+            if change.before.object(parent).is_none() {
+                inverse.losses.push(Loss {
+                    object: table.before.id.clone(),
+                    reason: format!("it refers to the {parent}, which was not there, and foreign keys are on"),
+                    lost: "nothing, if this runs with foreign keys off; with them on it comes back only without rows"
+                        .to_owned(),
                 });
             }
         }

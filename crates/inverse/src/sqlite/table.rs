@@ -62,7 +62,7 @@ pub(super) fn reshape(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut In
 }
 
 /// Whether the session that read the catalog enforces foreign keys, and there are some.
-fn are_keys_enforced(change: &Change<'_>) -> bool {
+pub(super) fn are_keys_enforced(change: &Change<'_>) -> bool {
     change
         .now
         .objects()

@@ -24,7 +24,7 @@ fn history(foreign_keys: bool) {
     migrations.sort();
     let database = Database::new(foreign_keys);
     let mut session = database.session();
-    let (mut exact, mut same_rows) = (0, 0);
+    let (mut exact, mut same_rows, mut refused) = (0, 0, 0);
     for migration in &migrations {
         let name = migration.file_name().unwrap().to_string_lossy();
         let forward = std::fs::read_to_string(migration.join("up.sql")).unwrap();
@@ -37,6 +37,12 @@ fn history(foreign_keys: bool) {
         up();
         let now = session.catalog().unwrap();
         let inverse = with_values(&before.0, &now, &forward);
+        if foreign_keys && !inverse.losses.is_empty() {
+            report(&format!("{name:55} {:?}", inverse.losses));
+            refused += 1;
+            fill(&database);
+            continue;
+        }
         session.begin().unwrap();
         for step in &inverse.steps {
             run(session.as_mut(), &step.sql);
@@ -52,18 +58,23 @@ fn history(foreign_keys: bool) {
         } else {
             ", rows are lost"
         };
-        println!(
+        report(&format!(
             "{name:55} {} steps{rows} {differences:?}",
             inverse.steps.len()
-        );
+        ));
         up();
         fill(&database);
     }
     let count = migrations.len();
-    println!(
-        "foreign keys {foreign_keys}: {count} migrations, {exact} exact, {same_rows} with all rows and no net"
-    );
-    assert_eq!(exact, count);
+    report(&format!(
+        "foreign keys {foreign_keys}: {count} migrations, {exact} exact, {same_rows} with all rows and no net, {refused} need foreign keys off"
+    ));
+    assert_eq!(exact + refused, count);
+}
+
+#[expect(clippy::print_stdout, reason = "this test is run to be read")]
+fn report(line: &str) {
+    println!("{line}");
 }
 
 /// The way back; a column that takes no NULL gets a value, where the net would have one.
