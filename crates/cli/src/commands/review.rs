@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Only up to this version
     #[arg(long, value_name = "VERSION", value_parser = super::version)]
     to: Option<Version>,
+    /// Rehearse the derived rollback of each migration, too
+    #[arg(long)]
+    derived: bool,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -30,6 +33,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let options = ReviewOptions {
         last: args.last.and_then(|last| usize::try_from(last).ok()),
         to: args.to.clone(),
+        derived: args.derived,
     };
     let review = tightrope_lifecycle::review(&project, &options, &progress)?;
     drop(progress);

@@ -6,7 +6,7 @@ use tightrope_model::{ObjectKind, Verdict, Version};
 use tightrope_script::{Migration, MigrationKind};
 
 use super::cluster;
-use super::one::{Rehearsal, RehearsalStop};
+use super::one::{Derive, Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
 use super::run::RehearseError;
 use crate::execute::FailureReport;
@@ -20,6 +20,8 @@ pub struct ReviewOptions {
     pub last: Option<usize>,
     /// Only up to this version.
     pub to: Option<Version>,
+    /// Rehearse the derived rollback of each, too.
+    pub derived: bool,
 }
 
 /// A history of migrations, each rehearsed on a copy of the state before it.
@@ -33,6 +35,8 @@ pub struct Review {
     pub skipped_failures: Vec<(String, FailureReport)>,
     /// How many migrations got each verdict.
     pub summary: BTreeMap<&'static str, usize>,
+    /// How many derived rollbacks got each verdict, if they were rehearsed.
+    pub derived: BTreeMap<&'static str, usize>,
     /// How long it all took, in milliseconds.
     pub milliseconds: u64,
 }
@@ -87,6 +91,10 @@ pub fn review(
         tool_version: &project.tool_version,
         strict: false,
         copy: base.report().clone(),
+        derived: match options.derived {
+            true => Derive::Always,
+            false => Derive::Never,
+        },
     };
     let mut stage = rehearsal.begin(base)?;
     let server = rehearsal.connect(stage.base.as_ref())?.server().clone();
@@ -98,6 +106,7 @@ pub fn review(
         migrations: Vec::new(),
         skipped_failures: Vec::new(),
         summary: BTreeMap::new(),
+        derived: BTreeMap::new(),
         milliseconds: 0,
     };
     for (index, migration) in history.iter().enumerate() {
@@ -137,6 +146,13 @@ pub fn review(
         if count > 0 {
             review.summary.insert(verdict.name(), count);
         }
+    }
+    for derived in review
+        .migrations
+        .iter()
+        .filter_map(|one| one.derived.as_ref())
+    {
+        *review.derived.entry(derived.verdict.name()).or_default() += 1;
     }
     review.milliseconds = crate::execute::elapsed_ms(begun);
     Ok(review)
