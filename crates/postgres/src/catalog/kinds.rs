@@ -5,6 +5,10 @@ use tightrope_model::{AttributeLevel, ObjectKind};
 /// One `.sql` file. Its rows have `path_1`… (the object's path), `oid`, and where it applies `part` (an attnum) and
 /// `relation` (the relation to which it belongs); every other column is the attribute of that name, NULL meaning that it is
 /// at its default. A column whose name begins with `_` is for this crate and no attribute.
+///
+/// A column `fact_…` is an attribute of that whole name and of the level fact: in no fingerprint and no difference, only
+/// there for deriving an inverse. `fact_same_X` says in numbers (OIDs, attnums, a digest of a stored expression) what the
+/// attribute `X` says in names: where it is equal, X means the same, whatever has been renamed in between.
 #[derive(Debug)]
 pub(super) struct Kind {
     /// The file's name, and the probe's column.
@@ -22,7 +26,9 @@ pub(super) struct Kind {
 impl Kind {
     /// What an attribute of this kind is worth.
     pub(super) fn level(&self, attribute: &str) -> AttributeLevel {
-        if self.text.contains(&attribute) {
+        if attribute.starts_with("fact_") {
+            AttributeLevel::Fact
+        } else if self.text.contains(&attribute) {
             AttributeLevel::Text
         } else if self.position.contains(&attribute) {
             AttributeLevel::Position
@@ -53,6 +59,9 @@ pub(super) const PROBE: &str = include_str!("sql/probe.sql");
 
 /// Which objects belong to an extension.
 pub(super) const MEMBERS: &str = include_str!("sql/members.sql");
+
+/// Which objects need which.
+pub(super) const DEPENDENCIES: &str = include_str!("sql/dependencies.sql");
 
 /// What is said about any object, by the attribute's name: comments always, labels where the probe finds some.
 pub(super) const COMMENTS: &str = include_str!("sql/comments.sql");
