@@ -1,3 +1,9 @@
+//! The derived rollback for PostgreSQL.
+
+mod kind;
+mod quote;
+mod registry;
+
 use crate::{Change, Inverse};
 
 pub(crate) fn derive(_change: &Change<'_>) -> Inverse {
