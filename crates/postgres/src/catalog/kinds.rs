@@ -4,11 +4,11 @@ use tightrope_model::{AttributeLevel, ObjectKind};
 
 /// One `.sql` file. Its rows have `path_1`… (the object's path), `oid`, and where it applies `part` (an attnum) and
 /// `relation` (the relation to which it belongs); every other column is the attribute of that name, NULL meaning that it is
-/// at its default. A column whose name begins with `_` is for this crate and no attribute.
+/// at its default. A column whose name begins with `_` is for this crate and no attribute; one whose name begins with `fact_`
+/// is an attribute under the rest of its name, and in no fingerprint.
 ///
-/// A column `fact_…` is an attribute of that whole name and of the level fact: in no fingerprint and no difference, only
-/// there for deriving an inverse. `fact_same_X` says in numbers (OIDs, attnums, a digest of a stored expression) what the
-/// attribute `X` says in names: where it is equal, X means the same, whatever has been renamed in between.
+/// Such a fact `same_X` says in numbers (OIDs, attnums, a digest of a stored expression) what the attribute `X` says in
+/// names: where it is equal, X means the same, whatever has been renamed in between.
 #[derive(Debug)]
 pub(super) struct Kind {
     /// The file's name, and the probe's column.
@@ -24,9 +24,9 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    /// What an attribute of this kind is worth.
+    /// What an attribute of this kind is worth, by the name of its column.
     pub(super) fn level(&self, attribute: &str) -> AttributeLevel {
-        if attribute.starts_with("fact_") {
+        if attribute.starts_with(FACT) {
             AttributeLevel::Fact
         } else if self.text.contains(&attribute) {
             AttributeLevel::Text
@@ -53,6 +53,9 @@ macro_rules! kind {
         }
     };
 }
+
+/// How the columns begin that only deriving an inverse needs.
+pub(super) const FACT: &str = "fact_";
 
 /// Which kinds are there.
 pub(super) const PROBE: &str = include_str!("sql/probe.sql");

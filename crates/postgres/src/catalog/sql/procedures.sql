@@ -2,6 +2,9 @@ select
   n.nspname as path_1
 , p.proname || '(' || oidvectortypes(p.proargtypes) || ')' as path_2
 , p.oid
+, quote_ident(p.proname) as fact_name
+, pg_get_function_identity_arguments(p.oid) as fact_signature
+, pg_get_functiondef(p.oid) as fact_definition
 , pg_get_userbyid(p.proowner) as owner
 , pg_get_function_arguments(p.oid) as arguments
 , l.lanname as language
