@@ -4,8 +4,7 @@ use tightrope_model::{AttributeLevel, ObjectKind};
 
 /// One `.sql` file. Its rows have `path_1`… (the object's path), `oid`, and where it applies `part` (an attnum) and
 /// `relation` (the relation to which it belongs); every other column is the attribute of that name, NULL meaning that it is
-/// at its default. A column whose name begins with `_` is for this crate and no attribute; one whose name begins with `fact_`
-/// is an attribute under the rest of its name, and in no fingerprint.
+/// at its default. A column whose name begins with `_` is for this crate and no attribute.
 #[derive(Debug)]
 pub(super) struct Kind {
     /// The file's name, and the probe's column.
@@ -21,11 +20,9 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    /// What an attribute of this kind is worth, by the name of its column.
+    /// What an attribute of this kind is worth.
     pub(super) fn level(&self, attribute: &str) -> AttributeLevel {
-        if attribute.starts_with(FACT) {
-            AttributeLevel::Fact
-        } else if self.text.contains(&attribute) {
+        if self.text.contains(&attribute) {
             AttributeLevel::Text
         } else if self.position.contains(&attribute) {
             AttributeLevel::Position
@@ -50,9 +47,6 @@ macro_rules! kind {
         }
     };
 }
-
-/// How the columns begin that only deriving an inverse needs.
-pub(super) const FACT: &str = "fact_";
 
 /// Which kinds are there.
 pub(super) const PROBE: &str = include_str!("sql/probe.sql");

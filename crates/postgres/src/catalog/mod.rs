@@ -15,7 +15,7 @@ use tightrope_model::{Attribute, AttributeLevel, Catalog, NativeId, Object, Obje
 
 use crate::error;
 use crate::session::{PostgresSession, ResultSet};
-use kinds::{ALWAYS, COMMENTS, FACT, KINDS, Kind, MEMBERS, PROBE, SECURITY_LABELS};
+use kinds::{ALWAYS, COMMENTS, KINDS, Kind, MEMBERS, PROBE, SECURITY_LABELS};
 use shapes::Shapes;
 
 /// Reads the catalog as the session sees it now.
@@ -166,7 +166,6 @@ impl<'a> Builder<'a> {
                 if name.starts_with('_') {
                     hidden.insert(name, value);
                 } else {
-                    let name = name.strip_prefix(FACT).unwrap_or(name);
                     object = object.with(name, levels[at], value);
                 }
             }
