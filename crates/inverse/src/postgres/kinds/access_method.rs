@@ -16,7 +16,9 @@ impl KindDdl for AccessMethod {
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
         let (name, form) = (single(object), text(object, "type"));
         let handler = routine(text(object, "handler"));
-        vec![format!("create access method {name} type {form} handler {handler}")]
+        vec![format!(
+            "create access method {name} type {form} handler {handler}"
+        )]
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {

@@ -55,11 +55,19 @@ impl KindDdl for Aggregate {
             parts.push("hypothetical".to_owned());
         }
         let arguments = any(text(object, "arguments"));
-        vec![format!("create aggregate {}({arguments}) ({})", named(object), parts.join(", "))]
+        vec![format!(
+            "create aggregate {}({arguments}) ({})",
+            named(object),
+            parts.join(", ")
+        )]
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
-        format!("drop aggregate {}({})", named(object), any(text(object, "fact_signature")))
+        format!(
+            "drop aggregate {}({})",
+            named(object),
+            any(text(object, "signature"))
+        )
     }
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
@@ -75,7 +83,11 @@ fn any(arguments: &str) -> &str {
 /// Whether the final functions take more arguments, and what they do to the state: `falserfalser`.
 fn final_flags(object: &Object) -> Vec<String> {
     let mut rest = text(object, "final_flags");
-    let usual = if object.attribute("kind").is_some() { 'w' } else { 'r' };
+    let usual = if object.attribute("kind").is_some() {
+        'w'
+    } else {
+        'r'
+    };
     let mut parts = Vec::new();
     for option in ["finalfunc", "mfinalfunc"] {
         let extra = rest.starts_with("true");

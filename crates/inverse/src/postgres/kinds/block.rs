@@ -18,6 +18,9 @@ mod tests {
     fn a_block_ends_where_it_should() {
         assert_eq!(block(&["a".to_owned()]), "do $$ begin a; end $$");
         assert_eq!(block(&["'$$'".to_owned()]), "do $t$ begin '$$'; end $t$");
-        assert_eq!(block(&["'$$t$'".to_owned()]), "do $tt$ begin '$$t$'; end $tt$");
+        assert_eq!(
+            block(&["'$$t$'".to_owned()]),
+            "do $tt$ begin '$$t$'; end $tt$"
+        );
     }
 }

@@ -19,7 +19,9 @@ impl KindDdl for Cast {
             _ => "without function".to_owned(),
         };
         let context = object.attribute("context");
-        let context = context.map(|context| format!(" as {context}")).unwrap_or_default();
+        let context = context
+            .map(|context| format!(" as {context}"))
+            .unwrap_or_default();
         vec![format!("create cast {} {how}{context}", reference(object))]
     }
 
@@ -33,5 +35,5 @@ impl KindDdl for Cast {
 }
 
 fn reference(object: &Object) -> String {
-    format!("({} as {})", text(object, "fact_source"), text(object, "fact_target"))
+    format!("({} as {})", text(object, "source"), text(object, "target"))
 }

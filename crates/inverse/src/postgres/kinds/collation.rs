@@ -15,12 +15,33 @@ impl KindDdl for Collation {
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
         let mut parts = Vec::new();
-        parts.extend(object.attribute("provider").map(|name| format!("provider = {name}")));
-        for (attribute, option) in [("collate", "lc_collate"), ("ctype", "lc_ctype"), ("locale", "locale"), ("rules", "rules")] {
-            parts.extend(object.attribute(attribute).map(|value| format!("{option} = {}", literal(value))));
+        parts.extend(
+            object
+                .attribute("provider")
+                .map(|name| format!("provider = {name}")),
+        );
+        for (attribute, option) in [
+            ("collate", "lc_collate"),
+            ("ctype", "lc_ctype"),
+            ("locale", "locale"),
+            ("rules", "rules"),
+        ] {
+            parts.extend(
+                object
+                    .attribute(attribute)
+                    .map(|value| format!("{option} = {}", literal(value))),
+            );
         }
-        parts.extend(object.attribute("deterministic").map(|_| "deterministic = false".to_owned()));
-        vec![format!("create collation {} ({})", qualified(&object.id.path), parts.join(", "))]
+        parts.extend(
+            object
+                .attribute("deterministic")
+                .map(|_| "deterministic = false".to_owned()),
+        );
+        vec![format!(
+            "create collation {} ({})",
+            qualified(&object.id.path),
+            parts.join(", ")
+        )]
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {

@@ -47,20 +47,26 @@ fn granted(object: &Object) -> Granted {
 
 fn at_first(object: &Object) -> Granted {
     match every_schema(object) {
-        true => read(text(object, "fact_hard_wired")),
+        true => read(text(object, "hard_wired")),
         false => Granted::new(),
     }
 }
 
 fn every_schema(object: &Object) -> bool {
-    object.id.path.get(1).is_some_and(|schema| schema == "every schema")
+    object
+        .id
+        .path
+        .get(1)
+        .is_some_and(|schema| schema == "every schema")
 }
 
 /// Reads a list of the server's `grantee=letters/grantor`; an asterisk after a letter is its grant option.
 fn read(items: &str) -> Granted {
     let mut granted = Granted::new();
     for item in members(items) {
-        let Some((grantee, rest)) = item.rsplit_once('=') else { continue };
+        let Some((grantee, rest)) = item.rsplit_once('=') else {
+            continue;
+        };
         let letters = rest.split('/').next().unwrap_or_default();
         let role = granted.entry(grantee.to_owned()).or_default();
         let mut last = None;
@@ -85,24 +91,53 @@ fn altered(object: &Object, from: &Granted, to: &Granted) -> Vec<String> {
     let mut statements = Vec::new();
     let mut add = |how: &str, letters: Vec<char>, towards: &str| {
         if !letters.is_empty() {
-            statements.push(format!("{} {how}{} on {}{towards}", target(object), words(&letters), kind(object)));
+            statements.push(format!(
+                "{} {how}{} on {}{towards}",
+                target(object),
+                words(&letters),
+                kind(object)
+            ));
         }
     };
-    let grantees = from.keys().chain(to.keys().filter(|grantee| !from.contains_key(*grantee)));
+    let grantees = from
+        .keys()
+        .chain(to.keys().filter(|grantee| !from.contains_key(*grantee)));
     for grantee in grantees {
-        let (is, wanted) = (from.get(grantee).unwrap_or(&none), to.get(grantee).unwrap_or(&none));
+        let (is, wanted) = (
+            from.get(grantee).unwrap_or(&none),
+            to.get(grantee).unwrap_or(&none),
+        );
         let role = role(grantee);
         let pick = |keep: &dyn Fn(Option<bool>, Option<bool>) -> bool| -> Vec<char> {
-            let letters = is.keys().chain(wanted.keys().filter(|letter| !is.contains_key(letter)));
-            let kept = letters.filter(|letter| keep(is.get(letter).copied(), wanted.get(letter).copied()));
+            let letters = is
+                .keys()
+                .chain(wanted.keys().filter(|letter| !is.contains_key(letter)));
+            let kept =
+                letters.filter(|letter| keep(is.get(letter).copied(), wanted.get(letter).copied()));
             kept.copied().collect()
         };
         let from = format!(" from {role}");
-        add("revoke ", pick(&|is, wanted| is.is_some() && wanted.is_none()), &from);
-        add("revoke grant option for ", pick(&|is, wanted| is == Some(true) && wanted == Some(false)), &from);
-        add("grant ", pick(&|is, wanted| is.is_none() && wanted == Some(false)), &format!(" to {role}"));
+        add(
+            "revoke ",
+            pick(&|is, wanted| is.is_some() && wanted.is_none()),
+            &from,
+        );
+        add(
+            "revoke grant option for ",
+            pick(&|is, wanted| is == Some(true) && wanted == Some(false)),
+            &from,
+        );
+        add(
+            "grant ",
+            pick(&|is, wanted| is.is_none() && wanted == Some(false)),
+            &format!(" to {role}"),
+        );
         let on = format!(" to {role} with grant option");
-        add("grant ", pick(&|is, wanted| is != Some(true) && wanted == Some(true)), &on);
+        add(
+            "grant ",
+            pick(&|is, wanted| is != Some(true) && wanted == Some(true)),
+            &on,
+        );
     }
     statements
 }
@@ -111,12 +146,19 @@ fn target(object: &Object) -> String {
     let mut path = object.id.path.iter();
     let role = path.next().map(|role| quote(role)).unwrap_or_default();
     let schema = path.next().filter(|_| !every_schema(object));
-    let schema = schema.map(|schema| format!(" in schema {}", quote(schema))).unwrap_or_default();
+    let schema = schema
+        .map(|schema| format!(" in schema {}", quote(schema)))
+        .unwrap_or_default();
     format!("alter default privileges for role {role}{schema}")
 }
 
 fn kind(object: &Object) -> &str {
-    object.id.path.get(2).map(String::as_str).unwrap_or_default()
+    object
+        .id
+        .path
+        .get(2)
+        .map(String::as_str)
+        .unwrap_or_default()
 }
 
 /// A grantee as the server writes it: nobody is everybody, and a name that needs it is in double quotes.

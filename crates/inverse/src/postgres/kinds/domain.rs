@@ -14,7 +14,11 @@ impl KindDdl for Domain {
     }
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
-        let mut sql = format!("create domain {} as {}", qualified(&object.id.path), text(object, "type"));
+        let mut sql = format!(
+            "create domain {} as {}",
+            qualified(&object.id.path),
+            text(object, "type")
+        );
         for (attribute, clause) in [("collation", "collate"), ("default", "default")] {
             if let Some(value) = object.attribute(attribute) {
                 sql += &format!(" {clause} {value}");
@@ -36,10 +40,15 @@ impl KindDdl for Domain {
         }
         let mut statements = Vec::new();
         let mut alter = |what: String| {
-            statements.push(format!("alter domain {} {what}", qualified(&before.id.path)));
+            statements.push(format!(
+                "alter domain {} {what}",
+                qualified(&before.id.path)
+            ));
         };
         if !same(before, now, "default") {
-            let default = before.attribute("default").map(|default| format!("set default {default}"));
+            let default = before
+                .attribute("default")
+                .map(|default| format!("set default {default}"));
             alter(default.unwrap_or_else(|| "drop default".to_owned()));
         }
         if !same(before, now, "not_null") {

@@ -2,8 +2,8 @@
 
 use tightrope_model::Object;
 
-use super::place::{last, relation, same};
 use super::super::quote::quote;
+use super::place::{last, relation, same};
 
 /// The words that bring something into the state that it has: `enable always`.
 pub(super) fn words(object: &Object) -> &'static str {
@@ -17,7 +17,13 @@ pub(super) fn words(object: &Object) -> &'static str {
 
 /// The statement that does so for a trigger or a rule.
 pub(super) fn on_table(object: &Object) -> String {
-    format!("alter table {} {} {} {}", relation(object), words(object), object.id.kind, quote(last(object)))
+    format!(
+        "alter table {} {} {} {}",
+        relation(object),
+        words(object),
+        object.id.kind,
+        quote(last(object))
+    )
 }
 
 /// As [`on_table`], where the state is not the one that everything begins with.

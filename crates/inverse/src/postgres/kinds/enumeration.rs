@@ -27,22 +27,28 @@ impl KindDdl for Enumeration {
         if same(before, now, "labels") {
             return Some(Vec::new());
         }
-        if !same(before, now, "fact_numbers") {
+        if !same(before, now, "numbers") {
             return None;
         }
         let (wanted, there) = (labels(before), labels(now));
-        let renamed: Vec<(&str, &str)> =
-            there.into_iter().zip(wanted).filter(|(now, before)| now != before).collect();
+        let renamed: Vec<(&str, &str)> = there
+            .into_iter()
+            .zip(wanted)
+            .filter(|(now, before)| now != before)
+            .collect();
         let mut statements = Vec::new();
         let mut rename = |from: &str, to: &str| {
             let name = qualified(&before.id.path);
             statements.push(format!("alter type {name} rename value {from} to {to}"));
         };
         // Values that change their names among each other give them up first.
-        let crossed = renamed.iter().any(|(_, to)| renamed.iter().any(|(from, _)| from == to));
+        let crossed = renamed
+            .iter()
+            .any(|(_, to)| renamed.iter().any(|(from, _)| from == to));
         let spare = |number: usize| literal(&format!("tightrope_{number}"));
         for (number, (from, to)) in renamed.iter().enumerate() {
-            rename(from, if crossed { &spare(number) } else { to });
+            let between = spare(number);
+            rename(from, if crossed { &between } else { to });
         }
         for (number, (_, to)) in renamed.iter().enumerate().filter(|_| crossed) {
             rename(&spare(number), to);

@@ -15,7 +15,11 @@ impl KindDdl for EventTrigger {
     }
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
-        let mut sql = format!("create event trigger {} on {}", single(object), text(object, "event"));
+        let mut sql = format!(
+            "create event trigger {} on {}",
+            single(object),
+            text(object, "event")
+        );
         if let Some(tags) = object.attribute("tags") {
             let tags: Vec<String> = tags.split(", ").map(literal).collect();
             sql += &format!(" when tag in ({})", tags.join(", "));
@@ -36,5 +40,9 @@ impl KindDdl for EventTrigger {
 }
 
 fn state(object: &Object) -> String {
-    format!("alter event trigger {} {}", single(object), enabled::words(object))
+    format!(
+        "alter event trigger {} {}",
+        single(object),
+        enabled::words(object)
+    )
 }

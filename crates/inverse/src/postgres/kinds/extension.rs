@@ -16,7 +16,7 @@ impl KindDdl for Extension {
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
         let mut sql = format!("create extension {}", single(object));
         match object.attribute("schema") {
-            Some(schema) if object.attribute("fact_makes_schema").is_none() => {
+            Some(schema) if object.attribute("makes_schema").is_none() => {
                 sql += &format!(" with schema {}", quote(schema));
             }
             _ => {}
@@ -35,8 +35,16 @@ impl KindDdl for Extension {
         if !same(before, now, "version") && !updated(before, now) {
             return None;
         }
-        let schema = before.attribute("schema").filter(|_| !same(before, now, "schema"));
-        let moved = schema.map(|schema| format!("alter extension {} set schema {}", single(before), quote(schema)));
+        let schema = before
+            .attribute("schema")
+            .filter(|_| !same(before, now, "schema"));
+        let moved = schema.map(|schema| {
+            format!(
+                "alter extension {} set schema {}",
+                single(before),
+                quote(schema)
+            )
+        });
         Some(moved.into_iter().collect())
     }
 
@@ -44,8 +52,13 @@ impl KindDdl for Extension {
         let (before, now) = (before?, now?);
         updated(before, now).then(|| Loss {
             object: before.id.clone(),
-            reason: "extensions have no way back to an older version that keeps what depends on them".to_owned(),
-            lost: format!("version {}", before.attribute("version").unwrap_or_default()),
+            reason:
+                "extensions have no way back to an older version that keeps what depends on them"
+                    .to_owned(),
+            lost: format!(
+                "version {}",
+                before.attribute("version").unwrap_or_default()
+            ),
         })
     }
 }

@@ -41,7 +41,11 @@ impl KindDdl for ForeignDataWrapper {
                 None => format!("no {part}"),
             })
             .collect();
-        let sql = format!("alter foreign data wrapper {} {}", single(before), parts.join(" "));
+        let sql = format!(
+            "alter foreign data wrapper {} {}",
+            single(before),
+            parts.join(" ")
+        );
         Some((!parts.is_empty()).then_some(sql).into_iter().collect())
     }
 

@@ -33,7 +33,9 @@ impl KindDdl for ForeignServer {
         if !alike(before, now, &["version", "options_digest"]) {
             return None;
         }
-        let version = before.attribute("version").map_or_else(|| "null".to_owned(), literal);
+        let version = before
+            .attribute("version")
+            .map_or_else(|| "null".to_owned(), literal);
         let version = (!same(before, now, "version"))
             .then(|| format!("alter server {} version {version}", single(before)));
         Some(version.into_iter().collect())

@@ -13,11 +13,16 @@ impl KindDdl for Function {
     }
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
-        vec![text(object, "fact_definition").trim_end().to_owned()]
+        vec![text(object, "definition").trim_end().to_owned()]
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
-        format!("drop {} {}({})", object.id.kind, named(object), text(object, "fact_signature"))
+        format!(
+            "drop {} {}({})",
+            object.id.kind,
+            named(object),
+            text(object, "signature")
+        )
     }
 
     fn alter(&self, before: &Object, now: &Object, change: &Change<'_>) -> Option<Vec<String>> {
@@ -32,6 +37,8 @@ impl KindDdl for Function {
 
 /// Whether an index holds values of the function: it has to be built again when the function is another.
 fn indexed(function: &Object, catalog: &Catalog) -> bool {
-    let mut indexes = catalog.objects().filter(|object| object.id.kind == ObjectKind::Index);
+    let mut indexes = catalog
+        .objects()
+        .filter(|object| object.id.kind == ObjectKind::Index);
     indexes.any(|index| index.depends_on.contains(&function.id))
 }

@@ -20,11 +20,16 @@ impl KindDdl for MaterializedView {
         if let Some(method) = object.attribute("access_method") {
             sql += &format!(" using {}", quote(method));
         }
-        sql += &object.attribute("options").map(options::with).unwrap_or_default();
+        sql += &object
+            .attribute("options")
+            .map(options::with)
+            .unwrap_or_default();
         if let Some(tablespace) = object.attribute("tablespace") {
             sql += &format!(" tablespace {}", quote(tablespace));
         }
-        let data = object.attribute("populated").map_or("with data", |_| "with no data");
+        let data = object
+            .attribute("populated")
+            .map_or("with data", |_| "with no data");
         vec![format!("{sql} as\n{}\n{data}", query(object))]
     }
 
@@ -44,7 +49,9 @@ impl KindDdl for MaterializedView {
             now.attribute("options"),
         );
         if !same(before, now, "populated") {
-            let data = before.attribute("populated").map_or("", |_| " with no data");
+            let data = before
+                .attribute("populated")
+                .map_or("", |_| " with no data");
             statements.push(format!("refresh materialized view {name}{data}"));
         }
         Some(statements)
@@ -54,7 +61,9 @@ impl KindDdl for MaterializedView {
         let before = before?;
         let filled = before.attribute("populated").is_none();
         let kept = now.is_some_and(|now| {
-            before.native == now.native && same(before, now, "definition") && same(before, now, "populated")
+            before.native == now.native
+                && same(before, now, "definition")
+                && same(before, now, "populated")
         });
         (filled && !kept).then(|| Loss {
             object: before.id.clone(),

@@ -19,12 +19,16 @@ impl KindDdl for Operator {
             return Vec::new();
         };
         let mut parts = vec![format!("procedure = {}", routine(function))];
-        for (attribute, option) in [("fact_left", "leftarg"), ("fact_right", "rightarg")] {
+        for (attribute, option) in [("left", "leftarg"), ("right", "rightarg")] {
             let side = object.attribute(attribute).filter(|side| *side != "none");
             parts.extend(side.map(|side| format!("{option} = {side}")));
         }
         for other in ["commutator", "negator"] {
-            parts.extend(object.attribute(other).map(|name| format!("{other} = {}", operator(name))));
+            parts.extend(
+                object
+                    .attribute(other)
+                    .map(|name| format!("{other} = {}", operator(name))),
+            );
         }
         for estimator in ["restrict", "join"] {
             let name = object.attribute(estimator).map(routine);
@@ -33,7 +37,7 @@ impl KindDdl for Operator {
         for flag in ["merges", "hashes"] {
             parts.extend(object.attribute(flag).map(|_| flag.to_owned()));
         }
-        let name = format!("{}.{}", schema(object), text(object, "fact_name"));
+        let name = format!("{}.{}", schema(object), text(object, "name"));
         vec![format!("create operator {name} ({})", parts.join(", "))]
     }
 
@@ -46,15 +50,34 @@ impl KindDdl for Operator {
         if !alike(before, now, &ESTIMATORS) {
             return None;
         }
-        let changed = ESTIMATORS.iter().filter(|estimator| !same(before, now, estimator));
+        let changed = ESTIMATORS
+            .iter()
+            .filter(|estimator| !same(before, now, estimator));
         let set: Vec<String> = changed
-            .map(|estimator| format!("{estimator} = {}", before.attribute(estimator).map_or("none", routine)))
+            .map(|estimator| {
+                format!(
+                    "{estimator} = {}",
+                    before.attribute(estimator).map_or("none", routine)
+                )
+            })
             .collect();
-        let set = (!set.is_empty()).then(|| format!("alter operator {} set ({})", reference(before), set.join(", ")));
+        let set = (!set.is_empty()).then(|| {
+            format!(
+                "alter operator {} set ({})",
+                reference(before),
+                set.join(", ")
+            )
+        });
         Some(set.into_iter().collect())
     }
 }
 
 fn reference(object: &Object) -> String {
-    format!("{}.{} ({}, {})", schema(object), text(object, "fact_name"), text(object, "fact_left"), text(object, "fact_right"))
+    format!(
+        "{}.{} ({}, {})",
+        schema(object),
+        text(object, "name"),
+        text(object, "left"),
+        text(object, "right")
+    )
 }

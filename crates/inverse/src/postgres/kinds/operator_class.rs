@@ -14,8 +14,12 @@ impl KindDdl for OperatorClass {
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
         let default = object.attribute("default").map_or("", |_| " default");
-        let mut items: Vec<String> = text(object, "fact_items").lines().map(str::to_owned).collect();
-        items.extend(object.attribute("storage").map(|storage| format!("storage {storage}")));
+        let mut items: Vec<String> = text(object, "items").lines().map(str::to_owned).collect();
+        items.extend(
+            object
+                .attribute("storage")
+                .map(|storage| format!("storage {storage}")),
+        );
         if items.is_empty() {
             items.push(format!("storage {}", text(object, "type")));
         }
@@ -23,17 +27,21 @@ impl KindDdl for OperatorClass {
             "create operator class {}{default} for type {} using {} family {} as {}",
             named(object),
             text(object, "type"),
-            text(object, "fact_access_method"),
+            text(object, "access_method"),
             text(object, "family"),
             items.join(", ")
         )]
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
-        format!("drop operator class {} using {}", named(object), text(object, "fact_access_method"))
+        format!(
+            "drop operator class {} using {}",
+            named(object),
+            text(object, "access_method")
+        )
     }
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
-        (alike(before, now, &[]) && same(before, now, "fact_items")).then(Vec::new)
+        (alike(before, now, &[]) && same(before, now, "items")).then(Vec::new)
     }
 }

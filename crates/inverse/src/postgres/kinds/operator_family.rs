@@ -26,9 +26,17 @@ impl KindDdl for OperatorFamily {
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
         let (wanted, there) = (items(before), items(now));
-        let gone: Vec<String> = there.difference(&wanted).filter_map(|item| dropped(item)).collect();
-        let gone = (!gone.is_empty())
-            .then(|| format!("alter operator family {} drop {}", reference(before), gone.join(", ")));
+        let gone: Vec<String> = there
+            .difference(&wanted)
+            .filter_map(|item| dropped(item))
+            .collect();
+        let gone = (!gone.is_empty()).then(|| {
+            format!(
+                "alter operator family {} drop {}",
+                reference(before),
+                gone.join(", ")
+            )
+        });
         let mut statements: Vec<String> = gone.into_iter().collect();
         statements.extend(added(before, wanted.difference(&there).copied().collect()));
         Some(statements)
@@ -36,16 +44,22 @@ impl KindDdl for OperatorFamily {
 }
 
 fn reference(object: &Object) -> String {
-    format!("{} using {}", named(object), text(object, "fact_access_method"))
+    format!("{} using {}", named(object), text(object, "access_method"))
 }
 
 fn items(object: &Object) -> BTreeSet<&str> {
-    text(object, "fact_items").lines().collect()
+    text(object, "items").lines().collect()
 }
 
 fn added(object: &Object, items: BTreeSet<&str>) -> Option<String> {
     let items: Vec<&str> = items.into_iter().collect();
-    (!items.is_empty()).then(|| format!("alter operator family {} add {}", reference(object), items.join(", ")))
+    (!items.is_empty()).then(|| {
+        format!(
+            "alter operator family {} add {}",
+            reference(object),
+            items.join(", ")
+        )
+    })
 }
 
 /// An item as it is dropped: `operator 1 (integer, integer)` of `operator 1 <(integer,integer)`.

@@ -11,14 +11,28 @@ pub(super) fn with(options: &str) -> String {
 }
 
 /// The statements that bring the options of an object from `now` to `before`.
-pub(super) fn altered(what: &str, name: &str, before: Option<&str>, now: Option<&str>) -> Vec<String> {
-    let (before, now) = (read(before.unwrap_or_default()), read(now.unwrap_or_default()));
+pub(super) fn altered(
+    what: &str,
+    name: &str,
+    before: Option<&str>,
+    now: Option<&str>,
+) -> Vec<String> {
+    let (before, now) = (
+        read(before.unwrap_or_default()),
+        read(now.unwrap_or_default()),
+    );
     let mut statements = Vec::new();
-    let gone: Vec<&str> = now.keys().filter(|key| !before.contains_key(*key)).copied().collect();
+    let gone: Vec<&str> = now
+        .keys()
+        .filter(|key| !before.contains_key(*key))
+        .copied()
+        .collect();
     if !gone.is_empty() {
         statements.push(format!("alter {what} {name} reset ({})", gone.join(", ")));
     }
-    let changed = before.into_iter().filter(|(key, value)| now.get(key) != Some(value));
+    let changed = before
+        .into_iter()
+        .filter(|(key, value)| now.get(key) != Some(value));
     let changed: Vec<String> = changed.map(set).collect();
     if !changed.is_empty() {
         statements.push(format!("alter {what} {name} set ({})", changed.join(", ")));
@@ -27,7 +41,10 @@ pub(super) fn altered(what: &str, name: &str, before: Option<&str>, now: Option<
 }
 
 fn read(options: &str) -> BTreeMap<&str, &str> {
-    options.split(", ").filter_map(|option| option.split_once('=')).collect()
+    options
+        .split(", ")
+        .filter_map(|option| option.split_once('='))
+        .collect()
 }
 
 fn set((key, value): (&str, &str)) -> String {
@@ -51,6 +68,10 @@ mod tests {
         };
         check(Some("a=1"), Some("a=1"), &[]);
         check(None, Some("a=1"), &["alter view v reset (a)"]);
-        check(Some("a=1"), Some("a=2, b=3"), &["alter view v reset (b)", "alter view v set (a = 1)"]);
+        check(
+            Some("a=1"),
+            Some("a=2, b=3"),
+            &["alter view v reset (b)", "alter view v set (a = 1)"],
+        );
     }
 }

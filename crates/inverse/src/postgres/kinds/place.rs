@@ -9,7 +9,12 @@ const TOLD_FOR_ALL_KINDS: [&str; 4] = ["owner", "privileges", "comment", "securi
 
 /// The quoted name of an object that is in no schema.
 pub(super) fn single(object: &Object) -> String {
-    object.id.path.first().map(|name| quote(name)).unwrap_or_default()
+    object
+        .id
+        .path
+        .first()
+        .map(|name| quote(name))
+        .unwrap_or_default()
 }
 
 /// The quoted schema of an object whose name is more than its path tells.
@@ -19,7 +24,11 @@ pub(super) fn schema(object: &Object) -> String {
 
 /// An object that has its quoted name as a fact: `shop.twice`.
 pub(super) fn named(object: &Object) -> String {
-    format!("{}.{}", schema(object), object.attribute("fact_name").unwrap_or_default())
+    format!(
+        "{}.{}",
+        schema(object),
+        object.attribute("name").unwrap_or_default()
+    )
 }
 
 /// What belongs to a relation, and the relation: `touched on shop.orders`.
@@ -35,7 +44,12 @@ pub(super) fn relation(object: &Object) -> String {
 
 /// The last name of an object's path, unquoted.
 pub(super) fn last(object: &Object) -> &str {
-    object.id.path.last().map(String::as_str).unwrap_or_default()
+    object
+        .id
+        .path
+        .last()
+        .map(String::as_str)
+        .unwrap_or_default()
 }
 
 /// Whether two objects are alike but for what is told for all kinds, and for these attributes.

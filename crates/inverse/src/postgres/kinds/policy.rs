@@ -13,8 +13,14 @@ impl KindDdl for Policy {
     }
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
-        let kind = object.attribute("restrictive").map_or("", |_| " as restrictive");
-        let mut sql = format!("create policy {}{kind} for {}", on_relation(object), text(object, "command"));
+        let kind = object
+            .attribute("restrictive")
+            .map_or("", |_| " as restrictive");
+        let mut sql = format!(
+            "create policy {}{kind} for {}",
+            on_relation(object),
+            text(object, "command")
+        );
         sql += &format!(" to {}", text(object, "roles"));
         for (clause, expression) in expressions(object) {
             sql += &format!(" {clause} ({expression})");
@@ -32,7 +38,9 @@ impl KindDdl for Policy {
         }
         // An expression can be changed, and not taken away.
         let kept = ["using", "with_check"];
-        let kept = kept.iter().all(|name| before.attribute(name).is_some() || now.attribute(name).is_none());
+        let kept = kept
+            .iter()
+            .all(|name| before.attribute(name).is_some() || now.attribute(name).is_none());
         if !kept || !alike(before, now, &["roles", "using", "with_check"]) {
             return None;
         }
@@ -49,5 +57,6 @@ impl KindDdl for Policy {
 
 fn expressions(object: &Object) -> impl Iterator<Item = (&'static str, &str)> {
     let both = [("using", "using"), ("with_check", "with check")];
-    both.into_iter().filter_map(|(attribute, clause)| Some((clause, object.attribute(attribute)?)))
+    both.into_iter()
+        .filter_map(|(attribute, clause)| Some((clause, object.attribute(attribute)?)))
 }

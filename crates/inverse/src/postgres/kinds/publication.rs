@@ -24,8 +24,15 @@ impl KindDdl for Publication {
             (None, Some(members)) => format!(" for {members}"),
             (None, None) => String::new(),
         };
-        let options: Vec<String> = OPTIONS.iter().filter_map(|name| option(object, name, false)).collect();
-        vec![format!("create publication {}{members} with ({})", single(object), options.join(", "))]
+        let options: Vec<String> = OPTIONS
+            .iter()
+            .filter_map(|name| option(object, name, false))
+            .collect();
+        vec![format!(
+            "create publication {}{members} with ({})",
+            single(object),
+            options.join(", ")
+        )]
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
@@ -43,9 +50,14 @@ impl KindDdl for Publication {
             statements.push(format!("alter publication {name} set {}", members(before)?));
         }
         let changed = OPTIONS.iter().filter(|option| !same(before, now, option));
-        let options: Vec<String> = changed.filter_map(|name| option(before, name, true)).collect();
+        let options: Vec<String> = changed
+            .filter_map(|name| option(before, name, true))
+            .collect();
         if !options.is_empty() {
-            statements.push(format!("alter publication {name} set ({})", options.join(", ")));
+            statements.push(format!(
+                "alter publication {name} set ({})",
+                options.join(", ")
+            ));
         }
         Some(statements)
     }
@@ -53,8 +65,10 @@ impl KindDdl for Publication {
 
 /// The tables and schemas as a list; none if there are none.
 fn members(object: &Object) -> Option<String> {
-    let tables: Vec<&str> = text(object, "fact_tables").lines().collect();
-    let schemas = object.attribute("schemas").map(|schemas| schemas.split(", ").map(quote).collect::<Vec<_>>());
+    let tables: Vec<&str> = text(object, "table_list").lines().collect();
+    let schemas = object
+        .attribute("schemas")
+        .map(|schemas| schemas.split(", ").map(quote).collect::<Vec<_>>());
     let tables = (!tables.is_empty()).then(|| format!("table {}", tables.join(", ")));
     let schemas = schemas.map(|schemas| format!("tables in schema {}", schemas.join(", ")));
     let both: Vec<String> = tables.into_iter().chain(schemas).collect();
@@ -68,7 +82,11 @@ fn option(object: &Object, name: &str, always: bool) -> Option<String> {
         "operations" => Some(format!("publish = {}", literal(value.unwrap_or_default()))),
         "via_root" => (always || value.is_some())
             .then(|| format!("publish_via_partition_root = {}", value.is_some())),
-        _ => (always || value.is_some())
-            .then(|| format!("publish_generated_columns = {}", value.map_or("none", |_| "stored"))),
+        _ => (always || value.is_some()).then(|| {
+            format!(
+                "publish_generated_columns = {}",
+                value.map_or("none", |_| "stored")
+            )
+        }),
     }
 }

@@ -25,6 +25,7 @@ impl KindDdl for Rule {
     }
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
-        alike(before, now, &["enabled"]).then(|| enabled::changed(before, now).into_iter().collect())
+        alike(before, now, &["enabled"])
+            .then(|| enabled::changed(before, now).into_iter().collect())
     }
 }

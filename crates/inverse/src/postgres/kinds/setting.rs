@@ -26,7 +26,10 @@ impl KindDdl for Setting {
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
         let value = value(last(object), text(object, "value"));
-        vec![altered(object, &format!("set {} = {value}", quote(last(object))))]
+        vec![altered(
+            object,
+            &format!("set {} = {value}", quote(last(object))),
+        )]
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
@@ -46,12 +49,18 @@ fn value(name: &str, value: &str) -> String {
     if !LISTS.contains(&name) {
         return literal(value);
     }
-    let names = members(value).into_iter().map(|name| match name.strip_prefix('"') {
-        Some(quoted) => literal(&quoted.trim_end_matches('"').replace("\"\"", "\"")),
-        None => literal(name),
-    });
+    let names = members(value)
+        .into_iter()
+        .map(|name| match name.strip_prefix('"') {
+            Some(quoted) => literal(&quoted.trim_end_matches('"').replace("\"\"", "\"")),
+            None => literal(name),
+        });
     let names: Vec<String> = names.collect();
-    if names.is_empty() { "''".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "''".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn altered(object: &Object, what: &str) -> String {
@@ -60,5 +69,8 @@ fn altered(object: &Object, what: &str) -> String {
         role => format!("role {role} in "),
     };
     let sql = literal(&format!("alter {whose}database %I %s"));
-    block(&[format!("execute format({sql}, current_database(), {})", literal(what))])
+    block(&[format!(
+        "execute format({sql}, current_database(), {})",
+        literal(what)
+    )])
 }

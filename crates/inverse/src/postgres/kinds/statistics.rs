@@ -15,7 +15,11 @@ impl KindDdl for Statistics {
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
         let mut statements = vec![text(object, "definition").to_owned()];
-        statements.extend(object.attribute("statistics_target").map(|target| targeted(object, target)));
+        statements.extend(
+            object
+                .attribute("statistics_target")
+                .map(|target| targeted(object, target)),
+        );
         statements
     }
 
@@ -31,5 +35,8 @@ impl KindDdl for Statistics {
 }
 
 fn targeted(object: &Object, target: &str) -> String {
-    format!("alter statistics {} set statistics {target}", qualified(&object.id.path))
+    format!(
+        "alter statistics {} set statistics {target}",
+        qualified(&object.id.path)
+    )
 }

@@ -23,10 +23,10 @@ impl KindDdl for TextSearch {
                 parts.extend(object.attribute("options").map(str::to_owned));
                 parts.join(", ")
             }
-            _ => text(object, "fact_definition").to_owned(),
+            _ => text(object, "definition").to_owned(),
         };
         let mut statements = vec![format!("create {} ({definition})", reference(object))];
-        let mappings = text(object, "fact_mappings").lines();
+        let mappings = text(object, "mappings_by_token").lines();
         statements.extend(mappings.map(|mapping| mapped(object, "add", mapping)));
         statements
     }
@@ -41,7 +41,11 @@ impl KindDdl for TextSearch {
         }
         let mut statements = mappings_altered(before, now);
         if !same(before, now, "options") {
-            statements.push(format!("alter {} ({})", reference(before), options_altered(before, now)));
+            statements.push(format!(
+                "alter {} ({})",
+                reference(before),
+                options_altered(before, now)
+            ));
         }
         Some(statements)
     }
@@ -62,7 +66,7 @@ fn mapped(object: &Object, how: &str, mapping: &str) -> String {
 
 /// The mappings by what they are for: `for word`.
 fn mappings(object: &Object) -> BTreeMap<&str, &str> {
-    let lines = text(object, "fact_mappings").lines();
+    let lines = text(object, "mappings_by_token").lines();
     lines.filter_map(|line| line.split_once(" with ")).collect()
 }
 
@@ -88,6 +92,8 @@ fn options_altered(before: &Object, now: &Object) -> String {
     let kept: Vec<String> = wanted.iter().map(|option| name(option)).collect();
     let there = members(text(now, "options")).into_iter().map(name);
     let gone = there.filter(|name| !kept.contains(name));
-    let all: Vec<String> = gone.chain(wanted.iter().map(|option| (*option).to_owned())).collect();
+    let all: Vec<String> = gone
+        .chain(wanted.iter().map(|option| (*option).to_owned()))
+        .collect();
     all.join(", ")
 }

@@ -13,10 +13,18 @@ impl KindDdl for Transform {
     }
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
-        let from = object.attribute("from_sql").map(|name| format!("from sql with function {name}"));
-        let to = object.attribute("to_sql").map(|name| format!("to sql with function {name}"));
+        let from = object
+            .attribute("from_sql")
+            .map(|name| format!("from sql with function {name}"));
+        let to = object
+            .attribute("to_sql")
+            .map(|name| format!("to sql with function {name}"));
         let both: Vec<String> = from.into_iter().chain(to).collect();
-        vec![format!("create transform {} ({})", reference(object), both.join(", "))]
+        vec![format!(
+            "create transform {} ({})",
+            reference(object),
+            both.join(", ")
+        )]
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
@@ -29,5 +37,9 @@ impl KindDdl for Transform {
 }
 
 fn reference(object: &Object) -> String {
-    format!("for {} language {}", text(object, "fact_type"), text(object, "fact_language"))
+    format!(
+        "for {} language {}",
+        text(object, "type"),
+        text(object, "language")
+    )
 }

@@ -14,7 +14,7 @@ impl KindDdl for Trigger {
     }
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
-        if object.attribute("fact_of_partition").is_some() {
+        if object.attribute("of_partition").is_some() {
             return vec![enabled::on_table(object)];
         }
         let mut statements = vec![text(object, "definition").to_owned()];
@@ -27,6 +27,7 @@ impl KindDdl for Trigger {
     }
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
-        alike(before, now, &["enabled"]).then(|| enabled::changed(before, now).into_iter().collect())
+        alike(before, now, &["enabled"])
+            .then(|| enabled::changed(before, now).into_iter().collect())
     }
 }

@@ -29,6 +29,7 @@ select
 , case when p.proacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(p.proacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i) as fact_default_privileges
 from pg_proc p
 join pg_aggregate a on a.aggfnoid = p.oid
 join pg_namespace n on n.oid = p.pronamespace
