@@ -30,7 +30,7 @@ select
   , 'internallength = ' || case t.typlen when -1 then 'variable' else t.typlen::text end, case when t.typbyval then 'passedbyvalue' end
   , 'alignment = ' || case t.typalign when 'c' then 'char' when 's' then 'int2' when 'i' then 'int4' else 'double' end
   , 'storage = ' || case t.typstorage when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main' else 'extended' end
-  , 'category = ' || quote_literal(t.typcategory), 'preferred = ' || t.typispreferred, 'delimiter = ' || quote_literal(t.typdelim)
+  , 'category = ' || quote_literal(t.typcategory::text), 'preferred = ' || t.typispreferred, 'delimiter = ' || quote_literal(t.typdelim::text)
   , 'default = ' || quote_literal(t.typdefault), 'element = ' || format_type(nullif(t.typelem, 0), null)
   , case when t.typcollation <> 0 then 'collatable = true' end) end as fact_definition
 , case when t.typacl is not null then nullif(
