@@ -1,6 +1,7 @@
 //! The derived rollback for PostgreSQL.
 
 mod kind;
+mod kinds;
 mod quote;
 mod registry;
 

@@ -11,7 +11,7 @@ select
 , (select string_agg(line, E'\n' order by line) from (
      select format('for %s with %s', t.alias, string_agg(m.mapdict::regdictionary::text, ', ' order by m.mapseqno)) as line
      from pg_ts_config_map m join ts_token_type(c.cfgparser) t on t.tokid = m.maptokentype
-     where m.mapcfg = c.oid group by t.alias) l) as fact_mappings
+     where m.mapcfg = c.oid group by t.alias) l) as fact_mappings_by_token
 from pg_ts_config c
 join pg_ts_parser p on p.oid = c.cfgparser
 join pg_namespace pn on pn.oid = p.prsnamespace
