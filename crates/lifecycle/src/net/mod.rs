@@ -17,14 +17,13 @@ pub use spread::OutsideThePlan;
 pub(crate) use spread::{LookStop, look, open_window, outside, plan_of, spread};
 
 use tightrope_inverse::Rename;
-use tightrope_model::{EngineKind, ObjectId, ObjectKind};
+use tightrope_model::{ObjectId, ObjectKind};
 use tightrope_script::Parsed;
 
-/// The renames that a script's statements tell, where the engine does not number its objects.
-pub(crate) fn renames_of(parsed: &Parsed, dialect: EngineKind) -> Vec<Rename> {
-    if dialect == EngineKind::Postgres {
-        return Vec::new();
-    }
+/// The renames that a script's statements tell, for engines that do not number their objects.
+///
+/// Where it does, its objects have longer names (with a schema) than statements tell here, and none is found.
+pub(crate) fn renames_of(parsed: &Parsed) -> Vec<Rename> {
     let renamed = tightrope_script::renames(parsed).into_iter();
     renamed
         .map(|renamed| {
