@@ -10,6 +10,7 @@ mod apply;
 mod companion;
 mod events;
 mod execute;
+mod fill;
 mod half_done;
 mod net;
 mod plan;
@@ -37,8 +38,8 @@ pub use plan::{
 pub use project::{Access, FolderError, Policy, Project};
 pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
-    ClusterRefusal, MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions,
-    Rehearsed, Review, ReviewOptions, rehearse, review,
+    ClusterRefusal, DerivedRehearsal, GeneratedRows, MigrationRehearsal, RehearsalDifference,
+    RehearseError, RehearseOptions, Rehearsed, Review, ReviewOptions, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,

@@ -214,14 +214,10 @@ fn spread_net(
     let rehearsed = proof.certificate().and_then(|one| one.net.clone());
     let plan = match rehearsed {
         Some(plan) => plan,
-        None => {
-            net::look(session, ready, job.dialect, before, &record.renames).map_err(|stop| {
-                match stop {
-                    LookStop::Script(failure) => Stop::Script(failure),
-                    LookStop::Engine(error) => waits(ready, error),
-                }
-            })?
-        }
+        None => net::look(session, ready, job.dialect, before).map_err(|stop| match stop {
+            LookStop::Script(failure) => Stop::Script(failure),
+            LookStop::Engine(error) => waits(ready, error),
+        })?,
     };
     let kept = net::spread(session, record.sequence, &plan, before)
         .map_err(|error| waits(ready, error))?;

@@ -73,13 +73,32 @@ impl From<EngineError> for BackStop {
 }
 
 impl BackStop {
-    /// Whether the same may succeed when it is tried again in a moment.
-    pub(crate) fn may_pass(&self) -> bool {
+    /// What went wrong, in one line.
+    pub(crate) fn in_words(&self) -> String {
         match self {
-            Self::Script(failure) => failure.error.kind.may_pass(),
-            Self::Derived { error, .. } | Self::Engine(error) => error.kind.may_pass(),
-            Self::Unlike(_) => false,
+            Self::Script(failure) => format!("{}: {}", failure.place, failure.error),
+            Self::Derived { sql, error } => format!("{error}, at `{}`", one_line(sql)),
+            Self::Engine(error) => error.to_string(),
+            Self::Unlike(tables) => {
+                let tables = tables
+                    .iter()
+                    .map(|(table, rows)| format!("{table} ({rows} rows)"));
+                format!(
+                    "rows did not come back: {}",
+                    tables.collect::<Vec<_>>().join(", ")
+                )
+            }
         }
+    }
+}
+
+/// A statement on one line, cut to a readable length.
+pub(crate) fn one_line(statement: &str) -> String {
+    const LONGEST: usize = 160;
+    let line = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line,
     }
 }
 

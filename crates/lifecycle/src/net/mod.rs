@@ -9,7 +9,9 @@ mod plan;
 mod spread;
 
 pub use back::Way;
-pub(crate) use back::{Back, BackStop, Returned, come_back, derived_script, fill_of, gauge};
+pub(crate) use back::{
+    Back, BackStop, Returned, come_back, derived_script, fill_of, gauge, one_line,
+};
 pub(crate) use older::{resume_older, suspend_older, taken_over_by};
 pub use spread::OutsideThePlan;
 pub(crate) use spread::{LookStop, look, open_window, outside, plan_of, spread};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tightrope_engine::{EngineError, KeptNet, RunStatement, Session};
-use tightrope_inverse::{Matching, Rename};
+use tightrope_inverse::Matching;
 use tightrope_model::{
     Catalog, EngineKind, Keep, NetPlan, TableChange, TableChecksum, TableName, TablePlan,
     TableShape,
@@ -47,7 +47,6 @@ pub(crate) fn look(
     ready: &Ready<'_>,
     dialect: EngineKind,
     before: &Catalog,
-    renames: &[Rename],
 ) -> Result<NetPlan, LookStop> {
     control(session, "savepoint tightrope_look")?;
     session.start_counting_rows()?;
@@ -56,26 +55,34 @@ pub(crate) fn look(
     }
     session.regain()?;
     let after = session.catalog()?;
-    let plan = plan_of(session, ready, dialect, (before, &after), renames, None)?;
+    let rows = session.rows_changed()?;
+    let plan = plan_of(
+        session,
+        rows,
+        &ready.parsed,
+        dialect,
+        (before, &after),
+        None,
+    )?;
     control(session, "rollback to savepoint tightrope_look")?;
     control(session, "release savepoint tightrope_look")?;
     Ok(plan)
 }
 
-/// The plan for a script that has run in the open transaction with its rows counted. `base` is a database that is still in
+/// The plan for a script that has written these rows. `base` is a database that is still in
 /// the state before, where there is one: what the script did to keys and values is measured there, and else assumed.
 pub(crate) fn plan_of(
     session: &mut dyn Session,
-    ready: &Ready<'_>,
+    rows: Vec<(TableName, TableChange)>,
+    parsed: &Parsed,
     dialect: EngineKind,
     (before, after): (&Catalog, &Catalog),
-    renames: &[Rename],
     mut base: Option<&mut dyn Session>,
 ) -> Result<NetPlan, EngineError> {
-    let matching = Matching::of(before, after, renames);
+    let matching = Matching::of(before, after, &super::renames_of(parsed, dialect));
     let mut touched = Touched {
-        rows: session.rows_changed()?,
-        named: named_tables(&ready.parsed, dialect, before),
+        rows,
+        named: named_tables(parsed, dialect, before),
         ..Touched::default()
     };
     let plan = plan_net(before, after, &matching, &touched);

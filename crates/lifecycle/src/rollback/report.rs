@@ -139,7 +139,7 @@ pub enum RollbackError {
         gauge: Gauge,
     },
     /// Rows that nobody touched are not what they were.
-    #[error("the rollback of `{migration}` does not bring rows back: {tables}")]
+    #[error("failed to roll back migration `{migration}`: {tables}")]
     RowsDiffer {
         /// Its label.
         migration: String,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tightrope_engine::{EngineError, ErrorKind};
-use tightrope_model::{Catalog, EngineKind, TableName};
+use tightrope_model::{Catalog, EngineKind};
 use tightrope_store::{AppliedMigration, Direction};
 
 use super::prepare::{Conflicts, RollbackOptions};
@@ -67,7 +67,7 @@ impl Stop {
             BackStop::Engine(error) => Self::Error(error.into()),
             BackStop::Unlike(tables) => Self::Error(RollbackError::RowsDiffer {
                 migration,
-                tables: in_words(&tables),
+                tables: BackStop::Unlike(tables).in_words(),
             }),
         }
     }
@@ -93,29 +93,13 @@ impl Stop {
             },
             Self::Derived(migration, statement, error) => RollbackError::Derived {
                 migration,
-                statement: one_line(&statement),
+                statement: net::one_line(&statement),
                 error,
                 tries,
                 tried_ms,
             },
             Self::Error(error) => error,
         }
-    }
-}
-
-fn in_words(tables: &[(TableName, u64)]) -> String {
-    let tables = tables
-        .iter()
-        .map(|(table, rows)| format!("{table} ({rows} rows)"));
-    tables.collect::<Vec<_>>().join(", ")
-}
-
-fn one_line(statement: &str) -> String {
-    const LONGEST: usize = 160;
-    let line = statement.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((cut, _)) => format!("{}…", &line[..cut]),
-        None => line,
     }
 }
 
