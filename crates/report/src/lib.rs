@@ -11,6 +11,7 @@ mod conflicts;
 mod error;
 mod events;
 mod history;
+mod keeps;
 mod page;
 mod place;
 mod plan;
