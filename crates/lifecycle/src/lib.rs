@@ -24,6 +24,7 @@ mod seal;
 mod situation;
 mod status;
 mod verify;
+mod ways_back;
 
 pub use apply::{
     Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply,
