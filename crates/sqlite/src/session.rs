@@ -120,6 +120,7 @@ fn capabilities() -> Capabilities {
         names_lock_holders: process::CAN_NAME_HOLDERS,
         lists_locks: false,
         object_numbers: false,
+        sets_aside: false,
     }
 }
 
