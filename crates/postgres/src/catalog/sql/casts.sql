@@ -6,5 +6,6 @@ select
 , nullif(c.castfunc, 0)::regprocedure::text as function
 , case c.castcontext when 'a' then 'assignment' when 'i' then 'implicit' end as context
 , case c.castmethod when 'f' then null when 'i' then 'input and output' when 'b' then 'binary' end as method
+, nullif(c.castfunc, 0) as fact_same_function
 from pg_cast c
 where c.oid >= 16384
