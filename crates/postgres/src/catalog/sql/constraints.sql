@@ -22,7 +22,7 @@ select
 , (select case when p.conrelid = c.conrelid then 'referenced' else 'partition' end from pg_constraint p where p.oid = c.conparentid) as fact_part
 , (select p.conname from pg_constraint p where p.oid = c.conparentid) as fact_parent
 , case when c.contype = 'f' then
-    (select string_agg(g.tgrelid || ' ' || g.tgfoid::regproc || ' ' || g.tgenabled::text, ', ' order by g.tgrelid, g.tgfoid)
+    (select string_agg(g.tgrelid::regclass || ' ' || g.tgfoid::regproc || ' ' || g.tgenabled::text, ', ' order by g.tgrelid, g.tgfoid)
      from pg_trigger g where g.tgconstraint = c.oid and g.tgenabled <> 'O') end as fact_trigger_states
 from pg_constraint c
 join pg_namespace n on n.oid = c.connamespace
