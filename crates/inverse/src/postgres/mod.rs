@@ -2,8 +2,10 @@
 
 mod kind;
 mod kinds;
+mod names;
 mod quote;
 mod registry;
+mod survey;
 
 use crate::{Change, Inverse};
 

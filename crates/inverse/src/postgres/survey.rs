@@ -66,10 +66,7 @@ impl<'a> Survey<'a> {
                     .iter()
                     .find_map(|object| object.attributes.get(*name))
                     .map(|attribute| attribute.level);
-                !matches!(
-                    level,
-                    Some(AttributeLevel::Fact | AttributeLevel::Position)
-                )
+                !matches!(level, Some(AttributeLevel::Fact | AttributeLevel::Position))
             })
             .filter(|name| before.attribute(name) != now.attribute(name))
             .cloned()

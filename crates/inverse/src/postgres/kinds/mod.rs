@@ -69,22 +69,3 @@ pub(super) use trigger::Trigger;
 pub(super) use types::Type;
 pub(super) use user_mapping::UserMapping;
 pub(super) use view::View;
-
-use tightrope_model::{Catalog, Object, ObjectKind};
-
-/// The columns of a relation or a composite type in their order.
-fn columns_in_order<'a>(relation: &Object, catalog: &'a Catalog) -> Vec<&'a Object> {
-    let place = |column: &Object| {
-        column
-            .attribute("position")
-            .and_then(|place| place.parse::<u32>().ok())
-    };
-    let mut columns: Vec<&Object> = catalog
-        .objects()
-        .skip_while(|object| object.id.kind < ObjectKind::Column)
-        .take_while(|object| object.id.kind == ObjectKind::Column)
-        .filter(|column| column.id.path.len() == 3 && column.id.path[..2] == relation.id.path[..])
-        .collect();
-    columns.sort_by_key(|column| place(column));
-    columns
-}

@@ -2,6 +2,7 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::kind::KindDdl;
 use super::super::quote::{qualified, quote};
+use super::super::survey::columns;
 use super::place::{alike, last, text};
 use super::text::routine;
 use crate::Change;
@@ -19,7 +20,7 @@ impl KindDdl for Type {
         let shell = format!("create type {name}");
         match text(object, "form") {
             "composite" => {
-                let attributes = super::columns_in_order(object, catalog);
+                let attributes = columns(catalog, &object.id);
                 let attributes: Vec<String> = attributes.into_iter().map(attribute).collect();
                 vec![format!("create type {name} as ({})", attributes.join(", "))]
             }
