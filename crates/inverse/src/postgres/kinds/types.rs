@@ -3,7 +3,7 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 use super::super::kind::KindDdl;
 use super::super::quote::{qualified, quote};
 use super::super::survey::columns;
-use super::place::{alike, last, text};
+use super::place::{alike, circle, last, text};
 use super::text::routine;
 use crate::Change;
 
@@ -28,16 +28,28 @@ impl KindDdl for Type {
                 "create type {name} as range ({})",
                 range(object).join(", ")
             )],
-            "base" => vec![
-                shell,
-                format!("create type {name} ({})", text(object, "definition")),
-            ],
+            "base" => {
+                // Its functions take and return it, so they stand between; they are made again when it is their turn.
+                let functions =
+                    circle(object, catalog).map(|function| text(function, "definition"));
+                let functions = functions.map(|definition| definition.trim_end().to_owned());
+                let whole = format!("create type {name} ({})", text(object, "definition"));
+                std::iter::once(shell)
+                    .chain(functions)
+                    .chain([whole])
+                    .collect()
+            }
             _ => vec![shell],
         }
     }
 
-    fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
-        format!("drop type {}", qualified(&object.id.path))
+    fn drop(&self, object: &Object, catalog: &Catalog) -> String {
+        let name = qualified(&object.id.path);
+        if circle(object, catalog).next().is_some() {
+            format!("drop type if exists {name} cascade")
+        } else {
+            format!("drop type {name}")
+        }
     }
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
