@@ -221,6 +221,11 @@ impl<'s, 'a> Decide<'s, 'a> {
                 .iter()
                 .find(|id| id.kind == ObjectKind::Trigger)
                 .cloned(),
+            _ if part("comes_with_type").is_some() => now
+                .depends_on
+                .iter()
+                .find(|id| matches!(id.kind, ObjectKind::Type | ObjectKind::Function))
+                .cloned(),
             _ => None,
         };
         match candidate.and_then(|id| self.survey.now.object(&id)) {

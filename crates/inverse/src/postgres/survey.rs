@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use tightrope_model::{Attribute, AttributeLevel, Catalog, Object, ObjectId};
+use tightrope_model::{Attribute, AttributeLevel, Catalog, Object, ObjectId, ObjectKind};
 
 use super::names;
 use crate::{Change, Matching};
@@ -60,7 +60,10 @@ impl<'a> Survey<'a> {
             .collect();
         names
             .into_iter()
-            .filter(|name| !FINISHING.contains(&name.as_str()))
+            .filter(|name| {
+                before.id.kind == ObjectKind::DefaultPrivileges
+                    || !FINISHING.contains(&name.as_str())
+            })
             .filter(|name| {
                 let level = [before, now]
                     .iter()

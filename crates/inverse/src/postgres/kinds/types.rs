@@ -92,11 +92,7 @@ fn range(object: &Object) -> Vec<String> {
                 .map(|name| format!("{option} = {}", routine(name))),
         );
     }
-    if let (Some(multirange), Some(schema)) =
-        (object.attribute("multirange"), object.id.path.first())
-    {
-        let name = qualified(&[schema.clone(), multirange.to_owned()]);
-        parts.push(format!("multirange_type_name = {name}"));
-    }
+    let multirange = object.attribute("multirange_name");
+    parts.extend(multirange.map(|name| format!("multirange_type_name = {name}")));
     parts
 }
