@@ -397,7 +397,8 @@ impl<'s, 'a> Decide<'s, 'a> {
     }
 }
 
-fn statistics_table(object: &Object) -> Option<ObjectId> {
+/// The table of a statistics object.
+pub(super) fn statistics_table(object: &Object) -> Option<ObjectId> {
     if object.id.kind != ObjectKind::Statistics {
         return None;
     }
