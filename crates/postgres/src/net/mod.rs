@@ -3,12 +3,15 @@
 //!
 //! Every watched table with a key has a *touch log*. Each of its rows tells of one row of the table: `k1`, `k2`, … is the key
 //! that it has now (NULL if it is gone), `o1`, `o2`, … the key that it had when the window began (NULL if it is new), and
-//! `w1`, `w2`, … whether the column of that number in [`Watch`] was written. A log row with neither says that the table was
-//! truncated. The log has no unique index: it must never refuse what the table accepts.
+//! `w1`, `w2`, … whether the column of that number ([`touch::numbered`]) was written. A log row with neither key says that the
+//! table was truncated. The log has no unique index: it must never refuse what the table accepts. Where a table has no key,
+//! the text of the row stands for it.
 //!
 //! Values of types that are not the server's own are kept as text, so that nothing of the net stands in the way of a script
 //! that drops or changes such a type.
 
+mod by_key;
+mod by_row;
 mod columns;
 mod gauge;
 mod merge;
@@ -19,6 +22,7 @@ mod spread;
 mod terms;
 mod touch;
 mod triggers;
+mod unlike;
 mod window;
 
 use tightrope_engine::{
@@ -77,8 +81,8 @@ impl Net for PostgresSession {
         self.writing_pinned(|session| merge::merge(session, kept, rebuilt))
     }
 
-    fn unlike(&mut self, _kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
-        Ok(Vec::new())
+    fn unlike(&mut self, kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
+        self.writing_pinned(|session| unlike::of(session, kept))
     }
 
     fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError> {

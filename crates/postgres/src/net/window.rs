@@ -4,10 +4,11 @@ use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
 use tightrope_model::{Keep, TableName};
 
 use super::columns::{Columns, same};
-use super::names;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
+use super::terms::Shape;
 use super::touch::TouchLog;
+use super::{by_row, names};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -25,9 +26,6 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
                 format!("table {after} is not there, which the net was planned for"),
             )
             .hint("rehearse the migration again"));
-        }
-        if table.plan.key.is_empty() {
-            continue;
         }
         note_what_was_inserted(session, number, table, &after, &columns)?;
         watch(session, number, table, &after, &columns)?;
@@ -47,7 +45,22 @@ fn note_what_was_inserted(
     let Some(rows) = &table.rows else {
         return Ok(());
     };
-    if plan.keep == Keep::Changed || (plan.rows.inserted == 0 && !plan.truncated) {
+    let looks_new = plan.key.is_empty() && plan.rows.updated > 0;
+    let inserts = plan.rows.inserted > 0 || plan.truncated || looks_new;
+    if plan.keep == Keep::Changed || !inserts {
+        return Ok(());
+    }
+    let inserted = names::own(number, plan, "inserted");
+    if plan.key.is_empty() {
+        let now = by_row::text(plan, Shape::After, "t");
+        let was = by_row::text(plan, Shape::Before, "p");
+        session.execute_own(&format!(
+            "create table {} as select {now} as k1 from only {} t except all select {was} from {} p",
+            names::sql(&inserted),
+            names::sql(after),
+            names::sql(rows),
+        ))?;
+        table.inserted = Some(inserted);
         return Ok(());
     }
     let kept = Columns::of(session, rows)?;
@@ -66,7 +79,6 @@ fn note_what_was_inserted(
         selected.push(format!("{} as k{place}", now.to_kept(&of_now)));
         pairs.push(same((&of_now, now), (&of_was, was)));
     }
-    let inserted = names::own(number, plan, "inserted");
     session.execute_own(&format!(
         "create table {} as select {} from only {} t where not exists (select from {} p where {})",
         names::sql(&inserted),
