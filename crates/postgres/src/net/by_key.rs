@@ -51,6 +51,11 @@ pub(super) fn joins(facts: &Facts<'_>) -> Result<Joins, EngineError> {
     } else {
         "false"
     };
+    let mut keys = Vec::new();
+    for place in 1..=facts.plan.key.len() {
+        let (key, of_key) = of_table(facts, place)?;
+        keys.push(of_key.to_kept(&key));
+    }
     let has_before = match (&facts.rows, facts.plan.key.first()) {
         (Some(_), Some(key)) => format!("p.{} is not null", quote(&key.before)),
         _ => "false".to_owned(),
@@ -63,6 +68,8 @@ pub(super) fn joins(facts: &Facts<'_>) -> Result<Joins, EngineError> {
         all: all.join(" "),
         written,
         touched: touched.to_owned(),
+        entry: "l.ctid".to_owned(),
+        key: keys,
         has_before,
         own,
         gone: gone(facts)?,

@@ -54,7 +54,7 @@ pub(super) fn joins(facts: &Facts<'_>) -> Joins {
     let mut origin = ("tt.r".to_owned(), "tt.n".to_owned());
     if let Some(log) = log {
         all.push_str(&format!(
-            " left join (select l.*, row_number() over (partition by l.k1) as n, row_number() over (partition by l.o1) as m from {log} l) l \
+            " left join (select l.ctid as entry, l.*, row_number() over (partition by l.k1) as n, row_number() over (partition by l.o1) as m from {log} l) l \
              on l.k1 = tt.r and l.n = tt.n \
              left join {} lc on lc.r = tt.r left join {} oc on oc.r = tt.r",
             counts(log, "k"),
@@ -105,6 +105,8 @@ pub(super) fn joins(facts: &Facts<'_>) -> Joins {
         written: log.map(|_| format!("only {} t {all}", facts.table)),
         all,
         touched: touched.to_owned(),
+        entry: "l.entry".to_owned(),
+        key: vec![of_table],
         has_before: has_before.to_owned(),
         own,
         gone,

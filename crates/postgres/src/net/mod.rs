@@ -13,21 +13,21 @@
 mod by_key;
 mod by_row;
 mod columns;
+mod conflicts;
 mod gauge;
 mod merge;
 mod names;
 mod size;
 mod sources;
 mod spread;
+mod take_out;
 mod terms;
 mod touch;
 mod triggers;
 mod unlike;
 mod window;
 
-use tightrope_engine::{
-    EngineError, ErrorKind, Fill, Gauge, KeptNet, Merged, Net, Quarantined, Window,
-};
+use tightrope_engine::{EngineError, Fill, Gauge, KeptNet, Merged, Net, Quarantined, Window};
 use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
 
@@ -56,16 +56,16 @@ impl Net for PostgresSession {
         self.writing_pinned(|session| window::close(session, kept))
     }
 
-    fn gauge(&mut self, kept: &KeptNet, _window: &Window<'_>) -> Result<Gauge, EngineError> {
-        gauge::of(self, kept)
+    fn gauge(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Gauge, EngineError> {
+        gauge::of(self, kept, window)
     }
 
     fn take_out(
         &mut self,
-        _kept: &KeptNet,
-        _window: &Window<'_>,
+        kept: &KeptNet,
+        window: &Window<'_>,
     ) -> Result<Vec<Quarantined>, EngineError> {
-        Ok(Vec::new())
+        self.writing_pinned(|session| take_out::take_out(session, kept, window))
     }
 
     fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {
@@ -93,13 +93,9 @@ impl Net for PostgresSession {
         size::free(self, kept)
     }
 
-    fn put_back(&mut self, _row: &Quarantined) -> Result<(), EngineError> {
-        Err(not_yet())
+    fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError> {
+        self.writing_pinned(|session| take_out::put_back(session, row))
     }
-}
-
-fn not_yet() -> EngineError {
-    EngineError::new(ErrorKind::Unsupported, "the net cannot do this yet")
 }
 
 /// The fill expression of a column of before.

@@ -40,6 +40,10 @@ pub(super) struct Joins {
     pub(super) written: Option<String>,
     /// `t` has been written.
     pub(super) touched: String,
+    /// Where its entry is in the log.
+    pub(super) entry: String,
+    /// The key of `t` as the log keeps it.
+    pub(super) key: Vec<String>,
     /// There is a pre-image of `t`.
     pub(super) has_before: String,
     /// `t` is a row of the migration that nobody has touched; none if it inserted no row.

@@ -4,6 +4,7 @@ use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
 use tightrope_model::{Keep, TableName};
 
 use super::columns::{Columns, same};
+use super::conflicts::make_function;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
 use super::terms::Shape;
@@ -30,6 +31,7 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         note_what_was_inserted(session, number, table, &after, &columns)?;
         watch(session, number, table, &after, &columns)?;
     }
+    make_function(session, number)?;
     protect(session, number)
 }
 
@@ -154,7 +156,7 @@ pub(super) fn close(session: &mut PostgresSession, kept: &KeptNet) -> Result<(),
             tables.join(", ")
         ))?;
     }
-    drop_functions(session, &names::prefix(kept.number))?;
+    drop_functions(session, &names::prefix(kept.number), true)?;
     for table in &kept.tables {
         for own in [&table.rows, &table.touched].into_iter().flatten() {
             session.execute_own(&format!("analyze {}", names::sql(own)))?;
