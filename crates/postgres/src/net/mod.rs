@@ -12,6 +12,7 @@
 
 mod by_key;
 mod by_row;
+mod catch;
 mod columns;
 mod conflicts;
 mod gauge;

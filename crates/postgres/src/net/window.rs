@@ -3,6 +3,7 @@
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
 use tightrope_model::{Keep, TableName};
 
+use super::catch::must_have_seen_all;
 use super::columns::{Columns, same};
 use super::conflicts::make_function;
 use super::size::drop_functions;
@@ -16,7 +17,14 @@ use crate::session::PostgresSession;
 /// Begins to write down what the application touches.
 pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<(), EngineError> {
     let number = kept.number;
+    for table in &kept.tables {
+        if let (Some(after), Some(_)) = (&table.plan.after, caught(table)) {
+            must_have_seen_all(session, number, &table.plan, after)?;
+        }
+    }
+    drop_functions(session, &names::prefix(number), true)?;
     for table in &mut kept.tables {
+        drop_what_caught_nothing(session, table)?;
         let Some(after) = table.plan.after.clone() else {
             continue;
         };
@@ -35,6 +43,37 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
     protect(session, number)
 }
 
+/// The tables in which the changes of the script were caught.
+fn caught(table: &KeptTable) -> Option<[&TableName; 2]> {
+    let is_caught = table.plan.keep == Keep::Changed && !table.plan.key.is_empty();
+    let (rows, inserted) = (table.rows.as_ref()?, table.inserted.as_ref()?);
+    is_caught.then_some([rows, inserted])
+}
+
+/// What the script did not change needs no tables.
+fn drop_what_caught_nothing(
+    session: &mut PostgresSession,
+    table: &mut KeptTable,
+) -> Result<(), EngineError> {
+    let Some([rows, inserted]) = caught(table) else {
+        return Ok(());
+    };
+    let any = |own: &TableName| format!("exists (select from {})", names::sql(own));
+    let found = session.query_own(
+        &format!("select ({} or {})::int", any(rows), any(inserted)),
+        &[],
+    )?;
+    if found.first().and_then(|row| row.first()?.integer()) == Some(0) {
+        session.execute_own(&format!(
+            "drop table {}, {}",
+            names::sql(rows),
+            names::sql(inserted)
+        ))?;
+        (table.rows, table.inserted) = (None, None);
+    }
+    Ok(())
+}
+
 /// Writes down the keys of the rows that the migration inserted: only rows that are known to be its own ever go again.
 fn note_what_was_inserted(
     session: &mut PostgresSession,
@@ -47,9 +86,9 @@ fn note_what_was_inserted(
     let Some(rows) = &table.rows else {
         return Ok(());
     };
-    let looks_new = plan.key.is_empty() && plan.rows.updated > 0;
-    let inserts = plan.rows.inserted > 0 || plan.truncated || looks_new;
-    if plan.keep == Keep::Changed || !inserts {
+    // An update may have given rows other keys.
+    let inserts = plan.rows.inserted > 0 || plan.truncated || plan.rows.updated > 0;
+    if table.inserted.is_some() || !inserts {
         return Ok(());
     }
     let inserted = names::own(number, plan, "inserted");
@@ -118,9 +157,10 @@ fn watch(
         after,
         &rows,
         "after insert or update or delete",
+        "",
         "row",
     )?;
-    attach(session, after, &truncate, "after truncate", "statement")?;
+    attach(session, after, &truncate, "after truncate", "", "statement")?;
     table.touched = Some(log);
     Ok(())
 }
@@ -131,11 +171,12 @@ pub(super) fn attach(
     table: &TableName,
     function: &TableName,
     event: &str,
+    tables: &str,
     each: &str,
 ) -> Result<(), EngineError> {
     let (table, trigger) = (names::sql(table), names::trigger(function));
     session.execute_own(&format!(
-        "create trigger {trigger} {event} on {table} for each {each} execute function {}(); \
+        "create trigger {trigger} {event} on {table} {tables} for each {each} execute function {}(); \
          alter table only {table} enable always trigger {trigger}",
         names::sql(function)
     ))
