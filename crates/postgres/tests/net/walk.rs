@@ -207,7 +207,7 @@ fn more(session: &mut dyn Session, rows: &[tightrope_inverse::MoreRows], now: &s
                 "insert into tightrope_new ({}) overriding system value select {} from {} {}",
                 columns.join(", "),
                 values.join(", "),
-                more.from,
+                more.from.replace("{now}", now),
                 filter.unwrap_or_default().replace("{now}", now),
             ),
         );
