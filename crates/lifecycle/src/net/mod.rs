@@ -17,10 +17,23 @@ pub use spread::OutsideThePlan;
 pub(crate) use spread::{LookStop, look, open_window, outside, plan_of, spread};
 
 use tightrope_inverse::Rename;
-use tightrope_model::EngineKind;
+use tightrope_model::{EngineKind, ObjectId, ObjectKind};
 use tightrope_script::Parsed;
 
-/// The renames that a script's statements tell.
-pub(crate) fn renames_of(_parsed: &Parsed, _dialect: EngineKind) -> Vec<Rename> {
-    Vec::new()
+/// The renames that a script's statements tell, for engines that do not number their objects: names without a schema, which
+/// name nothing where there are schemas.
+pub(crate) fn renames_of(parsed: &Parsed, _dialect: EngineKind) -> Vec<Rename> {
+    let id = |path: &[String]| {
+        let kind = match path.len() {
+            1 => ObjectKind::Table,
+            _ => ObjectKind::Column,
+        };
+        ObjectId::new(kind, path.to_vec())
+    };
+    let told = tightrope_script::renames(parsed).into_iter();
+    told.map(|told| Rename {
+        before: id(&told.before),
+        after: id(&told.after),
+    })
+    .collect()
 }
