@@ -12,6 +12,7 @@ mod acl;
 mod clear;
 mod fates;
 mod finishing;
+mod hidden;
 mod kind;
 mod kinds;
 mod names;
