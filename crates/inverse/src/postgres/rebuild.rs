@@ -82,7 +82,13 @@ pub(super) fn put_aside(
 
 impl Aside {
     /// Makes the table as it was and fills it.
-    pub(super) fn make(&self, survey: &Survey<'_>, before: &Object, script: &mut Script) {
+    pub(super) fn make(
+        &self,
+        survey: &Survey<'_>,
+        fates: &Fates,
+        before: &Object,
+        script: &mut Script,
+    ) {
         let Some(old) = self.tables.get(&before.id) else {
             return;
         };
@@ -91,7 +97,7 @@ impl Aside {
             script.reshape(&before.id, sql, None);
         }
         if before.attribute("partition_key").is_none() {
-            self.fill(survey, before, old, script);
+            self.fill(survey, fates, before, old, script);
         }
         for column in columns(survey.before, &before.id) {
             let now = survey.now_of(column);
@@ -111,7 +117,17 @@ impl Aside {
         }
     }
 
-    fn fill(&self, survey: &Survey<'_>, before: &Object, old: &[String], script: &mut Script) {
+    fn fill(
+        &self,
+        survey: &Survey<'_>,
+        fates: &Fates,
+        before: &Object,
+        old: &[String],
+        script: &mut Script,
+    ) {
+        let replaced = |column: &Object| {
+            fates.retyped.contains(&column.id) || shape::type_is_replaced(survey, column)
+        };
         let given = source(survey, &before.id);
         let mut values: Vec<(String, String)> = Vec::new();
         let mut always = false;
@@ -130,7 +146,7 @@ impl Aside {
                     .aligned
                     .get(&column.id)
                     .is_some_and(|aligned| aligned.attribute("type") == Some(to));
-                let converted = (!same || made && shape::type_is_replaced(survey, column))
+                let converted = (!same || made && replaced(column))
                     .then(|| shape::conversion(&value, from, to, made));
                 Some(converted.flatten().unwrap_or(value))
             });

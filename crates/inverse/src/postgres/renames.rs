@@ -32,38 +32,37 @@ pub(super) fn write(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
             moved.then_some(Move { before, now })
         })
         .collect();
-    let mut schemas = BTreeMap::new();
-    rename_in_turn(
-        moves
-            .iter()
-            .filter(|step| step.before.id.kind == ObjectKind::Schema),
-        survey,
-        &mut schemas,
-        script,
-    );
+    for kind in IN_NO_SCHEMA {
+        let moves = moves.iter().filter(|step| step.before.id.kind == kind);
+        rename_in_turn(moves, survey, script);
+    }
     move_between_schemas(survey, fates, script);
     parts(&moves, survey, script);
 }
 
-type Names = BTreeMap<String, String>;
+/// What has a name of its own and is in no schema; schemas first.
+const IN_NO_SCHEMA: [ObjectKind; 6] = [
+    ObjectKind::Schema,
+    ObjectKind::Language,
+    ObjectKind::ForeignDataWrapper,
+    ObjectKind::ForeignServer,
+    ObjectKind::Publication,
+    ObjectKind::EventTrigger,
+];
 
-/// Renames schemas; fills `schemas` with the name before by the name now.
+/// Renames objects of one kind that are in no schema.
 fn rename_in_turn<'a>(
     moves: impl Iterator<Item = &'a Move<'a>>,
     survey: &Survey<'_>,
-    schemas: &mut Names,
     script: &mut Script,
 ) {
-    let moves: Vec<&Move<'_>> = moves.collect();
     let mut pending: Vec<(String, String, &Move<'_>)> = moves
-        .iter()
         .map(|step| {
             let (from, to) = (
                 names::own_name(&step.now.id),
                 names::own_name(&step.before.id),
             );
-            schemas.insert(from.to_owned(), to.to_owned());
-            (from.to_owned(), to.to_owned(), *step)
+            (from.to_owned(), to.to_owned(), step)
         })
         .collect();
     let mut taken: BTreeSet<String> = pending.iter().map(|(from, ..)| from.clone()).collect();
@@ -212,7 +211,8 @@ fn late_out_of_the_way(
             wanted.insert((names::space(before.id.kind), schema.to_owned(), last));
         }
     }
-    for id in &fates.late {
+    // Functions before the types that they are told by.
+    for id in fates.late.iter().rev() {
         let (Some(object), Some(schema)) = (survey.now.object(id), names::schema(id)) else {
             continue;
         };
@@ -230,6 +230,9 @@ fn late_out_of_the_way(
         let rest = last.strip_prefix(names::own_name(id)).unwrap_or_default();
         let between = format!("{}{rest}", script.spare());
         let to = (at.0, schema, between);
+        for sql in ready_to_give_way(survey, object, &at) {
+            script.reshape(id, sql, None);
+        }
         for sql in relocate(object, &at, &to) {
             script.reshape(
                 id,
@@ -241,6 +244,17 @@ fn late_out_of_the_way(
         taken.remove(&at);
         taken.insert(to);
     }
+}
+
+/// What has to happen to an object of now, where it stands, before the one of before takes its place.
+fn ready_to_give_way(survey: &Survey<'_>, object: &Object, at: &Place) -> Vec<String> {
+    let (Some(before), Some(ddl)) = (survey.before_of(&object.id), registry::ddl(object.id.kind))
+    else {
+        return Vec::new();
+    };
+    let mut now = object.clone();
+    now.id.path = vec![at.1.clone(), at.2.clone()];
+    ddl.give_way(before, &now)
 }
 
 /// The name before of a schema of now.
@@ -304,7 +318,10 @@ fn parts(moves: &[Move<'_>], survey: &Survey<'_>, script: &mut Script) {
                 step.now.id.kind,
                 ObjectKind::Column | ObjectKind::Constraint
             );
-        if from != to && !inherited {
+        let typed = step.now.id.kind == ObjectKind::Column
+            && names::owner(step.now, survey.now)
+                .is_some_and(|owner| names::is_typed(&owner, survey.now));
+        if from != to && !inherited && !typed {
             let owner = step.before.id.path[..step.before.id.path.len() - 1].to_vec();
             by_owner
                 .entry((owner, step.before.id.kind))
@@ -339,7 +356,7 @@ fn rename_part(
     };
     match kind {
         ObjectKind::Column if what == "type" => {
-            format!("alter type {owner} rename attribute {from} to {to}")
+            format!("alter type {owner} rename attribute {from} to {to} cascade")
         }
         ObjectKind::Column => format!("alter {what} {owner} rename column {from} to {to}"),
         ObjectKind::Constraint => {

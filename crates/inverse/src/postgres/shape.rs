@@ -97,6 +97,7 @@ pub(super) fn changes(survey: &Survey<'_>, fates: &Fates, table: &Object) -> Col
     for column in columns(survey.before, &table.id) {
         match survey.aligned.get(&column.id) {
             Some(now) => changes.of_kept(survey, fates, column, now),
+            None if names::is_typed(&table.id, survey.before) => {}
             None => changes.of_lost(column),
         }
     }
