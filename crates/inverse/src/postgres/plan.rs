@@ -298,11 +298,8 @@ impl Plan<'_, '_> {
         {
             self.script.add(phase, &before.id, sql, None);
         }
-        if matches!(
-            before.id.kind,
-            ObjectKind::View | ObjectKind::MaterializedView
-        ) {
-            self.change_view_columns(before, phase);
+        for sql in shape::view_columns(self.survey, self.fates, before) {
+            self.script.add(phase, &before.id, sql, None);
         }
         for sql in finishing::changed(before, now, self.survey.before) {
             self.script.add(phase, &before.id, sql, None);
@@ -358,27 +355,6 @@ impl Plan<'_, '_> {
             if let Some(sql) = one_statement(&format!("alter table {owner}"), &settings) {
                 self.script.reshape(id, sql, None);
             }
-        }
-    }
-
-    /// Defaults and settings of the columns of a view.
-    fn change_view_columns(&mut self, before: &Object, phase: Phase) {
-        let cleared = shape::cleared(self.survey, self.fates, before).into_iter();
-        let mut actions: Vec<String> = cleared
-            .map(|(column, action)| {
-                format!(
-                    "alter column {} {action}",
-                    quote(names::own_name(&column.id))
-                )
-            })
-            .collect();
-        let changes = shape::changes(self.survey, self.fates, before);
-        actions.extend(changes.actions);
-        actions.extend(changes.only);
-        let view = format!("alter {} {}", before.id.kind, qualified(&before.id.path));
-        for action in actions {
-            self.script
-                .add(phase, &before.id, format!("{view} {action}"), None);
         }
     }
 

@@ -211,16 +211,12 @@ fn late_out_of_the_way(
             wanted.insert((names::space(before.id.kind), schema.to_owned(), last));
         }
     }
+    ready_to_give_way(survey, fates, script);
     // Functions before the types that they are told by.
     for id in fates.late.iter().rev() {
         let (Some(object), Some(schema)) = (survey.now.object(id), names::schema(id)) else {
             continue;
         };
-        if let (Some(ddl), Some(before)) = (registry::ddl(id.kind), survey.before_of(id)) {
-            for sql in ddl.give_way(before, object) {
-                script.reshape(id, sql, None);
-            }
-        }
         let schema = schema_before(survey, schema);
         let last = id.path.last().cloned().unwrap_or_default();
         let at = (names::space(id.kind), schema.clone(), last.clone());
@@ -230,9 +226,6 @@ fn late_out_of_the_way(
         let rest = last.strip_prefix(names::own_name(id)).unwrap_or_default();
         let between = format!("{}{rest}", script.spare());
         let to = (at.0, schema, between);
-        for sql in ready_to_give_way(survey, object, &at) {
-            script.reshape(id, sql, None);
-        }
         for sql in relocate(object, &at, &to) {
             script.reshape(
                 id,
@@ -246,15 +239,24 @@ fn late_out_of_the_way(
     }
 }
 
-/// What has to happen to an object of now, where it stands, before the one of before takes its place.
-fn ready_to_give_way(survey: &Survey<'_>, object: &Object, at: &Place) -> Vec<String> {
-    let (Some(before), Some(ddl)) = (survey.before_of(&object.id), registry::ddl(object.id.kind))
-    else {
-        return Vec::new();
-    };
-    let mut now = object.clone();
-    now.id.path = vec![at.1.clone(), at.2.clone()];
-    ddl.give_way(before, &now)
+/// Readies what goes late for giving way, while everything of now still has its name.
+fn ready_to_give_way(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    for id in &fates.late {
+        let (Some(object), Some(before), Some(ddl)) = (
+            survey.now.object(id),
+            survey.before_of(id),
+            registry::ddl(id.kind),
+        ) else {
+            continue;
+        };
+        let mut now = object.clone();
+        if let (Some(schema), Some(_)) = (now.id.path.first_mut(), names::schema(id)) {
+            *schema = schema_before(survey, schema);
+        }
+        for sql in ddl.give_way(before, &now, survey.now) {
+            script.reshape(id, sql, None);
+        }
+    }
 }
 
 /// The name before of a schema of now.

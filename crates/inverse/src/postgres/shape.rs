@@ -7,7 +7,7 @@ use tightrope_model::{Object, ObjectId, ObjectKind};
 use super::fates::{Fates, source};
 use super::kinds::column;
 use super::names;
-use super::quote::quote;
+use super::quote::{qualified, quote};
 use super::survey::{Survey, columns};
 
 /// Whether a table (or composite type) of before, that is still there, has to be made anew to be as it was.
@@ -102,6 +102,25 @@ pub(super) fn changes(survey: &Survey<'_>, fates: &Fates, table: &Object) -> Col
         }
     }
     changes
+}
+
+/// Statements for the defaults and settings of the columns of a view.
+pub(super) fn view_columns(survey: &Survey<'_>, fates: &Fates, view: &Object) -> Vec<String> {
+    let kind = view.id.kind;
+    if !matches!(kind, ObjectKind::View | ObjectKind::MaterializedView) {
+        return Vec::new();
+    }
+    let cleared = cleared(survey, fates, view).into_iter();
+    let cleared = cleared.map(|(column, action)| {
+        let name = quote(names::own_name(&column.id));
+        format!("alter column {name} {action}")
+    });
+    let changes = changes(survey, fates, view);
+    let actions = cleared.chain(changes.actions).chain(changes.only);
+    let view = qualified(&view.id.path);
+    actions
+        .map(|action| format!("alter {kind} {view} {action}"))
+        .collect()
 }
 
 impl ColumnChanges {

@@ -29,7 +29,7 @@ impl KindDdl for Enumeration {
         values_kept.then(|| renamed(before, now))
     }
 
-    fn give_way(&self, before: &Object, now: &Object) -> Vec<String> {
+    fn give_way(&self, before: &Object, now: &Object, _catalog: &Catalog) -> Vec<String> {
         renamed(before, now)
     }
 }
