@@ -348,10 +348,10 @@ fn rename_part(
     from: &str,
     to: &str,
 ) -> String {
+    // Before version 13 only `alter table` renames the columns of a view.
     let what = match on {
         Some(ObjectKind::Domain) => "domain",
         Some(ObjectKind::Type) => "type",
-        Some(ObjectKind::View) => "view",
         Some(ObjectKind::MaterializedView) => "materialized view",
         Some(ObjectKind::ForeignTable) => "foreign table",
         _ => "table",
