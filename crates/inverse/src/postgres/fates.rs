@@ -313,8 +313,11 @@ impl<'s, 'a> Decide<'s, 'a> {
             }
             for dependent in hangs {
                 let unit = super::order::unit(dependent, self.survey.now);
+                // A foreign key of another table would hold the old one back.
+                let own = names::owner(dependent, self.survey.now).is_none_or(|own| own == now);
+                let foreign = dependent.attribute("form") == Some("f") && !own;
                 let settled = self.fates.dropped.contains(&unit)
-                    || self.fates.with_rebuilt.contains(&dependent.id)
+                    || self.fates.with_rebuilt.contains(&dependent.id) && !foreign
                     || unit == now;
                 if settled {
                     continue;

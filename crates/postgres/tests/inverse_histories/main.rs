@@ -26,7 +26,11 @@ fn migrations(folder: &Path) -> Vec<(String, String)> {
             }
         })
         .collect();
-    found.sort();
+    // A version is its digits, whether there are dashes between them or not.
+    found.sort_by_key(|(name, _)| {
+        let version = name.split('_').next().unwrap_or_default();
+        (version.replace('-', ""), name.clone())
+    });
     let read = |path: PathBuf| fs::read_to_string(path).expect("the script can be read");
     found
         .into_iter()
@@ -42,12 +46,21 @@ fn forward(client: &mut postgres::Client, script: &str) -> Result<(), String> {
         .filter(|line| !line.trim_start().starts_with("--"))
         .collect();
     let code = code.join("\n");
-    let statements: Vec<&str> = if whole {
+    let mut statements: Vec<String> = Vec::new();
+    for part in if whole {
         vec![script]
     } else {
         code.split(";\n").collect()
-    };
-    for sql in statements {
+    } {
+        match statements.last_mut() {
+            Some(open) if open.matches("$$").count() % 2 == 1 => {
+                open.push_str(";\n");
+                open.push_str(part);
+            }
+            _ => statements.push(part.to_owned()),
+        }
+    }
+    for sql in &statements {
         client
             .batch_execute(sql)
             .map_err(|error| format!("forward fails: {error:?}"))?;
