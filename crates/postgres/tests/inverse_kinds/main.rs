@@ -177,6 +177,8 @@ macro_rules! cases {
 }
 
 cases! {
+    tables_come_back: "tables",
+    columns_come_back: "columns",
     enums_come_back: "enums",
     types_and_domains_come_back: "types",
     views_come_back: "views",
