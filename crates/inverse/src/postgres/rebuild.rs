@@ -9,8 +9,8 @@ use super::fates::{Fates, source};
 use super::kinds::{column, sequence, table};
 use super::plan::Script;
 use super::quote::{qualified, quote};
-use super::shape;
 use super::survey::{Survey, columns};
+use super::{composite, shape};
 use crate::MoreRows;
 
 /// Where the old tables and the sequences of their identities are in the meantime.
@@ -146,8 +146,10 @@ impl Aside {
                     .aligned
                     .get(&column.id)
                     .is_some_and(|aligned| aligned.attribute("type") == Some(to));
-                let converted = (!same || made && replaced(column))
-                    .then(|| shape::conversion(&value, from, to, made));
+                let converted = (!same || made && replaced(column)).then(|| {
+                    composite::converted(survey, column, &value)
+                        .or_else(|| shape::conversion(&value, from, to, made))
+                });
                 Some(converted.flatten().unwrap_or(value))
             });
             if let Some(value) = value {

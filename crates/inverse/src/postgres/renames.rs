@@ -107,7 +107,6 @@ type Place = (Space, String, String);
 struct Placed<'a> {
     at: Place,
     to: Place,
-    now: &'a Object,
     before: &'a Object,
 }
 
@@ -141,12 +140,7 @@ fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
         );
         let moves = at.1 != to.1 || names::own_name(&now.id) != names::own_name(&before.id);
         if moves && !goes_with_another(survey, now, before) {
-            pending.push(Placed {
-                at,
-                to,
-                now,
-                before,
-            });
+            pending.push(Placed { at, to, before });
         }
     }
     late_out_of_the_way(survey, fates, &mut taken, &pending, script);
@@ -166,7 +160,8 @@ fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
                 format!("tightrope_between_{spare}"),
             )
         };
-        for sql in relocate(step.now, &step.at, &target) {
+        // The types of a routine's arguments have their names back by now.
+        for sql in relocate(step.before, &step.at, &target) {
             script.reshape(&step.before.id, sql, None);
         }
         taken.remove(&step.at);
@@ -348,10 +343,10 @@ fn rename_part(
     from: &str,
     to: &str,
 ) -> String {
+    // Before version 13 only `alter table` renames the columns of a view.
     let what = match on {
         Some(ObjectKind::Domain) => "domain",
         Some(ObjectKind::Type) => "type",
-        Some(ObjectKind::View) => "view",
         Some(ObjectKind::MaterializedView) => "materialized view",
         Some(ObjectKind::ForeignTable) => "foreign table",
         _ => "table",

@@ -6,9 +6,9 @@ use tightrope_model::{Object, ObjectId, ObjectKind};
 
 use super::fates::{Fates, source};
 use super::kinds::column;
-use super::names;
 use super::quote::{qualified, quote};
 use super::survey::{Survey, columns};
+use super::{composite, names};
 
 /// Whether a table (or composite type) of before, that is still there, has to be made anew to be as it was.
 pub(super) fn must_be_rebuilt(survey: &Survey<'_>, table: &Object) -> bool {
@@ -253,7 +253,9 @@ fn retype(survey: &Survey<'_>, column: &Object, now: &Object, name: &str) -> Str
         .map(|collation| format!(" collate {collation}"))
         .unwrap_or_default();
     let own = names_own_type(survey, column);
-    let converted = conversion(name, now.attribute("type").unwrap_or_default(), wanted, own);
+    let from = now.attribute("type").unwrap_or_default();
+    let converted =
+        composite::converted(survey, column, name).or_else(|| conversion(name, from, wanted, own));
     let using = converted
         .map(|expression| format!(" using {expression}"))
         .unwrap_or_default();

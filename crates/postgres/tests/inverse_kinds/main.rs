@@ -187,4 +187,5 @@ cases! {
     what_hangs_on_tables_comes_back: "on_tables",
     foreign_data_comes_back: "foreign",
     the_rest_comes_back: "rest",
+    odd_names_come_back: "odd_names",
 }
