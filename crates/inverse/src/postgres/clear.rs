@@ -137,10 +137,12 @@ fn drop_all(
         if !goes_with(survey, fates, key) {
             continue;
         }
-        let circle = key.depends_on.iter().any(|needed| {
-            let other = is_table(needed.kind) && *needed != own && going(needed);
-            other && place.get(needed) > place.get(&own)
-        });
+        let circle = key
+            .depends_on
+            .iter()
+            .filter_map(|needed| survey.now.object(needed))
+            .map(|needed| unit(survey, fates, needed))
+            .any(|other| other != own && going(&other) && place.get(&other) > place.get(&own));
         if circle && key.attribute("part").is_none() {
             write_drop(survey, key, script);
         }

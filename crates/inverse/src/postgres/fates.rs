@@ -185,9 +185,10 @@ impl<'s, 'a> Decide<'s, 'a> {
 
     /// Lets an object go. What goes only with something else takes that along.
     fn doom(&mut self, now: &'a Object) {
-        let leader = self.leader(now);
-        if !self.fates.dropped.contains(&leader) {
-            self.open.push(leader);
+        for id in [self.leader(now), now.id.clone()] {
+            if !self.fates.dropped.contains(&id) && !self.open.contains(&id) {
+                self.open.push(id);
+            }
         }
     }
 

@@ -31,6 +31,9 @@ alter table shop.customers add column extra int default 5 not null
 alter table shop.customers add column extra int generated always as (id * 2) stored, add unique (extra)
 
 alter table shop.customers alter column score type double precision
+
+-- given drop view shop.names
+alter table shop.customers alter column score type double precision
 alter table shop.customers alter column name type text
 
 -- given drop view shop.names
@@ -39,6 +42,7 @@ alter table shop.customers alter column born drop default
 alter table shop.customers alter column email set default 'x'
 
 -- given insert into shop.orders (customer) values (null), (null)
+drop policy own on shop.orders
 alter table shop.orders alter column id type integer
 alter table shop.orders alter column id set generated always
 
@@ -46,7 +50,7 @@ alter table shop.orders alter column id drop identity
 
 -- given insert into shop.orders (customer) values (null), (null)
 alter table shop.orders alter column id drop identity
--- then do $$ begin if (select last_value from shop.orders_id_seq) <> 2 then raise 'the position is lost'; end if; end $$
+-- then do $$ begin if (select last_value from shop.orders_id_seq) <> (select max(id) from shop.orders) then raise 'the position is lost'; end if; end $$
 
 alter table shop.orders alter column id drop identity
 create sequence shop.orders_id_seq owned by shop.orders.id
@@ -169,14 +173,17 @@ alter table shop.parent alter column a type bigint, alter column b set not null,
 create table shop.fresh (like shop.orders including all)
 drop table shop.orders cascade
 alter table shop.fresh rename to orders
+-- loss it is filled anew
 
 create table shop.fresh as select id, note from shop.orders
 drop table shop.orders cascade
 alter table shop.fresh rename to orders
+-- loss it is filled anew
 alter table shop.orders add primary key (id)
 
 alter table shop.orders drop column note cascade
 alter table shop.orders add column note text
+-- loss it is filled anew
 
 -- given create table shop.wide (a int, b int, c int, d int)
 alter table shop.wide drop column a, drop column c, add column a2 int

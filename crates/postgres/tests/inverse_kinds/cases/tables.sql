@@ -1,13 +1,14 @@
 drop table shop.orders cascade
+-- loss it is filled anew
 
 drop table shop.customers cascade
 
 drop table shop.customers, shop.orders cascade
+-- loss it is filled anew
 
+-- given drop server elsewhere cascade
 drop schema shop cascade
 -- loss it is filled anew
--- loss its options
--- loss options
 
 create table shop.fresh (id serial primary key, customer bigint references shop.customers, self int references shop.fresh)
 create index on shop.fresh (customer)
@@ -88,7 +89,9 @@ alter index shop.x set (fillfactor = 50)
 
 -- given alter table shop.orders disable trigger all
 drop table shop.orders cascade
+-- loss it is filled anew
 
+-- given drop publication feed
 alter table shop.orders set unlogged
 
 alter table shop.orders set (fillfactor = 40, autovacuum_enabled = false)
@@ -183,10 +186,12 @@ create table shop.customers (like shop.customers_all including defaults) partiti
 alter table shop.customers attach partition shop.customers_all for values from (0) to (1000000)
 
 -- given create index customers_name on shop.customers (name)
+drop table shop.orders cascade
 alter table shop.customers rename to customers_all
 create table shop.customers (like shop.customers_all including defaults, primary key (id)) partition by range (id)
 create index customers_names on shop.customers (name)
 alter table shop.customers attach partition shop.customers_all for values from (0) to (1000000)
+-- loss it is filled anew
 
 -- given create table shop.sub partition of shop.events for values from ('2022-01-01') to ('2023-01-01') partition by list (id)
 -- given create table shop.sub_1 partition of shop.sub for values in (1)
@@ -198,7 +203,7 @@ alter table shop.events add column x int, drop column body
 -- given create index events_day on shop.events (day)
 drop table shop.events
 
-create table shop.grown (x int) inherits (shop.parent)
+create table shop.grown () inherits (shop.parent)
 alter table shop.child inherit shop.grown
 
 alter table shop.parent rename column a to aa
