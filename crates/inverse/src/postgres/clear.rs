@@ -205,7 +205,7 @@ fn goes_with(survey: &Survey<'_>, fates: &Fates, object: &Object) -> bool {
                     fates.dropped.contains(&column)
                 })
         }
-        _ => false,
+        _ => object.attribute("comes_with_type").is_some(),
     }
 }
 
