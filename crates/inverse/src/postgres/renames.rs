@@ -296,8 +296,8 @@ fn relocate(object: &Object, at: &Place, to: &Place) -> Vec<String> {
 
 /// Renames columns, constraints, triggers, rules and policies; what they belong to has its name already.
 fn parts(moves: &[Move<'_>], survey: &Survey<'_>, script: &mut Script) {
-    let mut by_owner: BTreeMap<(Vec<String>, ObjectKind), Vec<(String, String, &Move<'_>)>> =
-        BTreeMap::new();
+    type Renames<'m> = Vec<(String, String, &'m Move<'m>)>;
+    let mut by_owner: BTreeMap<(Vec<String>, ObjectKind), Renames<'_>> = BTreeMap::new();
     for step in moves {
         if !names::is_part(step.before.id.kind) {
             continue;
