@@ -18,6 +18,7 @@ mod conflicts;
 mod gauge;
 mod merge;
 mod names;
+mod references;
 mod size;
 mod sources;
 mod spread;
