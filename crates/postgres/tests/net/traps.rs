@@ -79,6 +79,63 @@ fn children_that_a_delete_takes_along_come_back() {
 }
 
 #[test]
+fn children_of_before_follow_what_became_of_their_parents() {
+    like_twin(
+        &Walk {
+            setup: FAMILY,
+            forward: "delete from toys;
+                delete from children where id in (1, 2, 3, 6, 7);",
+            writes: "delete from parents where id = 2;
+                delete from parents where id = 3;
+                insert into parents values (3, 'again');
+                update parents set id = 40 where id = 4;",
+            ..Walk::default()
+        },
+        &KEEPS,
+    );
+}
+
+#[test]
+fn a_dropped_child_table_comes_back_without_the_children_of_deleted_parents() {
+    for server in servers() {
+        let walk = Walk {
+            setup: FAMILY,
+            forward: "drop table toys;
+                drop table children;",
+            writes: "delete from parents where id = 2;
+                update parents set id = 40 where id = 4;",
+            undo: "create table children (id int primary key, parent int);
+                create table toys (id int primary key, child int);",
+            ..Walk::default()
+        };
+        walk.there_and_back(&server).like_twin();
+    }
+}
+
+#[test]
+fn children_whose_parents_could_not_have_gone_go_to_quarantine() {
+    for server in servers() {
+        let walked = Walk {
+            setup: "create table parents (id int primary key);
+                create table children (id int primary key, parent int references parents);
+                insert into parents values (1), (2);
+                insert into children values (10, 1), (20, 2);",
+            forward: "delete from children;",
+            writes: "delete from parents where id = 1;",
+            twin_writes: Some(""),
+            ..Walk::default()
+        }
+        .there_and_back(&server);
+        assert_eq!(walked.rows["children"], ["(20,2)"]);
+        assert_eq!(walked.quarantined.len(), 1);
+        assert_eq!(
+            walked.quarantined[0].row,
+            r#"{"id" : "10", "parent" : "1"}"#
+        );
+    }
+}
+
+#[test]
 fn a_cascade_of_the_application_is_seen() {
     like_twin(
         &Walk {
