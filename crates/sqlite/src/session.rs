@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 use tightrope_engine::{
-    Alive, Blocker, Capabilities, ConnectOptions, EngineError, ErrorKind, Liveness, RowStream,
-    RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
+    Alive, Blocker, Capabilities, ConnectOptions, EngineError, ErrorKind, Liveness, RowDialect,
+    RowStream, RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
 };
 use tightrope_model::{
     Catalog, EngineKind, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
@@ -60,6 +60,11 @@ impl SqliteSession {
             capabilities: capabilities(),
             counter: None,
         })
+    }
+
+    /// The connection, for the net.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// The error as the engine's; where a lock is in the way, with who holds it.
@@ -120,6 +125,7 @@ fn capabilities() -> Capabilities {
         names_lock_holders: process::CAN_NAME_HOLDERS,
         lists_locks: false,
         object_numbers: false,
+        sets_aside: false,
     }
 }
 
@@ -214,6 +220,16 @@ impl Session for SqliteSession {
         }
     }
 
+    fn row_dialect(&self) -> RowDialect {
+        RowDialect {
+            is_typed: false,
+            has_schemas: false,
+            literal: ("quote(", ")"),
+            disable_triggers: None,
+            check_now: None,
+        }
+    }
+
     fn has_store(&mut self) -> Result<bool, EngineError> {
         self.connection
             .prepare_cached(
@@ -279,6 +295,10 @@ impl Session for SqliteSession {
 
     fn index_validity(&mut self, _: Option<&str>, _: &str) -> Result<Option<bool>, EngineError> {
         Ok(None)
+    }
+
+    fn net(&mut self) -> Option<&mut dyn tightrope_engine::Net> {
+        Some(self)
     }
 
     fn quote(&self, identifier: &str) -> String {
