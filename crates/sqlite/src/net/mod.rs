@@ -9,6 +9,7 @@
 //! **Invariant:** nothing of the net is in a catalog: all its names begin with `tightrope_net_`.
 
 mod about;
+mod gauge;
 mod json;
 mod key;
 mod live;
@@ -16,12 +17,16 @@ mod merge;
 mod names;
 mod put_back;
 mod quiet;
+mod references;
+mod settle;
 mod size;
 mod sources;
 mod spread;
 mod take_out;
 mod terms;
 mod touch;
+mod trace;
+mod trial;
 mod window;
 
 use tightrope_engine::{EngineError, ErrorKind, Gauge, KeptNet, Merged, Net, Quarantined, Window};
@@ -53,8 +58,8 @@ impl Net for SqliteSession {
         window::close(self.connection(), kept)
     }
 
-    fn gauge(&mut self, _kept: &KeptNet, _window: &Window<'_>) -> Result<Gauge, EngineError> {
-        Ok(Gauge::default())
+    fn gauge(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Gauge, EngineError> {
+        gauge::of_net(self.connection(), kept, window)
     }
 
     fn take_out(

@@ -89,7 +89,7 @@ pub(super) fn unlike(
             None => "true".to_owned(),
         };
         let query = format!(
-            "select count(*) from {} p where {untouched} and not exists (select 1 from {} t where {found} and not {})",
+            "select count(*) from {} p where p.gone$ <> 2 and {untouched} and not exists (select 1 from {} t where {found} and not {})",
             sql(rows),
             sql(&table.plan.before),
             any(differs),

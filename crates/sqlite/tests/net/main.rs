@@ -6,6 +6,7 @@
 )]
 
 mod columns;
+mod conflicts;
 mod plan;
 mod rows;
 mod walk;
