@@ -15,6 +15,7 @@ mod key;
 mod live;
 mod merge;
 mod names;
+mod older;
 mod put_back;
 mod quiet;
 mod references;
@@ -29,7 +30,7 @@ mod trace;
 mod trial;
 mod window;
 
-use tightrope_engine::{EngineError, ErrorKind, Gauge, KeptNet, Merged, Net, Quarantined, Window};
+use tightrope_engine::{EngineError, Gauge, KeptNet, Merged, Net, Quarantined, Window};
 use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
 
@@ -92,17 +93,17 @@ impl Net for SqliteSession {
         size::of_net(self.connection(), kept)
     }
 
-    fn suspend(&mut self, _older: &KeptNet, _tables: &[TableName]) -> Result<(), EngineError> {
-        Err(not_yet())
+    fn suspend(&mut self, older: &KeptNet, tables: &[TableName]) -> Result<(), EngineError> {
+        older::suspend(self.connection(), older, tables)
     }
 
     fn resume(
         &mut self,
-        _older: &KeptNet,
-        _newer: &KeptNet,
-        _tables: &[TableName],
+        older: &KeptNet,
+        newer: &KeptNet,
+        tables: &[TableName],
     ) -> Result<(), EngineError> {
-        Err(not_yet())
+        older::resume(self.connection(), older, newer, tables)
     }
 
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
@@ -112,8 +113,4 @@ impl Net for SqliteSession {
     fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError> {
         put_back::put_back(self.connection(), row)
     }
-}
-
-fn not_yet() -> EngineError {
-    EngineError::new(ErrorKind::Unsupported, "the net cannot do this yet")
 }

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use tightrope_engine::{EngineError, KeptNet, KeptTable};
 use tightrope_model::{Catalog, TableName};
 
+use super::about;
 use super::key::{Key, equal};
 use super::live::Live;
 use super::names::{list, of, own, sql};
@@ -31,6 +32,9 @@ pub(super) fn open(
     }
     Ok(())
 }
+
+/// Under what the statements of the triggers are noted, in their order.
+pub(super) const TRIGGERS: [&str; 3] = ["on insert", "on update", "on delete"];
 
 /// One window that is being opened.
 pub(super) struct Opening<'a> {
@@ -90,8 +94,10 @@ impl Opening<'_> {
             }),
         };
         self.batch(&touch.table())?;
-        for trigger in touch.triggers(&after) {
+        for (item, trigger) in TRIGGERS.into_iter().zip(touch.triggers(&after)) {
             self.batch(&trigger)?;
+            about::keep(self.connection, self.number, &table.plan, item, &trigger)
+                .map_err(from_sqlite)?;
         }
         table.touched = Some(log);
         Ok(())

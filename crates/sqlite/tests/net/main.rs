@@ -9,4 +9,5 @@ mod columns;
 mod conflicts;
 mod plan;
 mod rows;
+mod stacked;
 mod walk;

@@ -218,6 +218,15 @@ impl Walk<'_> {
 
     /// Goes back.
     pub(crate) fn back(&self, there: &mut InWindow) -> (Merged, Vec<Quarantined>) {
+        self.back_then(there, |_, _| {})
+    }
+
+    /// Goes back, and does something more before the net is freed.
+    pub(crate) fn back_then(
+        &self,
+        there: &mut InWindow,
+        then: impl Fn(&mut dyn Session, &KeptNet),
+    ) -> (Merged, Vec<Quarantined>) {
         let (session, kept) = (there.session.as_mut(), &there.kept);
         let window = Window {
             before: &there.before,
@@ -258,12 +267,14 @@ impl Walk<'_> {
         let now = session.catalog().unwrap();
         let differences = there.before.differences(&now).in_words();
         assert!(differences.is_empty(), "{differences:#?}");
+        then(session, kept);
         session.net().unwrap().free(kept).unwrap();
         session.commit().unwrap();
+        let prefix = format!("_net_{}_", kept.number);
         let left = "select name from sqlite_schema where name like 'tightrope%'";
         let left = texts(&there.database.plain(), left);
         assert!(
-            left.iter().all(|name| !name.contains("_net_1_")),
+            left.iter().all(|name| !name.contains(&prefix)),
             "{left:?}"
         );
         let check = texts(&there.database.plain(), "pragma integrity_check");
