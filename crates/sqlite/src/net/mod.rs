@@ -16,6 +16,7 @@ mod live;
 mod merge;
 mod names;
 mod older;
+mod others;
 mod put_back;
 mod quiet;
 mod references;
@@ -91,6 +92,10 @@ impl Net for SqliteSession {
 
     fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError> {
         size::of_net(self.connection(), kept)
+    }
+
+    fn free_space(&mut self) -> Result<Option<u64>, EngineError> {
+        Ok(self.free_bytes())
     }
 
     fn suspend(&mut self, older: &KeptNet, tables: &[TableName]) -> Result<(), EngineError> {

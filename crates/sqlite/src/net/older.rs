@@ -10,7 +10,7 @@ use super::key::{Key, equal};
 use super::names::{all, list, sql};
 use super::references::is;
 use super::touch::numbered;
-use super::window::{TRIGGERS, stop};
+use super::window::{HOLD, TRIGGERS, stop};
 use crate::error::from_sqlite;
 
 /// The older net stops writing down in these tables, and keeps what it has.
@@ -54,8 +54,9 @@ pub(super) fn resume(
             };
             hand.down()?;
         }
-        for trigger in TRIGGERS {
-            let text = about::read(connection, older.number, &table.plan, trigger);
+        stop(connection, log)?;
+        for item in TRIGGERS.into_iter().chain([HOLD]) {
+            let text = about::read(connection, older.number, &table.plan, item);
             if let Some(text) = text.map_err(from_sqlite)? {
                 connection.execute_batch(&text).map_err(from_sqlite)?;
             }

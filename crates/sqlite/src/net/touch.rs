@@ -105,6 +105,16 @@ impl TouchLog<'_> {
             .collect()
     }
 
+    /// The index that keeps the rowids of a table in place: VACUUM numbers the rows of a table without any index anew. It
+    /// holds no row, and names no column that a script could drop.
+    pub(super) fn hold(&self, table: &TableName) -> String {
+        format!(
+            "create index main.{} on {} (0) where 0",
+            quote_identifier(&hold_name(self.log)),
+            quote_identifier(&table.name)
+        )
+    }
+
     /// Inside a trigger a table must not be written with its schema.
     fn log(&self) -> String {
         quote_identifier(&self.log.name)
@@ -250,4 +260,9 @@ pub(super) fn trigger_names(log: &TableName) -> Vec<String> {
         .iter()
         .map(|event| format!("{}_{event}", log.name))
         .collect()
+}
+
+/// The name of the index that keeps a table's rowids in place.
+pub(super) fn hold_name(log: &TableName) -> String {
+    format!("{}_hold", log.name)
 }

@@ -74,10 +74,18 @@ impl Opening<'_> {
             at.map(|at| format!("c${}", at + 1))
         };
         if !plan.key.is_empty() {
-            for (part, column) in key.parts.iter_mut().zip(&plan.key) {
+            let follows = plan.key_changes;
+            for (number, (part, column)) in (1..).zip(key.parts.iter_mut().zip(&plan.key)) {
+                if follows {
+                    part.kept = format!("k${number}");
+                    continue;
+                }
                 part.kept = kept(&column.before).ok_or_else(|| not_as_planned(plan))?;
             }
-            return self.index(table, key);
+            return match follows {
+                true => Ok(()),
+                false => self.index(table, key),
+            };
         }
         let by_rowid = key.parts.len() == 1 && Some(key.parts[0].after.as_str()) == live.rowid;
         if by_rowid && self.is_in_place(table, after, live)? {

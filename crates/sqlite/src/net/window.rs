@@ -4,12 +4,12 @@ use rusqlite::Connection;
 use tightrope_engine::{EngineError, KeptNet, KeptTable};
 use tightrope_model::{Catalog, TableName};
 
-use super::about;
-use super::key::{Key, equal};
+use super::key::{Key, Part, equal};
 use super::live::Live;
 use super::names::{list, of, own, sql};
-use super::spread::not_as_planned;
-use super::touch::{FirstTouch, TouchLog, trigger_names};
+use super::spread::{moves_name, not_as_planned};
+use super::touch::{FirstTouch, TouchLog, hold_name, trigger_names};
+use super::{about, others};
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
 
@@ -36,6 +36,9 @@ pub(super) fn open(
 /// Under what the statements of the triggers are noted, in their order.
 pub(super) const TRIGGERS: [&str; 3] = ["on insert", "on update", "on delete"];
 
+/// Under what the index is noted that keeps rowids in place.
+pub(super) const HOLD: &str = "hold";
+
 /// One window that is being opened.
 pub(super) struct Opening<'a> {
     pub(super) connection: &'a Connection,
@@ -55,6 +58,8 @@ impl Opening<'_> {
     }
 
     fn table(&self, table: &mut KeptTable) -> Result<(), EngineError> {
+        let moves = quote_identifier(&moves_name(self.number, &table.plan));
+        self.batch(&format!("drop trigger if exists main.{moves}"))?;
         let named = table.plan.after.as_ref().unwrap_or(&table.plan.before);
         let live = Live::read(self.connection, named).map_err(from_sqlite)?;
         let Some(after) = table.plan.after.clone() else {
@@ -99,6 +104,14 @@ impl Opening<'_> {
             about::keep(self.connection, self.number, &table.plan, item, &trigger)
                 .map_err(from_sqlite)?;
         }
+        let by_rowid =
+            |part: &Part| live.alias.is_none() && Some(part.after.as_str()) == live.rowid;
+        if key.parts.iter().all(by_rowid) {
+            let hold = touch.hold(&after);
+            self.batch(&hold)?;
+            about::keep(self.connection, self.number, &table.plan, HOLD, &hold)
+                .map_err(from_sqlite)?;
+        }
         table.touched = Some(log);
         Ok(())
     }
@@ -125,6 +138,7 @@ impl Opening<'_> {
 
 /// Stops writing down. Rows that are missing and that nobody saw go were replaced by others.
 pub(super) fn close(connection: &Connection, kept: &KeptNet) -> Result<(), EngineError> {
+    others::note(connection, kept)?;
     for table in &kept.tables {
         let Some(log) = &table.touched else {
             continue;
@@ -158,5 +172,9 @@ pub(super) fn stop(connection: &Connection, log: &TableName) -> Result<(), Engin
         let sql = format!("drop trigger if exists main.{}", quote_identifier(&name));
         connection.execute_batch(&sql).map_err(from_sqlite)?;
     }
-    Ok(())
+    let sql = format!(
+        "drop index if exists main.{}",
+        quote_identifier(&hold_name(log))
+    );
+    connection.execute_batch(&sql).map_err(from_sqlite)
 }

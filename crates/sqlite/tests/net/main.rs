@@ -7,6 +7,7 @@
 
 mod columns;
 mod conflicts;
+mod facts;
 mod plan;
 mod rows;
 mod stacked;

@@ -23,7 +23,8 @@ fn what_was_touched_under_the_newer_one_is_handed_down() {
     let session = one.session.as_mut();
     session.begin().unwrap();
     let net = session.net().unwrap();
-    net.suspend(&one.kept, &[tightrope_model::TableName::new("", "t")]).unwrap();
+    net.suspend(&one.kept, &[tightrope_model::TableName::new("", "t")])
+        .unwrap();
     session.commit().unwrap();
     let mut two = second.migrate_in(one.database, 2);
     two.database.write(
@@ -34,9 +35,14 @@ fn what_was_touched_under_the_newer_one_is_handed_down() {
     );
     let tables = [tightrope_model::TableName::new("", "t")];
     second.back_then(&mut two, |session, kept| {
-        session.net().unwrap().resume(&one.kept, kept, &tables).unwrap();
+        session
+            .net()
+            .unwrap()
+            .resume(&one.kept, kept, &tables)
+            .unwrap();
     });
-    two.database.write("update t set a = 'last' where id = 13; update t set b = 'last' where id = 41");
+    two.database
+        .write("update t set a = 'last' where id = 13; update t set b = 'last' where id = 41");
     one.database = two.database;
     first.back(&mut one);
     let twin = Database::new(setup, false);
