@@ -10,6 +10,7 @@ mod apply;
 mod companion;
 mod events;
 mod execute;
+mod fill;
 mod half_done;
 mod net;
 mod plan;
@@ -23,22 +24,24 @@ mod seal;
 mod situation;
 mod status;
 mod verify;
+mod ways_back;
 
 pub use apply::{
     Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply,
 };
 pub use events::{Edges, Event, Listener, Silent};
 pub use execute::{FailureReport, ScriptFailure};
-pub use net::{OutsideThePlan, Way};
+pub use net::{NoRoom, OutsideThePlan, Way};
 pub use plan::{
     CertificateStanding, Plan, PlanError, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
     plan,
 };
-pub use project::{Access, FolderError, Policy, Project};
+pub use project::{Access, DroppedColumns, FolderError, Policy, Project};
 pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
-    ClusterRefusal, DerivedRehearsal, MigrationRehearsal, RehearsalDifference, RehearseError,
-    RehearseOptions, Rehearsed, Review, ReviewOptions, rehearse, review,
+    ClusterRefusal, DeriveWhich, DerivedRehearsal, DerivedRollback, GeneratedRows,
+    MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review,
+    ReviewOptions, derive_rollbacks, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,

@@ -13,7 +13,7 @@ use super::report::{DerivedRehearsal, MigrationRehearsal};
 use super::scripts::RunStop;
 use super::state::State;
 use crate::execute::{Ready, elapsed_ms, may_change_settings};
-use crate::net::{self, Back, BackStop, Returned};
+use crate::net::{self, Back, BackStop, Returned, SetAside};
 
 /// What the forward script left on the copy, with the net around it.
 struct Forward {
@@ -57,6 +57,13 @@ impl Rehearsal<'_> {
         for table in &mut plan.tables {
             table.rows_before = stage.state.rows(&table.before);
         }
+        if session.capabilities().sets_aside {
+            let how = SetAside {
+                columns: self.dropped_columns,
+                budget_s: migration.settings.rollback_budget_s,
+            };
+            net::mark_set_aside(&mut plan, catalogs.0, &migration.forward, self.dialect, how);
+        }
         Ok(plan)
     }
 
@@ -94,7 +101,7 @@ impl Rehearsal<'_> {
                 return Ok(failed(because, String::new()));
             }
         };
-        let renames = net::renames_of(&migration.forward.parse(self.dialect), self.dialect);
+        let renames = net::renames_of(&migration.forward.parse(self.dialect));
         let inverse = net::derived_script(self.dialect, &forward.before, &forward.after, &renames);
         let script = inverse.script();
         let clock = Instant::now();
@@ -145,9 +152,7 @@ impl Rehearsal<'_> {
         ready.run_prelude(session, self.listener)?;
         session.begin()?;
         let mut kept = net::spread(session, 1, plan, &before)?;
-        for step in &ready.steps.steps {
-            ready.run_step(session, step, self.listener)?;
-        }
+        ready.run_with_net(session, kept.as_ref(), plan, self.listener)?;
         if may_change_settings(&ready) {
             session.regain()?;
         }
@@ -174,7 +179,7 @@ impl Rehearsal<'_> {
         forward: &Forward,
     ) -> Result<Returned, BackStop> {
         let (fill, _) = net::fill_of(&migration.settings.fill, &forward.before);
-        let renames = net::renames_of(&migration.forward.parse(self.dialect), self.dialect);
+        let renames = net::renames_of(&migration.forward.parse(self.dialect));
         let back = Back {
             dialect: self.dialect,
             before: &forward.before,
@@ -217,6 +222,7 @@ impl Rehearsal<'_> {
             let certificate = Certificate {
                 verdict: derived.verdict,
                 rollback_ms: derived.rollback_ms,
+                losses: derived.losses.clone(),
                 ..self.derived_certificate(
                     stage,
                     after,
@@ -235,9 +241,9 @@ impl Rehearsal<'_> {
             rehearsal.rollback_ms = Some(derived.rollback_ms);
             rehearsal.hint = None;
         } else if better {
-            let label = migration.label();
+            let version = &migration.version;
             rehearsal.hint = Some(format!(
-                "the derived rollback is {}: see it with `tightrope plan {label} --derived`, keep it with `tightrope new --derive {label}`",
+                "the derived rollback is {}: see it with `tightrope plan {version} --derived`, keep it with `tightrope new --derive {version}`",
                 derived.verdict
             ));
         }

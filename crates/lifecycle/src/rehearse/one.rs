@@ -10,18 +10,18 @@ use super::outcome::{Outcome, Ran, report};
 use super::report::{MigrationRehearsal, RehearsalDifference, how_to_keep, how_to_restore};
 use super::scripts::RunStop;
 use super::state::State;
-use crate::Listener;
 use crate::execute::{FailureReport, Ready, ScriptFailure};
+use crate::{DroppedColumns, Listener};
 
 /// Where a history of rehearsals has come to: a scratch database nobody is connected to, and its state.
 pub(crate) struct RehearsalStage {
     pub(crate) base: Box<dyn Scratch>,
     pub(crate) state: State,
     /// The roles that the rehearsal's scripts have made by then.
-    roles: Vec<String>,
+    pub(super) roles: Vec<String>,
     /// A second scratch database in the same state, if the last rehearsal has left one: the next works on it instead of a
     /// new copy, since making and dropping databases is what takes the time in a long history.
-    spare: Option<Box<dyn Scratch>>,
+    pub(super) spare: Option<Box<dyn Scratch>>,
 }
 
 /// What a rehearsal needs besides the migration.
@@ -38,6 +38,8 @@ pub(crate) struct Rehearsal<'a> {
     pub(crate) roles: Vec<Role>,
     /// Whether the derived rollback is rehearsed, too.
     pub(crate) derived: Derive,
+    /// What becomes of dropped columns.
+    pub(crate) dropped_columns: DroppedColumns,
 }
 
 /// When the derived rollback is rehearsed beside the written one.

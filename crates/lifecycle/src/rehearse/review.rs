@@ -6,6 +6,7 @@ use tightrope_model::{ObjectKind, Verdict, Version};
 use tightrope_script::{Migration, MigrationKind};
 
 use super::cluster;
+use super::generated::{GeneratedRows, Generator};
 use super::one::{Derive, Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
 use super::run::RehearseError;
@@ -22,6 +23,10 @@ pub struct ReviewOptions {
     pub to: Option<Version>,
     /// Rehearse the derived rollback of each, too.
     pub derived: bool,
+    /// Before each rehearsal every table gets at least so many generated rows.
+    pub rows: Option<usize>,
+    /// What the generated rows depend on.
+    pub seed: u64,
 }
 
 /// A history of migrations, each rehearsed on a copy of the state before it.
@@ -37,6 +42,9 @@ pub struct Review {
     pub summary: BTreeMap<&'static str, usize>,
     /// How many derived rollbacks got each verdict, if they were rehearsed.
     pub derived: BTreeMap<&'static str, usize>,
+    /// The rows that were generated, if any were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generated: Option<GeneratedRows>,
     /// How long it all took, in milliseconds.
     pub milliseconds: u64,
 }
@@ -95,6 +103,7 @@ pub fn review(
             true => Derive::Always,
             false => Derive::Never,
         },
+        dropped_columns: project.policy.dropped_columns,
     };
     let mut stage = rehearsal.begin(base)?;
     let server = rehearsal.connect(stage.base.as_ref())?.server().clone();
@@ -107,8 +116,10 @@ pub fn review(
         skipped_failures: Vec::new(),
         summary: BTreeMap::new(),
         derived: BTreeMap::new(),
+        generated: None,
         milliseconds: 0,
     };
+    let mut generator = None;
     for (index, migration) in history.iter().enumerate() {
         let label = migration.label();
         if index < first {
@@ -128,7 +139,13 @@ pub fn review(
             number: index - first + 1,
             of: history.len() - first,
         });
-        let one = rehearsal.rehearse(&mut stage, migration)?;
+        if let (None, Some(rows)) = (&generator, options.rows) {
+            generator = Some(Generator::new(&stage, rows, options.seed)?);
+        }
+        let one = match &mut generator {
+            Some(generator) => generator.rehearse(&rehearsal, &mut stage, migration)?,
+            None => rehearsal.rehearse(&mut stage, migration)?,
+        };
         listener.event(&Event::Rehearsed {
             migration: label,
             verdict: one.verdict,
@@ -154,6 +171,7 @@ pub fn review(
     {
         *review.derived.entry(derived.verdict.name()).or_default() += 1;
     }
+    review.generated = generator.map(|generator| generator.report);
     review.milliseconds = crate::execute::elapsed_ms(begun);
     Ok(review)
 }

@@ -81,6 +81,7 @@ fn planned(
             let now = matching.now(&column.id).and_then(|id| after.object(id));
             let now = now.filter(|now| now.attribute("generated").is_none());
             ColumnPlan {
+                hidden: false,
                 before: column.id.path[1].clone(),
                 after: now.map(|now| now.id.path[1].clone()),
                 type_before: of(column),

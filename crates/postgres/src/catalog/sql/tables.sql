@@ -1,4 +1,4 @@
--- _holds_rows: the table has rows of its own (a partitioned table has not).
+-- _holds_rows: the table has rows of its own (a partitioned table has not). fact_partition_check: the bounds as a condition.
 select
   n.nspname as path_1
 , c.relname as path_2
@@ -8,6 +8,7 @@ select
 , case c.relpersistence when 'u' then 'unlogged' end as persistence
 , case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end as partition_key
 , case when c.relispartition then pg_get_expr(c.relpartbound, c.oid) end as partition_bound
+, case when c.relispartition then pg_get_partition_constraintdef(c.oid) end as fact_partition_check
 , case when c.relispartition or exists (select from pg_inherits i where i.inhrelid = c.oid) then
     (select string_agg(i.inhparent::regclass::text, ', ' order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid) end as inherits
 --14+ , case when c.relispartition and exists (select from pg_inherits i where i.inhrelid = c.oid and i.inhdetachpending) then 'pending' end as detach
@@ -23,6 +24,12 @@ select
 , case when c.relacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(c.relacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i) as fact_default_privileges
+, case when c.relkind = 'p' then (select hashtextextended(row(p.partstrat, p.partattrs, p.partclass, p.partcollation, p.partexprs::text)::text, 0)
+    from pg_partitioned_table p where p.partrelid = c.oid) end as fact_same_partition_key
+, case when c.relispartition then hashtextextended(c.relpartbound::text, 0) end as fact_same_partition_bound
+, (select string_agg(i.inhparent::text, ', ' order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid) as fact_same_inherits
+, nullif(c.reloftype, 0) as fact_same_row_type
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_am a on a.oid = c.relam
