@@ -7,13 +7,18 @@
 //!
 //! **Invariant:** the schema is afterwards what it was; a table that cannot be filled is a remark, and no error.
 
+mod bounds;
+mod comparison;
 mod condition;
 mod cycle;
 mod dice;
 mod insert;
 mod kind;
+mod moment;
+mod nested;
 mod pattern;
 mod pool;
+mod read;
 mod row;
 mod table;
 mod token;
@@ -61,7 +66,7 @@ pub(crate) fn fill(
     catalog: &Catalog,
     filling: &Filling,
 ) -> Result<Filled, EngineError> {
-    let tables = table::tables(catalog, session);
+    let tables = read::tables(catalog, session);
     session.begin()?;
     match fill_all(session, &tables, filling) {
         Ok(filled) => session.commit().map(|()| filled),

@@ -190,9 +190,9 @@ impl Reader<'_, '_> {
             }
         }
         if negated {
-            let free = "azAZ059_-é .".chars();
+            let mut free = "azAZ059_-é .".chars();
             let is_free = |c: &char| ranges.iter().all(|(low, high)| c < low || c > high);
-            return free.filter(is_free).next().unwrap_or('~');
+            return free.find(is_free).unwrap_or('~');
         }
         let (low, high) = self.dice.pick(&ranges).copied().unwrap_or(('a', 'a'));
         let number = self
