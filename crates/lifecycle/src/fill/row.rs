@@ -188,8 +188,13 @@ impl RowMaker<'_> {
         }
         if let (Some(pattern), Type::Text(limit)) = (&wish.pattern, kind) {
             let text = match pattern {
-                Pattern::Regular(pattern) => super::pattern::matching(pattern, &mut self.dice),
-                Pattern::Like(pattern) => super::pattern::like(pattern, &mut self.dice),
+                Pattern::Regular(pattern) => {
+                    super::pattern::matching(pattern, &mut self.dice, is_serial)
+                }
+                Pattern::Like(pattern) => {
+                    let serial = is_serial.then_some(self.serial);
+                    super::pattern::like(pattern, &mut self.dice, serial)
+                }
             };
             return Some(text.chars().take(limit.unwrap_or(usize::MAX)).collect());
         }
