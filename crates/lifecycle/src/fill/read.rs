@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tightrope_engine::{RowDialect, Session};
 use tightrope_model::{Catalog, Object, ObjectId, ObjectKind, TableName};
 
+use super::check::{check_text, with_value};
 use super::condition::{Condition, of_check, parts};
 use super::kind::{Type, Types, suggested};
 use super::table::{Check, Column, Foreign, Table};
@@ -118,6 +119,7 @@ impl<'a> Reader<'a> {
         if let Some(bound) = object.attribute("fact_partition_check") {
             self.add_check(&mut table, bound.to_owned(), &tokens(bound));
         }
+        self.guess(&mut table);
         if object.attribute("partition_bound").is_none() {
             table.needs.extend(parents(object));
         }
@@ -305,11 +307,57 @@ impl<'a> Reader<'a> {
             .any(|column| !table.columns[*column].not_null);
         (parent_columns.len() == columns.len()).then(|| Foreign {
             is_own: parent == table.name,
+            is_guess: false,
             columns,
             parent,
             parent_columns,
             is_nullable,
         })
+    }
+
+    /// Columns that look like references and are none yet: `user_id` beside a table `user` or `users` with the key `id`.
+    fn guess(&self, table: &mut Table) {
+        for (number, column) in table.columns.iter().enumerate() {
+            let is_taken = table
+                .foreigns
+                .iter()
+                .any(|foreign| foreign.columns.contains(&number));
+            let Some(word) = column.name.strip_suffix("_id").filter(|_| !is_taken) else {
+                continue;
+            };
+            let stem = word.strip_suffix('y').map(|stem| format!("{stem}ies"));
+            let names = [word.to_owned(), format!("{word}s"), format!("{word}es")];
+            let mut names = names.into_iter().chain(stem);
+            let parent = names.find_map(|name| {
+                let name = TableName::new(&table.name.schema, name);
+                let shape = self.catalog.table(&name)?;
+                (shape.key == ["id"]
+                    && self.type_of(&name, "id") == self.type_of(&table.name, &column.name))
+                .then_some(name)
+            });
+            if let Some(parent) = parent {
+                table.foreigns.push(Foreign {
+                    columns: vec![number],
+                    parent_columns: vec!["id".to_owned()],
+                    is_nullable: !column.not_null,
+                    is_own: parent == table.name,
+                    is_guess: true,
+                    parent,
+                });
+            }
+        }
+    }
+
+    /// A column's type as it is written.
+    fn type_of(&self, table: &TableName, column: &str) -> Option<&'a str> {
+        let parts = self
+            .parts
+            .get(&(table.schema.as_str(), table.name.as_str()))?;
+        let is_it = |part: &&&Object| {
+            part.id.kind == ObjectKind::Column
+                && part.id.path.last().is_some_and(|name| name == column)
+        };
+        parts.iter().find(is_it)?.attribute("type")
     }
 
     /// The table of that name in an engine without schemas, in the letter case in which it is known.
@@ -416,50 +464,4 @@ fn triggers(parts: &[&Object]) -> Vec<(String, &'static str)> {
             Some((object.id.path.last()?.clone(), how))
         })
         .collect()
-}
-
-/// The condition of `CHECK (…) NO INHERIT NOT VALID`, brackets included.
-fn check_text(definition: &str) -> String {
-    let open = definition.find('(').unwrap_or(0);
-    let close = definition.rfind(')').map_or(definition.len(), |at| at + 1);
-    definition[open..close].to_owned()
-}
-
-/// A domain's condition with a column in the place of VALUE.
-fn with_value(text: &str, column: &str) -> String {
-    let mut replaced = String::new();
-    let mut quote = None;
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let before = replaced.chars().next_back();
-        let is_inside_word = before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
-        let after = rest.get(5..).and_then(|rest| rest.chars().next());
-        let goes_on = after.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        if quote.is_none() && rest.starts_with("VALUE") && !is_inside_word && !goes_on {
-            replaced.push_str(column);
-            rest = &rest[5..];
-            continue;
-        }
-        match (quote, first) {
-            (None, '\'' | '"') => quote = Some(first),
-            (Some(open), closing) if open == closing => quote = None,
-            _ => {}
-        }
-        replaced.push(first);
-        rest = &rest[first.len_utf8()..];
-    }
-    replaced
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_value_of_a_domain_becomes_a_column() {
-        let text = "CHECK (((VALUE)::text <> 'VALUE'::text) AND (VALUES > VALUE))";
-        let expect = "CHECK (((\"a\")::text <> 'VALUE'::text) AND (VALUES > \"a\"))";
-        assert_eq!(with_value(text, "\"a\""), expect);
-        assert_eq!(check_text("CHECK ((a > 0)) NOT VALID"), "((a > 0))");
-    }
 }

@@ -91,8 +91,8 @@ impl RowMaker<'_> {
                     .iter()
                     .any(|column| cells[*column].as_deref() == Some(NULL))
             };
-            if foreign.is_own {
-                // The rows themselves are not known yet.
+            // The table's own rows are not known yet; what only looks like a key may have any value.
+            if foreign.is_own || foreign.is_guess && parents.is_empty() {
                 continue;
             }
             if foreign.is_nullable && (wants_null || by_chance || parents.is_empty()) {
@@ -126,6 +126,7 @@ impl RowMaker<'_> {
                         cells[*column] = Some(value.clone());
                     }
                 }
+                None if foreign.is_guess => {}
                 None if !open(cells).is_empty() => {
                     for column in open(cells) {
                         cells[column] = Some(NULL.to_owned());

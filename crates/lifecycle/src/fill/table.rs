@@ -62,4 +62,6 @@ pub(super) struct Foreign {
     pub(super) is_nullable: bool,
     /// It is to the table itself.
     pub(super) is_own: bool,
+    /// Only the column's name says so: `user_id`, beside a table `users`. A later migration may make a key of it.
+    pub(super) is_guess: bool,
 }
