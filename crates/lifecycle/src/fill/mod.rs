@@ -20,6 +20,7 @@ mod nested;
 mod pattern;
 mod pool;
 mod read;
+mod refer;
 mod row;
 mod table;
 mod token;

@@ -126,10 +126,13 @@ impl<'a> Reader<'a> {
         let needs = table.foreigns.iter().filter(|foreign| !foreign.is_own);
         let needs: Vec<TableName> = needs.map(|foreign| foreign.parent.clone()).collect();
         table.needs.extend(needs);
-        // Keys with more columns decide first, so that the shared ones agree.
-        table
-            .foreigns
-            .sort_by_key(|foreign| std::cmp::Reverse(foreign.columns.len()));
+        // Keys with more columns decide first, so that the shared ones agree, and what must be there before what may be.
+        table.foreigns.sort_by_key(|foreign| {
+            (
+                std::cmp::Reverse(foreign.columns.len()),
+                foreign.is_nullable,
+            )
+        });
         Some(table)
     }
 
@@ -302,10 +305,16 @@ impl<'a> Reader<'a> {
         };
         let columns = self.numbers(table, &names(own))?;
         let parent_columns = names(inside(words, open)?);
-        let is_nullable = columns
-            .iter()
-            .any(|column| !table.columns[*column].not_null);
+        let is_full = words
+            .windows(2)
+            .any(|pair| pair[0].is("match") && pair[1].is("full"));
+        let may_be_null = |column: &usize| !table.columns[*column].not_null;
+        let is_nullable = match is_full {
+            true => columns.iter().all(may_be_null),
+            false => columns.iter().any(may_be_null),
+        };
         (parent_columns.len() == columns.len()).then(|| Foreign {
+            is_full,
             is_own: parent == table.name,
             is_guess: false,
             columns,
@@ -340,6 +349,7 @@ impl<'a> Reader<'a> {
                     columns: vec![number],
                     parent_columns: vec!["id".to_owned()],
                     is_nullable: !column.not_null,
+                    is_full: false,
                     is_own: parent == table.name,
                     is_guess: true,
                     parent,

@@ -14,7 +14,11 @@ use super::wish::{Pattern, Relation, Wish, Wishes};
 /// A row's values as SQL literals, by the number of the column; none where the column is left out.
 pub(super) type Cells = Vec<Option<String>>;
 
-const NULL: &str = "null";
+/// How often the keys of a row are chosen anew.
+const MOST_CHOICES: usize = 20;
+
+/// The literal for no value.
+pub(super) const NULL: &str = "null";
 
 /// Makes rows for a table.
 pub(super) struct RowMaker<'a> {
@@ -31,8 +35,20 @@ pub(super) struct RowMaker<'a> {
 }
 
 impl RowMaker<'_> {
-    /// A row; an error is the name of a table whose rows are missing.
+    /// A row; an error is the name of a table of which no row fits.
     pub(super) fn row(&mut self) -> Result<Cells, String> {
+        let mut row = self.try_row();
+        for _ in 1..MOST_CHOICES {
+            if row.is_ok() {
+                break;
+            }
+            // What was chosen for one key may have left nothing for the next.
+            row = self.try_row();
+        }
+        row
+    }
+
+    fn try_row(&mut self) -> Result<Cells, String> {
         self.serial += 1;
         self.made += 1;
         let mut wishes = Wishes::default();
@@ -55,87 +71,6 @@ impl RowMaker<'_> {
             self.relate(&mut cells, relation);
         }
         Ok(cells)
-    }
-
-    /// Gives the columns of foreign keys their values.
-    fn refer(&mut self, cells: &mut Cells, wishes: &Wishes) -> Result<(), String> {
-        for (foreign, parents) in self.table.foreigns.iter().zip(self.parents) {
-            let wish = |column: &usize| wishes.columns.get(column).and_then(|wish| wish.null);
-            let wants_null = foreign
-                .columns
-                .iter()
-                .any(|column| wish(column) == Some(true));
-            let wants_value = foreign
-                .columns
-                .iter()
-                .all(|column| wish(column) == Some(false));
-            let by_chance = match self.taste {
-                Taste::Nasty => !wants_value && self.dice.percent(12),
-                Taste::Plain => false,
-                Taste::Bare => !wants_value,
-            };
-            let open = |cells: &Cells| {
-                let is_open = |column: &&usize| {
-                    cells[**column].is_none() && !self.table.columns[**column].not_null
-                };
-                foreign
-                    .columns
-                    .iter()
-                    .copied()
-                    .filter(|c| is_open(&c))
-                    .collect::<Vec<_>>()
-            };
-            let has_null = |cells: &Cells| {
-                foreign
-                    .columns
-                    .iter()
-                    .any(|column| cells[*column].as_deref() == Some(NULL))
-            };
-            // The table's own rows are not known yet; what only looks like a key may have any value.
-            if foreign.is_own || foreign.is_guess && parents.is_empty() {
-                continue;
-            }
-            if foreign.is_nullable && (wants_null || by_chance || parents.is_empty()) {
-                for column in open(cells) {
-                    cells[column] = Some(NULL.to_owned());
-                }
-            }
-            if has_null(cells) {
-                continue;
-            }
-            let fits = |parent: &&Vec<String>| {
-                foreign
-                    .columns
-                    .iter()
-                    .zip(parent.iter())
-                    .all(|(column, value)| cells[*column].as_ref().is_none_or(|cell| cell == value))
-            };
-            let fitting: Vec<&Vec<String>> = parents.iter().filter(fits).collect();
-            let is_key = self
-                .table
-                .uniques
-                .iter()
-                .any(|unique| unique.iter().all(|column| foreign.columns.contains(column)));
-            let chosen = match is_key {
-                true if !fitting.is_empty() => fitting.get(self.made % fitting.len()).copied(),
-                _ => self.dice.pick(&fitting).copied(),
-            };
-            match chosen {
-                Some(parent) => {
-                    for (column, value) in foreign.columns.iter().zip(parent) {
-                        cells[*column] = Some(value.clone());
-                    }
-                }
-                None if foreign.is_guess => {}
-                None if !open(cells).is_empty() => {
-                    for column in open(cells) {
-                        cells[column] = Some(NULL.to_owned());
-                    }
-                }
-                None => return Err(foreign.parent.to_string()),
-            }
-        }
-        Ok(())
     }
 
     fn cell(&mut self, number: usize, column: &Column, wish: &Wish) -> Option<String> {

@@ -58,8 +58,10 @@ pub(super) struct Foreign {
     pub(super) columns: Vec<usize>,
     pub(super) parent: TableName,
     pub(super) parent_columns: Vec<String>,
-    /// Whether one of the columns may be NULL.
+    /// Whether there may be none: one of the columns may be NULL, or all of them where they must be so together.
     pub(super) is_nullable: bool,
+    /// Either all of the columns are NULL or none is.
+    pub(super) is_full: bool,
     /// It is to the table itself.
     pub(super) is_own: bool,
     /// Only the column's name says so: `user_id`, beside a table `users`. A later migration may make a key of it.
