@@ -7,16 +7,21 @@
 
 mod apply;
 mod check;
+mod conflicts;
 mod error;
 mod events;
 mod history;
+mod keeps;
 mod page;
 mod place;
 mod plan;
+mod quarantine;
+mod readiness;
 mod rehearsal;
 mod review;
 mod rollback;
 mod samples;
+mod seal;
 mod status;
 mod style;
 mod words;
@@ -27,9 +32,11 @@ pub use error::{ErrorReport, error, error_json};
 pub use events::{Loudness, event, loudness};
 pub use history::{log, log_json};
 pub use plan::{plan, plan_json};
+pub use quarantine::{decided, decided_json, quarantine, quarantine_json, quarantined_row};
 pub use rehearsal::{rehearsal, rehearsal_json};
 pub use review::{review, review_json};
-pub use rollback::{rollback_plan, rollback_plan_json, rolled_back, rolled_back_json};
+pub use rollback::{Gauges, rollback_plan, rollback_plan_json, rolled_back, rolled_back_json};
+pub use seal::{seal_plan, seal_plan_json, sealed, sealed_json};
 pub use status::{status, status_json};
 pub use style::Style;
 

@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Only up to this version
     #[arg(long, value_name = "VERSION", value_parser = super::version)]
     to: Option<Version>,
+    /// Rehearse the derived rollback of each migration, too
+    #[arg(long)]
+    derived: bool,
     /// Fill every table with at least so many generated rows before each rehearsal, so that lost data is seen
     ///
     /// The rows are valid, and nasty on purpose. A forward script that fails on them alone is rehearsed without rows in the
@@ -39,6 +42,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let options = ReviewOptions {
         last: args.last.and_then(|last| usize::try_from(last).ok()),
         to: args.to.clone(),
+        derived: args.derived,
         rows: args.rows.and_then(|rows| usize::try_from(rows).ok()),
         seed: args.seed,
     };

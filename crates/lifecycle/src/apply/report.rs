@@ -4,6 +4,7 @@ use tightrope_model::Differences;
 use tightrope_store::StoreError;
 
 use crate::execute::ScriptFailure;
+use crate::net::{NoRoom, OutsideThePlan};
 use crate::project::FolderError;
 use crate::rehearse::{RehearseError, Rehearsed};
 use crate::run::RunError;
@@ -130,6 +131,24 @@ pub enum ApplyError {
         differences: Option<Differences>,
         /// How the database was left.
         left: Left,
+    },
+    /// The script wrote to tables whose rows were not kept, because the rehearsal had not seen that.
+    #[error("migration `{migration}` goes beyond what was rehearsed")]
+    OutsideThePlan {
+        /// Its label.
+        migration: String,
+        /// Where.
+        #[source]
+        outside: OutsideThePlan,
+    },
+    /// The net may not be spread.
+    #[error("cannot spread the net for migration `{migration}`")]
+    NoRoom {
+        /// Its label.
+        migration: String,
+        /// Why.
+        #[source]
+        because: NoRoom,
     },
     /// A rollback is half done.
     #[error("a rollback was interrupted and must be finished first")]

@@ -4,7 +4,9 @@
 //! on which the scripts run. What differs afterwards is therefore not only noticed by a checksum but shown by row. A passing
 //! rehearsal leaves the work copy in the state after the migration, where the next one begins.
 
+mod certify;
 mod cluster;
+mod derived;
 mod generated;
 mod one;
 mod outcome;
@@ -14,12 +16,14 @@ mod rows;
 mod run;
 mod scripts;
 mod state;
+mod write;
 
 pub use cluster::ClusterRefusal;
 pub use generated::GeneratedRows;
-pub use report::{MigrationRehearsal, RehearsalDifference};
+pub use report::{DerivedRehearsal, MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};
+pub use write::{DeriveWhich, DerivedRollback, derive_rollbacks};
 
 pub(crate) use cluster::{makes_roles, refuse_busy};
 pub(crate) use run::{read_certificate, rehearse_pending, up_to};

@@ -7,7 +7,7 @@ use tightrope_script::{Migration, MigrationKind};
 
 use super::cluster;
 use super::generated::{GeneratedRows, Generator};
-use super::one::{Rehearsal, RehearsalStop};
+use super::one::{Derive, Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
 use super::run::RehearseError;
 use crate::execute::FailureReport;
@@ -21,6 +21,8 @@ pub struct ReviewOptions {
     pub last: Option<usize>,
     /// Only up to this version.
     pub to: Option<Version>,
+    /// Rehearse the derived rollback of each, too.
+    pub derived: bool,
     /// Before each rehearsal every table gets at least so many generated rows.
     pub rows: Option<usize>,
     /// What the generated rows depend on.
@@ -38,6 +40,8 @@ pub struct Review {
     pub skipped_failures: Vec<(String, FailureReport)>,
     /// How many migrations got each verdict.
     pub summary: BTreeMap<&'static str, usize>,
+    /// How many derived rollbacks got each verdict, if they were rehearsed.
+    pub derived: BTreeMap<&'static str, usize>,
     /// The rows that were generated, if any were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generated: Option<GeneratedRows>,
@@ -95,6 +99,11 @@ pub fn review(
         tool_version: &project.tool_version,
         strict: false,
         copy: base.report().clone(),
+        derived: match options.derived {
+            true => Derive::Always,
+            false => Derive::Never,
+        },
+        dropped_columns: project.policy.dropped_columns,
     };
     let mut stage = rehearsal.begin(base)?;
     let server = rehearsal.connect(stage.base.as_ref())?.server().clone();
@@ -106,6 +115,7 @@ pub fn review(
         migrations: Vec::new(),
         skipped_failures: Vec::new(),
         summary: BTreeMap::new(),
+        derived: BTreeMap::new(),
         generated: None,
         milliseconds: 0,
     };
@@ -153,6 +163,13 @@ pub fn review(
         if count > 0 {
             review.summary.insert(verdict.name(), count);
         }
+    }
+    for derived in review
+        .migrations
+        .iter()
+        .filter_map(|one| one.derived.as_ref())
+    {
+        *review.derived.entry(derived.verdict.name()).or_default() += 1;
     }
     review.generated = generator.map(|generator| generator.report);
     review.milliseconds = crate::execute::elapsed_ms(begun);

@@ -13,8 +13,8 @@ use std::collections::HashSet;
 
 use postgres::Client;
 use tightrope_engine::{
-    Alive, Blocker, Capabilities, EngineError, Liveness, Role, RowDialect, RowStream, RunStatement,
-    Server, Session, SessionId, StatementOutcome, StoreDialect,
+    Alive, Blocker, Capabilities, EngineError, Liveness, Net, Role, RowDialect, RowStream,
+    RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
 };
 use tightrope_model::{
     Catalog, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
@@ -187,6 +187,10 @@ impl Session for PostgresSession {
             quote::quote(name),
             quote::literal(mark)
         ))
+    }
+
+    fn net(&mut self) -> Option<&mut dyn Net> {
+        Some(self)
     }
 
     fn quote(&self, identifier: &str) -> String {

@@ -14,4 +14,13 @@ select
      , ', ' order by r.prrelid::regclass::text) from pg_publication_rel r where r.prpubid = p.oid) as tables
 --15+ , (select string_agg(n.nspname, ', ' order by n.nspname) from pg_publication_namespace m
 --15+    join pg_namespace n on n.oid = m.pnnspid where m.pnpubid = p.oid) as schemas
+, (select string_agg(format('only %s', r.prrelid::regclass)
+--15+     || coalesce(' (' || (select string_agg(quote_ident(a.attname), ', ' order by a.attname) from pg_attribute a
+--15+         where a.attrelid = r.prrelid and a.attnum = any (r.prattrs)) || ')', '')
+--15+     || coalesce(' where (' || pg_get_expr(r.prqual, r.prrelid) || ')', '')
+     , E'\n' order by r.prrelid::regclass::text) from pg_publication_rel r where r.prpubid = p.oid) as fact_table_list
+, (select hashtextextended(string_agg(row(r.prrelid
+--15+     , r.prattrs, r.prqual::text
+     )::text, ', ' order by r.prrelid), 0) from pg_publication_rel r where r.prpubid = p.oid) as fact_same_tables
+--15+ , (select string_agg(m.pnnspid::text, ', ' order by m.pnnspid) from pg_publication_namespace m where m.pnpubid = p.oid) as fact_same_schemas
 from pg_publication p

@@ -1,0 +1,106 @@
+//! The net in PostgreSQL: what a migration destroys is kept in tables of the schema `tightrope`, and triggers write down what
+//! the application touches afterwards.
+//!
+//! Every watched table with a key has a *touch log*. Each of its rows tells of one row of the table: `k1`, `k2`, … is the key
+//! that it has now (NULL if it is gone), `o1`, `o2`, … the key that it had when the window began (NULL if it is new), and
+//! `w1`, `w2`, … whether the column of that number ([`touch::numbered`]) was written. A log row with neither key says that the
+//! table was truncated. The log has no unique index: it must never refuse what the table accepts. Where a table has no key,
+//! the text of the row stands for it.
+//!
+//! Values of types that are not the server's own are kept as text, so that nothing of the net stands in the way of a script
+//! that drops or changes such a type.
+
+mod by_key;
+mod by_row;
+mod catch;
+mod columns;
+mod conflicts;
+mod gauge;
+mod merge;
+mod names;
+mod size;
+mod sources;
+mod spread;
+mod take_out;
+mod terms;
+mod touch;
+mod triggers;
+mod unlike;
+mod window;
+
+use tightrope_engine::{EngineError, Fill, Gauge, KeptNet, Merged, Net, Quarantined, Window};
+use tightrope_inverse::Sources;
+use tightrope_model::{Catalog, NetPlan, TableName};
+
+use crate::session::PostgresSession;
+
+impl Net for PostgresSession {
+    fn spread(
+        &mut self,
+        number: i64,
+        plan: &NetPlan,
+        _before: &Catalog,
+    ) -> Result<KeptNet, EngineError> {
+        self.writing_pinned(|session| spread::spread(session, number, plan))
+    }
+
+    fn open_window(
+        &mut self,
+        kept: &mut KeptNet,
+        _before: &Catalog,
+        _after: &Catalog,
+    ) -> Result<(), EngineError> {
+        self.writing_pinned(|session| window::open(session, kept))
+    }
+
+    fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
+        self.writing_pinned(|session| window::close(session, kept))
+    }
+
+    fn gauge(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Gauge, EngineError> {
+        gauge::of(self, kept, window)
+    }
+
+    fn take_out(
+        &mut self,
+        kept: &KeptNet,
+        window: &Window<'_>,
+    ) -> Result<Vec<Quarantined>, EngineError> {
+        self.writing_pinned(|session| take_out::take_out(session, kept, window))
+    }
+
+    fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {
+        sources::of(self, kept, window)
+    }
+
+    fn merge(
+        &mut self,
+        kept: &KeptNet,
+        _window: &Window<'_>,
+        rebuilt: &[TableName],
+    ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
+        self.writing_pinned(|session| merge::merge(session, kept, rebuilt))
+    }
+
+    fn unlike(&mut self, kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
+        self.writing_pinned(|session| unlike::of(session, kept))
+    }
+
+    fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError> {
+        size::of(self, kept)
+    }
+
+    fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
+        size::free(self, kept)
+    }
+
+    fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError> {
+        self.writing_pinned(|session| take_out::put_back(session, row))
+    }
+}
+
+/// The fill expression of a column of before.
+fn fill<'f>(fill: &'f Fill, table: &TableName, column: &str) -> Option<&'f str> {
+    fill.get(&(table.clone(), column.to_owned()))
+        .map(String::as_str)
+}

@@ -1,0 +1,154 @@
+//! Where a table that is built anew finds the values of before.
+
+use std::collections::BTreeMap;
+
+use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
+use tightrope_inverse::{MoreRows, Sources, TableSource};
+use tightrope_model::{ColumnPlan, ObjectId, ObjectKind};
+
+use super::columns::Column;
+use super::terms::{Shape, Terms, before};
+use super::{fill, names};
+use crate::quote::{literal, quote};
+use crate::session::PostgresSession;
+
+/// The sources of all tables of which rows are kept.
+pub(super) fn of(
+    session: &mut PostgresSession,
+    kept: &KeptNet,
+    window: &Window<'_>,
+) -> Result<Sources, EngineError> {
+    let mut sources = Sources::default();
+    for table in kept.tables.iter().filter(|table| table.rows.is_some()) {
+        let source = source(session, table, window)?;
+        sources.tables.insert(table.plan.before.clone(), source);
+    }
+    Ok(sources)
+}
+
+fn source(
+    session: &mut PostgresSession,
+    kept: &KeptTable,
+    window: &Window<'_>,
+) -> Result<TableSource, EngineError> {
+    let Some(after) = &kept.plan.after else {
+        return Ok(TableSource {
+            more: vec![all_rows(kept)],
+            ..TableSource::default()
+        });
+    };
+    let terms = Terms::of(session, kept, after, Shape::After)?;
+    let mut columns = BTreeMap::new();
+    for (at, column) in kept.plan.columns.iter().enumerate() {
+        if !terms.keeps(at) {
+            continue;
+        }
+        let value = format!(
+            "case when {} and not ({}) then {} else {} end",
+            terms.joins.has_before,
+            terms.written(at + 1),
+            terms.before(at),
+            as_it_is(session, &terms, column, window)?,
+        );
+        columns.insert(column.before.clone(), value);
+    }
+    let more = terms.joins.gone.iter().map(|gone| MoreRows {
+        from: gone.from.clone(),
+        filter: Some(gone.filter.clone()),
+        columns: all_columns(kept),
+    });
+    Ok(TableSource {
+        more: more.collect(),
+        filter: terms.joins.own.as_ref().map(|own| format!("not ({own})")),
+        columns,
+        joins: terms.joins.all,
+        ..TableSource::default()
+    })
+}
+
+/// The rows of a table that is not there any more.
+fn all_rows(kept: &KeptTable) -> MoreRows {
+    let rows = kept.rows.as_ref().map(names::sql).unwrap_or_default();
+    MoreRows {
+        from: format!("{rows} p"),
+        filter: None,
+        columns: all_columns(kept),
+    }
+}
+
+fn all_columns(kept: &KeptTable) -> BTreeMap<String, String> {
+    let columns = kept.plan.columns.iter().enumerate();
+    columns
+        .map(|(at, column)| (column.before.clone(), before(&kept.plan, at)))
+        .collect()
+}
+
+/// The value that a column of before has in a row `t` of the table as it is since the migration.
+pub(super) fn as_it_is(
+    session: &mut PostgresSession,
+    terms: &Terms<'_>,
+    column: &ColumnPlan,
+    window: &Window<'_>,
+) -> Result<String, EngineError> {
+    match &column.after {
+        None => Ok(comes_back(terms, column, window)),
+        Some(name) => {
+            let now = terms.facts.now.get(name);
+            let now = now.ok_or_else(|| super::spread::not_as_planned(terms.facts.plan, name))?;
+            converted(session, now, column)
+        }
+    }
+}
+
+/// The value of a column that was gone in a row that never had it: what the author of the migration says, or the default.
+fn comes_back(terms: &Terms<'_>, column: &ColumnPlan, window: &Window<'_>) -> String {
+    let table = &terms.facts.plan.before;
+    if let Some(expression) = fill(window.fill, table, &column.before) {
+        // The names in it are the row's own, whatever else is joined to it.
+        return format!("(select ({expression}) from (select t.*) as f)");
+    }
+    let id = ObjectId::new(
+        ObjectKind::Column,
+        [&table.schema, &table.name, &column.before],
+    );
+    let default = window
+        .before
+        .object(&id)
+        .and_then(|column| column.attribute("default"));
+    default.unwrap_or("null").to_owned()
+}
+
+/// The value of a column that is still there, in its type of before.
+fn converted(
+    session: &mut PostgresSession,
+    now: &Column,
+    column: &ColumnPlan,
+) -> Result<String, EngineError> {
+    let name = format!("t.{}", quote(&now.name));
+    if column.type_after.is_none() {
+        return Ok(name);
+    }
+    cast(session, &name, &now.type_name, &column.type_before)
+}
+
+/// An expression that turns a value into another type: by the server's cast, or through its text.
+pub(super) fn cast(
+    session: &mut PostgresSession,
+    value: &str,
+    from: &str,
+    to: &str,
+) -> Result<String, EngineError> {
+    let direct = session.query_own(
+        &format!(
+            "select 1::bigint from pg_catalog.pg_cast where castsource = pg_catalog.to_regtype({}) \
+             and casttarget = pg_catalog.to_regtype({})",
+            literal(from),
+            literal(to)
+        ),
+        &[],
+    )?;
+    Ok(match direct.is_empty() {
+        true => format!("({value})::text::{to}"),
+        false => format!("({value})::{to}"),
+    })
+}

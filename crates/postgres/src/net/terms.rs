@@ -1,0 +1,153 @@
+//! The pieces of SQL with which a table's rows find their pre-images. In all of them `t` is a row of the table, `l` its entry
+//! in the touch log, `p` its pre-image, and `i` says that the migration inserted it.
+//!
+//! A table with a key is joined by it ([`super::by_key`]); rows of a table without one are told apart by their text and
+//! counted ([`super::by_row`]).
+
+use tightrope_engine::{EngineError, KeptTable};
+use tightrope_model::{TableName, TablePlan};
+
+use super::columns::Columns;
+use super::touch::numbered;
+use super::{by_key, by_row, names};
+use crate::quote::quote;
+use crate::session::PostgresSession;
+
+/// Under which names the table is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// As it is since the migration.
+    After,
+    /// As it was before, and is again.
+    Before,
+}
+
+/// Pre-images whose rows are no more in the table, and not by the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Gone {
+    /// The FROM clause; `{now}` stands for the table.
+    pub(super) from: String,
+    pub(super) filter: String,
+}
+
+/// The joins and conditions of one table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Joins {
+    /// What follows `only … t` in a FROM clause, for its entry, its pre-image and its being the migration's own.
+    pub(super) all: String,
+    /// A FROM clause of rows that the application has written and that are there, with their pre-images; none if nothing is
+    /// watched.
+    pub(super) written: Option<String>,
+    /// `t` has been written.
+    pub(super) touched: String,
+    /// Where its entry is in the log.
+    pub(super) entry: String,
+    /// The key of `t` as the log keeps it.
+    pub(super) key: Vec<String>,
+    /// There is a pre-image of `t`.
+    pub(super) has_before: String,
+    /// `t` is a row of the migration that nobody has touched; none if it inserted no row.
+    pub(super) own: Option<String>,
+    /// None if no whole rows are kept.
+    pub(super) gone: Option<Gone>,
+    /// A condition on `p`: the migration deleted it, and its key is another row's now; none if that cannot be.
+    pub(super) displaced: Option<String>,
+    /// A FROM clause of pre-images whose rows have not been touched, with these rows where they are there (`t`), and the
+    /// condition that a row is missing.
+    pub(super) untouched: Option<(String, String)>,
+}
+
+/// What is known of one table when the pieces are put together.
+pub(super) struct Facts<'k> {
+    pub(super) plan: &'k TablePlan,
+    pub(super) shape: Shape,
+    /// The table that the rows are read from, as it stands in SQL.
+    pub(super) table: String,
+    /// The table's columns now.
+    pub(super) now: Columns,
+    pub(super) log: Option<(String, Columns)>,
+    pub(super) rows: Option<(String, Columns)>,
+    pub(super) inserted: Option<(String, Columns)>,
+}
+
+/// One table, its log and its pre-images.
+pub(super) struct Terms<'k> {
+    pub(super) facts: Facts<'k>,
+    pub(super) joins: Joins,
+}
+
+impl<'k> Terms<'k> {
+    /// Reads what the pieces depend on; `table` is what the rows are read from.
+    pub(super) fn of(
+        session: &mut PostgresSession,
+        kept: &'k KeptTable,
+        table: &TableName,
+        shape: Shape,
+    ) -> Result<Self, EngineError> {
+        let mut own = |name: &Option<TableName>| match name {
+            Some(name) => {
+                Ok::<_, EngineError>(Some((names::sql(name), Columns::of(session, name)?)))
+            }
+            None => Ok(None),
+        };
+        let (log, rows, inserted) = (own(&kept.touched)?, own(&kept.rows)?, own(&kept.inserted)?);
+        let facts = Facts {
+            plan: &kept.plan,
+            shape,
+            table: names::sql(table),
+            now: Columns::of(session, table)?,
+            log,
+            rows,
+            inserted,
+        };
+        let joins = if facts.now.is_empty() {
+            Joins::default()
+        } else if facts.plan.key.is_empty() {
+            by_row::joins(&facts)
+        } else {
+            by_key::joins(&facts)?
+        };
+        Ok(Self { facts, joins })
+    }
+
+    /// `only … t` with everything joined.
+    pub(super) fn from(&self) -> String {
+        format!("only {} t {}", self.facts.table, self.joins.all)
+    }
+
+    /// The application has written that column (its number in the log) of `t`; never true where it cannot have.
+    pub(super) fn written(&self, number: usize) -> String {
+        let logged = numbered(self.facts.plan)
+            .iter()
+            .any(|(logged, _)| *logged == number);
+        if self.facts.log.is_some() && logged {
+            format!("l.w{number} is true")
+        } else {
+            "false".to_owned()
+        }
+    }
+
+    /// The value of a column of before in the pre-image.
+    pub(super) fn before(&self, column: usize) -> String {
+        before(self.facts.plan, column)
+    }
+
+    /// Whether the pre-images have that column.
+    pub(super) fn keeps(&self, column: usize) -> bool {
+        let name = &self.facts.plan.columns[column].before;
+        let rows = self.facts.rows.as_ref();
+        rows.is_some_and(|(_, columns)| columns.get(name).is_some())
+    }
+
+    /// Whether that column is of the key.
+    pub(super) fn is_key(&self, column: usize) -> bool {
+        let name = &self.facts.plan.columns[column].before;
+        self.facts.plan.key.iter().any(|key| &key.before == name)
+    }
+}
+
+/// The value of a column of before in the pre-image `p`.
+pub(super) fn before(plan: &TablePlan, column: usize) -> String {
+    let column = &plan.columns[column];
+    format!("(p.{})::{}", quote(&column.before), column.type_before)
+}
