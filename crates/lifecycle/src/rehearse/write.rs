@@ -30,6 +30,10 @@ pub struct DerivedRollback {
     pub migration: Migration,
     /// The script.
     pub text: String,
+    /// Whether it holds a statement: it does not where only rows change, which come back from the net.
+    pub has_statements: bool,
+    /// Whether the migration has no rollback script, or an empty one.
+    pub replaces_nothing: bool,
     /// What it cannot bring back exactly.
     pub losses: Vec<Loss>,
     /// Why there is none, if the forward script fails on the copy.
@@ -50,12 +54,13 @@ pub fn derive_rollbacks(
 ) -> Result<Vec<DerivedRollback>, RehearseError> {
     let engine = project.engine()?;
     let (folder, _) = project.read_folder(engine.kind())?;
+    let is_missing = |migration: &Migration| {
+        let written = migration.rollback.as_ref();
+        written.is_none_or(|script| script.is_empty(engine.kind()))
+    };
     let wanted = |migration: &Migration| match which {
         DeriveWhich::Version(version) => &migration.version == version,
-        DeriveWhich::Missing => migration
-            .rollback
-            .as_ref()
-            .is_none_or(|script| script.is_empty(engine.kind())),
+        DeriveWhich::Missing => is_missing(migration),
     };
     let versioned = |migration: &&Migration| migration.kind != MigrationKind::Baseline;
     let history: Vec<&Migration> = folder.migrations.iter().filter(versioned).collect();
@@ -132,6 +137,8 @@ pub fn derive_rollbacks(
             derived.push(DerivedRollback {
                 migration: (*migration).clone(),
                 text: inverse.script(),
+                has_statements: !inverse.steps.is_empty(),
+                replaces_nothing: is_missing(migration),
                 losses: inverse.losses,
                 failure,
             });
