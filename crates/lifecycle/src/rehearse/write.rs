@@ -7,7 +7,7 @@ use tightrope_script::{Migration, MigrationKind};
 
 use super::cluster;
 use super::one::{Derive, Rehearsal, RehearsalStop};
-use super::run::RehearseError;
+use super::run::{RehearseError, free_nets};
 use crate::execute::FailureReport;
 use crate::net;
 use crate::project::{Access, Project};
@@ -117,6 +117,7 @@ pub fn derive_rollbacks(
     if base.is_beside_source() {
         cluster::refuse(&path, engine.kind(), &rehearsal.roles)?;
     }
+    free_nets(&rehearsal, base.as_ref())?;
     let mut stage = rehearsal.begin(base)?;
     let mut derived = Vec::new();
     for (number, migration) in path.iter().enumerate() {
