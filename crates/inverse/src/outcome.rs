@@ -60,8 +60,9 @@ pub struct Loss {
 
 /// What stands above every script.
 const HEADER: &str = "\
--- derived rollback: computed from the schema before the migration and the one after it.
--- values and rows of before come back from the net; without it, what was dropped comes back empty.
+-- derived rollback: computed from the schema before the migration and after it.
+-- values and rows of before come back from the net; without it, what was
+-- dropped comes back empty.
 ";
 
 impl Inverse {
