@@ -24,6 +24,16 @@ pub enum Phase {
     Restore,
 }
 
+impl Phase {
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Clear => "-- What the migration made, and what stands in the way, goes.\n\n",
+            Self::Reshape => "-- Tables get their shape back.\n\n",
+            Self::Restore => "-- What hangs on them comes back.\n\n",
+        }
+    }
+}
+
 /// One statement of the way back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -48,6 +58,18 @@ pub struct Loss {
     pub lost: String,
 }
 
+impl Step {
+    /// Whether the step is about something else than the one before it: another object, and another of its parts at most.
+    fn begins_a_paragraph(&self, last: &Self) -> bool {
+        let whole = |step: &Self| {
+            let path = &step.about.path;
+            path[..path.len().min(2)].to_vec()
+        };
+        let long = self.sql.contains('\n') || last.sql.contains('\n');
+        self.about != last.about && (whole(self) != whole(last) || long)
+    }
+}
+
 impl Inverse {
     /// The statements as a script that a person can review.
     pub fn script(&self) -> String {
@@ -67,7 +89,16 @@ impl Inverse {
         if !script.is_empty() {
             script.push('\n');
         }
+        let mut last: Option<&Step> = None;
         for step in &self.steps {
+            if last.is_none_or(|last| last.phase != step.phase) {
+                if last.is_some() {
+                    script.push('\n');
+                }
+                script.push_str(step.phase.heading());
+            } else if last.is_some_and(|last| step.begins_a_paragraph(last)) {
+                script.push('\n');
+            }
             for line in step.comment.iter().flat_map(|comment| comment.lines()) {
                 script.push_str("-- ");
                 script.push_str(line);
@@ -75,6 +106,7 @@ impl Inverse {
             }
             script.push_str(&step.sql);
             script.push_str(";\n");
+            last = Some(step);
         }
         script
     }

@@ -3,6 +3,8 @@
 //! The cases are files in `cases/`, one a kind of object, written like those of the mutation test; its changes are cases,
 //! too.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine as _, RunStatement, Session};
 use tightrope_inverse::{Change, Inverse, Sources, derive};
 use tightrope_model::{Catalog, EngineKind};
