@@ -1,6 +1,6 @@
 //! What a reverse must mind, one test each.
 
-use tightrope_engine::{EngineError, ErrorKind, RunStatement};
+use tightrope_engine::{DatabaseUrl, EngineError, ErrorKind, RunStatement};
 use tightrope_model::Keep;
 
 use crate::support::{run, servers, session, url};
@@ -484,6 +484,66 @@ fn a_trigger_of_the_user_that_writes_the_same_row_is_no_obstacle() {
         },
         &[Keep::Whole],
     );
+}
+
+#[test]
+fn whoever_owns_the_tables_needs_no_more_rights_than_that() {
+    for server in servers() {
+        let database = server.create_database().unwrap();
+        let address = url(&database);
+        let mut admin = session(&address);
+        let name = admin.query("select current_database()", &[]).unwrap();
+        let role = format!("owner_of_{}", name[0][0].text().unwrap());
+        script(
+            admin.as_mut(),
+            &format!(
+                "create role {role} login;
+                create role {role}_app login;
+                grant create on database {0} to {role};
+                grant all on schema public to {role};
+                grant usage on schema public to {role}_app;",
+                name[0][0].text().unwrap()
+            ),
+        );
+        let plain = database.url();
+        let as_role = |role: &str| {
+            let changed = plain.replacen("//postgres@", &format!("//{role}@"), 1);
+            assert_ne!(plain, changed);
+            session(&DatabaseUrl::new(changed))
+        };
+        let walk = Walk {
+            setup: "create table t (id int primary key, n int, parent int references t on delete cascade deferrable);
+                create table kids (id int generated always as identity primary key, t int references t, twice int generated always as (id * 2) stored);
+                insert into t select i, i, null from generate_series(1, 5) i;
+                insert into kids (t) values (1), (2), (3);
+                create function note() returns trigger language plpgsql as $$ begin raise exception 'fired'; end $$;
+                create trigger note after update on t for each row execute function note();
+                alter table t disable trigger note;
+                grant select, insert, update, delete, truncate on t, kids to public;",
+            forward: "update t set n = n * 10, parent = 1 where id > 1;
+                delete from kids where t = 2;
+                insert into t values (6, 60, 1);",
+            ..Walk::default()
+        };
+        let mut owner = as_role(&role);
+        script(owner.as_mut(), walk.setup);
+        let mut there = walk.migrate_in(database, owner);
+        // The application has no rights on the net, and its triggers fire all the same.
+        script(
+            as_role(&format!("{role}_app")).as_mut(),
+            "update t set n = 3 where id = 2;
+            insert into kids (t) values (6);
+            delete from kids where t = 3;
+            delete from t where id = 3;",
+        );
+        walk.back(&mut there);
+        let rows = contents(there.session.as_mut());
+        assert_eq!(
+            rows["t"],
+            ["(1,1,)", "(2,3,)", "(4,4,)", "(5,5,)", "(6,60,1)"]
+        );
+        assert_eq!(rows["kids"], ["(1,1)", "(2,2)", "(4,6)"]);
+    }
 }
 
 /// Runs statements in two sessions by turns.

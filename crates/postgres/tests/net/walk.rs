@@ -66,6 +66,15 @@ impl Walk<'_> {
         let database = server.create_database().unwrap();
         let mut session = session(&url(&database));
         script(session.as_mut(), self.setup);
+        self.migrate_in(database, session)
+    }
+
+    /// Migrates a database that is set up.
+    pub(crate) fn migrate_in(
+        &self,
+        database: TestDatabase,
+        mut session: Box<dyn Session>,
+    ) -> InWindow {
         let plan = plan(
             session.as_mut(),
             self.forward,
