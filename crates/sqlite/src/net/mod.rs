@@ -16,6 +16,7 @@ mod live;
 mod merge;
 mod names;
 mod older;
+mod orphans;
 mod others;
 mod put_back;
 mod quiet;
@@ -92,6 +93,10 @@ impl Net for SqliteSession {
 
     fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError> {
         size::of_net(self.connection(), kept)
+    }
+
+    fn estimate(&mut self, plan: &NetPlan) -> Result<Option<u64>, EngineError> {
+        size::estimate(self.connection(), plan).map(Some)
     }
 
     fn free_space(&mut self) -> Result<Option<u64>, EngineError> {

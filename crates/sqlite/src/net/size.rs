@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use tightrope_engine::{EngineError, KeptNet};
-use tightrope_model::TableName;
+use tightrope_model::{Keep, NetPlan, TableName};
 
 use super::key::Key;
 use super::live::Live;
@@ -33,6 +33,15 @@ pub(super) fn of_net(
         }
     }
     Ok(sizes)
+}
+
+/// Bytes that keeping the rows of a plan takes at the most: the tables again, with their indexes for the index over the keys.
+pub(super) fn estimate(connection: &Connection, plan: &NetPlan) -> Result<u64, EngineError> {
+    let kept = plan
+        .tables
+        .iter()
+        .filter(|table| table.keep != Keep::Nothing);
+    kept.map(|table| bytes(connection, &table.before)).sum()
 }
 
 /// The pages of a table and its indexes.
@@ -136,6 +145,13 @@ fn same_row(table: &tightrope_engine::KeptTable, key: &Key) -> Option<String> {
             .position(|known| &known.before == column)?;
         Some(format!("{} = p.c${}", of("t", column), at + 1))
     };
+    if table.plan.after.is_none() && !table.plan.columns.is_empty() {
+        let key = table.plan.key.iter().map(|column| place(&column.before));
+        let key = key
+            .collect::<Option<Vec<_>>>()
+            .filter(|key| !key.is_empty());
+        return key.map(all);
+    }
     if !key.place.is_empty() {
         let conditions = key.place.iter().map(|(before, ..)| place(before));
         return conditions.collect::<Option<Vec<_>>>().map(all);
