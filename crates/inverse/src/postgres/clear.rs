@@ -72,7 +72,8 @@ fn detach(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
                 let parent = survey.matching.before(parent);
                 parent.is_some_and(|parent| !fates.rebuilt.contains(parent))
             });
-        if !(stays && survey.detached.contains(&now.id)) && !alone {
+        let other_parents = stays && survey.detached.contains(&now.id);
+        if !other_parents && !alone {
             continue;
         }
         let name = qualified(&now.id.path);
@@ -136,10 +137,12 @@ fn drop_all(
         if !goes_with(survey, fates, key) {
             continue;
         }
-        let circle = key.depends_on.iter().any(|needed| {
-            let other = is_table(needed.kind) && *needed != own && going(needed);
-            other && place.get(needed) > place.get(&own)
-        });
+        let circle = key
+            .depends_on
+            .iter()
+            .filter_map(|needed| survey.now.object(needed))
+            .map(|needed| unit(survey, fates, needed))
+            .any(|other| other != own && going(&other) && place.get(&other) > place.get(&own));
         if circle && key.attribute("part").is_none() {
             write_drop(survey, key, script);
         }
@@ -162,7 +165,7 @@ fn is_dropped_alone(survey: &Survey<'_>, fates: &Fates, column: &Object) -> bool
     let before = survey.matching.before(&owner);
     let rebuilt = before.is_some_and(|before| fates.rebuilt.contains(before));
     let inherited = column.attribute("inheritance") == Some("inherited");
-    kept && !rebuilt && !inherited
+    kept && !rebuilt && !inherited && !names::is_typed(&owner, survey.now)
 }
 
 /// The object with which one goes: its table, where that goes, too.
@@ -202,7 +205,7 @@ fn goes_with(survey: &Survey<'_>, fates: &Fates, object: &Object) -> bool {
                     fates.dropped.contains(&column)
                 })
         }
-        _ => false,
+        _ => object.attribute("comes_with_type").is_some(),
     }
 }
 
@@ -225,12 +228,13 @@ fn write_drop(survey: &Survey<'_>, object: &Object, script: &mut Script) {
         last.clone_from(&renamed);
     }
     let name = quote(names::own_name(&other.id));
-    let rest = renamed.strip_prefix(names::own_name(&other.id));
+    // Its arguments may have types that gave up their names, too; its own new name is unique.
+    other.attributes.remove("signature");
     other.attributes.insert(
         "name".to_owned(),
         Attribute {
             level: AttributeLevel::Fact,
-            value: format!("{name}{}", rest.unwrap_or_default()),
+            value: name,
         },
     );
     script.clear(&object.id, ddl.drop(&other, survey.now), None);

@@ -185,9 +185,10 @@ impl<'s, 'a> Decide<'s, 'a> {
 
     /// Lets an object go. What goes only with something else takes that along.
     fn doom(&mut self, now: &'a Object) {
-        let leader = self.leader(now);
-        if !self.fates.dropped.contains(&leader) {
-            self.open.push(leader);
+        for id in [self.leader(now), now.id.clone()] {
+            if !self.fates.dropped.contains(&id) && !self.open.contains(&id) {
+                self.open.push(id);
+            }
         }
     }
 
@@ -271,9 +272,13 @@ impl<'s, 'a> Decide<'s, 'a> {
         match unit.kind {
             ObjectKind::Table | ObjectKind::ForeignTable => {
                 self.fates.late.insert(gone.clone());
-                if let Some(before) = self.survey.before_of(&dependent.id)
-                    && before.id.kind == ObjectKind::Column
+                let before = self.survey.before_of(&dependent.id);
+                if let Some(table) = before.filter(|table| table.attribute("row_type").is_some())
+                    && gone.kind == ObjectKind::Type
                 {
+                    self.rebuild(&table.id);
+                }
+                if let Some(before) = before.filter(|part| part.id.kind == ObjectKind::Column) {
                     self.fates.touched.insert(before.id.clone());
                     if is_type(gone.kind) {
                         self.fates.retyped.insert(before.id.clone());
@@ -313,8 +318,11 @@ impl<'s, 'a> Decide<'s, 'a> {
             }
             for dependent in hangs {
                 let unit = super::order::unit(dependent, self.survey.now);
+                // A foreign key of another table would hold the old one back.
+                let own = names::owner(dependent, self.survey.now).is_none_or(|own| own == now);
+                let foreign = dependent.attribute("form") == Some("f") && !own;
                 let settled = self.fates.dropped.contains(&unit)
-                    || self.fates.with_rebuilt.contains(&dependent.id)
+                    || self.fates.with_rebuilt.contains(&dependent.id) && !foreign
                     || unit == now;
                 if settled {
                     continue;
@@ -355,7 +363,12 @@ impl<'s, 'a> Decide<'s, 'a> {
                 .before
                 .object(&before)
                 .and_then(|column| names::owner(column, self.survey.before));
-            if owner.is_none_or(|owner| self.fates.rebuilt.contains(&owner)) {
+            let Some(owner) = owner.filter(|owner| !self.fates.rebuilt.contains(owner)) else {
+                continue;
+            };
+            if self.is_in_partition_key(&owner, &before) {
+                self.rebuild(&owner);
+                moved = true;
                 continue;
             }
             for dependent in self.needed_by.get(&now).cloned().unwrap_or_default() {
@@ -377,6 +390,13 @@ impl<'s, 'a> Decide<'s, 'a> {
         moved
     }
 
+    /// Whether a table may be partitioned by a column, whose type then cannot be changed.
+    fn is_in_partition_key(&self, table: &ObjectId, column: &ObjectId) -> bool {
+        let table = self.survey.before.object(table);
+        let key = table.and_then(|table| table.attribute("partition_key"));
+        key.is_some_and(|key| key.contains(names::own_name(column)))
+    }
+
     /// What something that goes late needs goes late, too.
     fn spread_late(&mut self) -> bool {
         let mut moved = false;
@@ -387,7 +407,10 @@ impl<'s, 'a> Decide<'s, 'a> {
             let schema =
                 names::schema(&id).map(|schema| ObjectId::new(ObjectKind::Schema, [schema]));
             let owner = names::owner(object, self.survey.now);
-            for needed in object.depends_on.iter().chain(&schema).chain(&owner) {
+            let columns = columns(self.survey.now, &id);
+            let of_columns = columns.iter().flat_map(|column| &column.depends_on);
+            let own = object.depends_on.iter().chain(of_columns);
+            for needed in own.chain(&schema).chain(&owner) {
                 if self.fates.dropped.contains(needed) {
                     moved |= self.fates.late.insert(needed.clone());
                 }

@@ -10,8 +10,10 @@
 
 mod acl;
 mod clear;
+mod composite;
 mod fates;
 mod finishing;
+mod hidden;
 mod kind;
 mod kinds;
 mod names;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 
 use super::fates::{Fates, is_table, source};
+use super::hidden::with_hidden;
 use super::kinds::{sequence, table};
 use super::quote::{literal, qualified, quote};
 use super::rebuild::{self, Aside};
@@ -70,6 +71,11 @@ impl Script {
 }
 
 pub(crate) fn derive(change: &Change<'_>) -> Inverse {
+    let whole = with_hidden(change);
+    let change = &Change {
+        now: whole.as_ref().unwrap_or(change.now),
+        ..*change
+    };
     let survey = Survey::of(change);
     let fates = Fates::of(&survey);
     let needs = order::needs(survey.before, |object| order::unit(object, survey.before));
@@ -219,7 +225,7 @@ impl Plan<'_, '_> {
             return;
         }
         if self.fates.rebuilt.contains(id) {
-            aside.make(self.survey, before, &mut self.script);
+            aside.make(self.survey, self.fates, before, &mut self.script);
             self.finish_created(before, phase);
         } else if self.stays(id) {
             self.change(before, phase);
@@ -298,6 +304,9 @@ impl Plan<'_, '_> {
         {
             self.script.add(phase, &before.id, sql, None);
         }
+        for sql in shape::view_columns(self.survey, self.fates, before) {
+            self.script.add(phase, &before.id, sql, None);
+        }
         for sql in finishing::changed(before, now, self.survey.before) {
             self.script.add(phase, &before.id, sql, None);
         }
@@ -355,8 +364,14 @@ impl Plan<'_, '_> {
         }
     }
 
-    /// Attributes of a composite type that are added again at its end.
+    /// Attributes of a composite type that had another type, and those that are added again at its end.
     fn change_type(&mut self, before: &Object) {
+        for column in columns(self.survey.before, &before.id) {
+            if shape::type_differs(self.survey, column) {
+                let sql = super::kinds::types::attribute_altered(column);
+                self.script.reshape(&column.id, sql, None);
+            }
+        }
         let lost: Vec<ObjectId> = columns(self.survey.before, &before.id)
             .into_iter()
             .filter(|column| !self.survey.aligned.contains_key(&column.id))

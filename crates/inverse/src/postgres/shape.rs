@@ -6,9 +6,9 @@ use tightrope_model::{Object, ObjectId, ObjectKind};
 
 use super::fates::{Fates, source};
 use super::kinds::column;
-use super::names;
-use super::quote::quote;
+use super::quote::{qualified, quote};
 use super::survey::{Survey, columns};
+use super::{composite, names};
 
 /// Whether a table (or composite type) of before, that is still there, has to be made anew to be as it was.
 pub(super) fn must_be_rebuilt(survey: &Survey<'_>, table: &Object) -> bool {
@@ -43,11 +43,22 @@ fn column_must_be_made_anew(survey: &Survey<'_>, column: &Object, owner: ObjectK
     let generated = column.attribute("expression").is_some();
     let only_dropped =
         !generated && differs("expression") && now.attribute("generated") == Some("stored");
-    differs("expression") && !only_dropped
-        || differs("generated") && !only_dropped
+    let made_otherwise = differs("expression") || differs("generated");
+    made_otherwise && !only_dropped
         || generated && type_differs(survey, column)
         || inheritance_differs(column, now)
-        || owner == ObjectKind::Type && type_differs(survey, column)
+        || owner == ObjectKind::Type && type_differs(survey, column) && is_used(survey, now)
+}
+
+/// Whether columns have the type to which an attribute belongs: then the attribute keeps its type.
+fn is_used(survey: &Survey<'_>, attribute: &Object) -> bool {
+    let owner = &attribute.id.path[..attribute.id.path.len().saturating_sub(1)];
+    let before = ObjectId::new(ObjectKind::Type, owner.to_vec());
+    let Some(now) = survey.matching.now(&before) else {
+        return false;
+    };
+    let mut columns = survey.now.objects();
+    columns.any(|column| column.id.kind == ObjectKind::Column && column.depends_on.contains(now))
 }
 
 fn inheritance_differs(column: &Object, now: &Object) -> bool {
@@ -97,10 +108,30 @@ pub(super) fn changes(survey: &Survey<'_>, fates: &Fates, table: &Object) -> Col
     for column in columns(survey.before, &table.id) {
         match survey.aligned.get(&column.id) {
             Some(now) => changes.of_kept(survey, fates, column, now),
+            None if names::is_typed(&table.id, survey.before) => {}
             None => changes.of_lost(column),
         }
     }
     changes
+}
+
+/// Statements for the defaults and settings of the columns of a view.
+pub(super) fn view_columns(survey: &Survey<'_>, fates: &Fates, view: &Object) -> Vec<String> {
+    let kind = view.id.kind;
+    if !matches!(kind, ObjectKind::View | ObjectKind::MaterializedView) {
+        return Vec::new();
+    }
+    let cleared = cleared(survey, fates, view).into_iter();
+    let cleared = cleared.map(|(column, action)| {
+        let name = quote(names::own_name(&column.id));
+        format!("alter column {name} {action}")
+    });
+    let changes = changes(survey, fates, view);
+    let actions = cleared.chain(changes.actions).chain(changes.only);
+    let view = qualified(&view.id.path);
+    actions
+        .map(|action| format!("alter {kind} {view} {action}"))
+        .collect()
 }
 
 impl ColumnChanges {
@@ -125,7 +156,9 @@ impl ColumnChanges {
         );
         let differs = |attribute: &str| column.attribute(attribute) != now.attribute(attribute);
         let retyped = fates.retyped.contains(&column.id)
-            && column.attribute("inheritance") != Some("inherited");
+            && column.attribute("inheritance") != Some("inherited")
+            && !names::owner(column, survey.before)
+                .is_some_and(|owner| names::is_typed(&owner, survey.before));
         let touched = fates.touched.contains(&column.id);
         let had_default = now.attribute("default").is_some();
         let action = |action: String| format!("alter column {name} {action}");
@@ -233,7 +266,9 @@ fn retype(survey: &Survey<'_>, column: &Object, now: &Object, name: &str) -> Str
         .map(|collation| format!(" collate {collation}"))
         .unwrap_or_default();
     let own = names_own_type(survey, column);
-    let converted = conversion(name, now.attribute("type").unwrap_or_default(), wanted, own);
+    let from = now.attribute("type").unwrap_or_default();
+    let converted =
+        composite::converted(survey, column, name).or_else(|| conversion(name, from, wanted, own));
     let using = converted
         .map(|expression| format!(" using {expression}"))
         .unwrap_or_default();

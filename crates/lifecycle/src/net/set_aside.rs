@@ -201,7 +201,9 @@ fn is_free(before: &Catalog, table: &TablePlan) -> bool {
     let own = table_id(&table.before);
     is_plain(before, table)
         && before.objects().all(|object| {
-            is_part(object, &own, &table.before)
+            // Foreign keys let go of it.
+            object.id.kind == ObjectKind::Constraint
+                || is_part(object, &own, &table.before)
                 || !object.depends_on.iter().any(|id| {
                     *id == own || id.kind == ObjectKind::Column && id.path.starts_with(&own.path)
                 })

@@ -18,9 +18,13 @@ mod conflicts;
 mod gauge;
 mod merge;
 mod names;
+mod set_aside;
+mod orphans;
+mod references;
 mod size;
 mod sources;
 mod spread;
+mod stack;
 mod take_out;
 mod terms;
 mod touch;
@@ -42,6 +46,14 @@ impl Net for PostgresSession {
         _before: &Catalog,
     ) -> Result<KeptNet, EngineError> {
         self.writing_pinned(|session| spread::spread(session, number, plan))
+    }
+
+    fn set_aside(&mut self, kept: &KeptNet, table: &TableName) -> Result<(), EngineError> {
+        self.writing_pinned(|session| set_aside::table(session, kept, table))
+    }
+
+    fn hide(&mut self, kept: &KeptNet, table: &TableName, column: &str) -> Result<(), EngineError> {
+        self.writing_pinned(|session| set_aside::column(session, kept, table, column))
     }
 
     fn open_window(
@@ -66,20 +78,41 @@ impl Net for PostgresSession {
         kept: &KeptNet,
         window: &Window<'_>,
     ) -> Result<Vec<Quarantined>, EngineError> {
-        self.writing_pinned(|session| take_out::take_out(session, kept, window))
+        self.writing_pinned(|session| {
+            let mut taken = take_out::take_out(session, kept, window)?;
+            taken.extend(orphans::follow_parents(session, kept, window)?);
+            Ok(taken)
+        })
     }
 
     fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {
-        sources::of(self, kept, window)
+        let mut sources = sources::of(self, kept, window)?;
+        set_aside::add_sources(&mut sources, kept);
+        Ok(sources)
     }
 
     fn merge(
         &mut self,
         kept: &KeptNet,
-        _window: &Window<'_>,
+        window: &Window<'_>,
         rebuilt: &[TableName],
     ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
-        self.writing_pinned(|session| merge::merge(session, kept, rebuilt))
+        self.writing_pinned(|session| {
+            set_aside::give_values(session, kept, window)?;
+            merge::merge(session, kept, rebuilt, false)
+        })
+    }
+
+    fn merge_after_script(
+        &mut self,
+        kept: &KeptNet,
+        _window: &Window<'_>,
+    ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
+        self.writing_pinned(|session| merge::merge(session, kept, &[], true))
+    }
+
+    fn shed(&mut self) -> Result<(), EngineError> {
+        size::drop_functions(self, "net_", true)
     }
 
     fn unlike(&mut self, kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
@@ -90,7 +123,12 @@ impl Net for PostgresSession {
         size::of(self, kept)
     }
 
+    fn estimate(&mut self, plan: &NetPlan) -> Result<Option<u64>, EngineError> {
+        set_aside::estimate(self, plan).map(Some)
+    }
+
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
+        stack::resume(self, kept)?;
         size::free(self, kept)
     }
 

@@ -5,7 +5,7 @@ use tightrope_model::{Keep, NetPlan, TablePlan, Value};
 
 use super::catch::Catch;
 use super::columns::Columns;
-use super::names;
+use super::{names, stack};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -39,11 +39,15 @@ pub(super) fn spread(
         };
         match table.keep {
             Keep::Nothing => {}
+            Keep::Tombstone => {
+                of_table.set_aside = Some(names::own(number, table, "tombstone"));
+            }
             Keep::Changed if !table.key.is_empty() => catch(session, number, &mut of_table)?,
             _ => copy(session, number, &mut of_table)?,
         }
         kept.tables.push(of_table);
     }
+    stack::suspend(session, &kept)?;
     protect(session, number)?;
     Ok(kept)
 }

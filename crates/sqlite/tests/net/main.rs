@@ -6,6 +6,10 @@
 )]
 
 mod columns;
+mod conflicts;
+mod facts;
 mod plan;
 mod rows;
+mod stacked;
 mod walk;
+mod written;

@@ -21,7 +21,10 @@ impl KindDdl for Function {
     }
 
     fn drop(&self, object: &Object, catalog: &Catalog) -> String {
-        let (kind, name, arguments) = (object.id.kind, named(object), text(object, "signature"));
+        let (kind, name) = (object.id.kind, named(object));
+        let Some(arguments) = object.attribute("signature") else {
+            return format!("drop {kind} {name}");
+        };
         if circle(object, catalog).next().is_some() {
             // It goes together with the base type that it reads or writes, whichever is first.
             format!("drop {kind} if exists {name}({arguments}) cascade")
@@ -36,14 +39,23 @@ impl KindDdl for Function {
         }
         let fixed = ["arguments", "result", "window"];
         let replaced = fixed.iter().all(|attribute| same(before, now, attribute));
-        (replaced && !indexed(now, change.now)).then(|| self.create(before, change.before))
+        (replaced && !stored(now, change.now)).then(|| self.create(before, change.before))
     }
 }
 
-/// Whether an index holds values of the function: it has to be built again when the function is another.
-fn indexed(function: &Object, catalog: &Catalog) -> bool {
-    let mut indexes = catalog
-        .objects()
-        .filter(|object| object.id.kind == ObjectKind::Index);
-    indexes.any(|index| index.depends_on.contains(&function.id))
+/// Whether an index or a column holds values of the function: they have to be computed anew when the function is another.
+fn stored(function: &Object, catalog: &Catalog) -> bool {
+    let mut holders = catalog.objects().filter(|object| match object.id.kind {
+        ObjectKind::Index => true,
+        ObjectKind::Column => object.attribute("expression").is_some(),
+        _ => false,
+    });
+    holders.any(|holder| {
+        let mut needed = holder.depends_on.iter();
+        needed.any(|id| {
+            catalog
+                .object(id)
+                .is_some_and(|needed| needed.native == function.native)
+        })
+    })
 }
