@@ -65,8 +65,9 @@ impl<'a> Terms<'a> {
             if !joins.is_empty() {
                 joins.push('\n');
             }
+            // Without the sign SQLite would make an index over the mark alone, and read all rows through it for every row.
             joins.push_str(&format!(
-                "left join {} p on {} and p.gone$ = 0",
+                "left join {} p on {} and +p.gone$ = 0",
                 sql(rows),
                 equal(&self.key.kept("p"), &self.origin())
             ));
