@@ -6,7 +6,7 @@
 use serde::Serialize;
 use tightrope_engine::{EngineError, Session, UnknownScheme};
 use tightrope_model::Version;
-use tightrope_store::{AppliedMigration, StoreError};
+use tightrope_store::{AppliedMigration, KeptImage, Store, StoreError};
 
 use crate::plan::label_of;
 use crate::project::{Access, Project};
@@ -74,6 +74,8 @@ impl Sealable {
 pub struct Sealed {
     /// The migrations, oldest first.
     pub migrations: Vec<Sealable>,
+    /// What rollbacks had kept for the way forward again.
+    pub images: Vec<KeptImage>,
 }
 
 /// Windows that may be ended: a dry run shows this value, the run carries it out.
@@ -82,6 +84,7 @@ pub struct PreparedSeal<'p> {
     session: Box<dyn Session>,
     applied: usize,
     migrations: Vec<(AppliedMigration, Sealable)>,
+    images: Vec<KeptImage>,
 }
 
 /// Looks at what would be sealed, and how much it frees.
@@ -122,11 +125,16 @@ pub fn prepare_seal<'p>(
         };
         migrations.push((migration.clone(), sealable));
     }
+    let images = match (&options.to, situation.has_store) {
+        (None, true) => Store::new(session.as_mut()).images()?,
+        _ => Vec::new(),
+    };
     Ok(PreparedSeal {
         project,
         session,
         applied: situation.applied.len(),
         migrations,
+        images,
     })
 }
 
@@ -136,9 +144,14 @@ impl PreparedSeal<'_> {
         self.migrations.iter().map(|(_, sealable)| sealable)
     }
 
+    /// What rollbacks have kept for the way forward again, which goes too.
+    pub fn images(&self) -> &[KeptImage] {
+        &self.images
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.migrations.is_empty()
+        self.migrations.is_empty() && self.images.is_empty()
     }
 
     /// Seals, all in one transaction.
@@ -151,6 +164,7 @@ impl PreparedSeal<'_> {
             session,
             applied,
             migrations,
+            images,
         } = self;
         let engine = project.engine()?;
         let mut run = Run::take(project, &engine, session, watchers)?;
@@ -161,7 +175,7 @@ impl PreparedSeal<'_> {
         let mut attempt = 1;
         loop {
             run.watchers.edges.reached("before the transaction");
-            match run.in_transaction(|run| seal_all(run, &migrations)) {
+            match run.in_transaction(|run| seal_all(run, &migrations, &images)) {
                 Ok(()) => break,
                 Err(RunError::Engine(error))
                     if error.kind.may_pass() && attempt < run.lock_tries =>
@@ -183,6 +197,7 @@ impl PreparedSeal<'_> {
                 .into_iter()
                 .map(|(_, sealable)| sealable)
                 .collect(),
+            images,
         })
     }
 }
@@ -190,6 +205,7 @@ impl PreparedSeal<'_> {
 fn seal_all(
     run: &mut Run<'_>,
     migrations: &[(AppliedMigration, Sealable)],
+    images: &[KeptImage],
 ) -> Result<(), RunError> {
     let now = run.now();
     for (migration, sealable) in migrations {
@@ -209,6 +225,18 @@ fn seal_all(
             "freed": sealable.frees,
         });
         run.record("sealed", Some(&migration.version), detail)?;
+    }
+    for kept in images {
+        if let Some(net) = run.session.net() {
+            net.drop_forward(&kept.image.own)?;
+        }
+        run.store().drop_image(kept.number)?;
+        let detail = serde_json::json!({
+            "migration": kept.migration,
+            "table": kept.image.table.to_string(),
+            "rows": kept.image.rows,
+        });
+        run.record("forward-image-freed", None, detail)?;
     }
     Ok(())
 }
