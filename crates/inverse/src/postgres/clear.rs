@@ -72,8 +72,8 @@ fn detach(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
                 let parent = survey.matching.before(parent);
                 parent.is_some_and(|parent| !fates.rebuilt.contains(parent))
             });
-        let moved = stays && survey.detached.contains(&now.id);
-        if !moved && !alone {
+        let other_parents = stays && survey.detached.contains(&now.id);
+        if !other_parents && !alone {
             continue;
         }
         let name = qualified(&now.id.path);
@@ -205,7 +205,7 @@ fn goes_with(survey: &Survey<'_>, fates: &Fates, object: &Object) -> bool {
                     fates.dropped.contains(&column)
                 })
         }
-        _ => false,
+        _ => object.attribute("comes_with_type").is_some(),
     }
 }
 

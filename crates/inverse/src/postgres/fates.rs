@@ -272,9 +272,13 @@ impl<'s, 'a> Decide<'s, 'a> {
         match unit.kind {
             ObjectKind::Table | ObjectKind::ForeignTable => {
                 self.fates.late.insert(gone.clone());
-                if let Some(before) = self.survey.before_of(&dependent.id)
-                    && before.id.kind == ObjectKind::Column
+                let before = self.survey.before_of(&dependent.id);
+                if let Some(table) = before.filter(|table| table.attribute("row_type").is_some())
+                    && gone.kind == ObjectKind::Type
                 {
+                    self.rebuild(&table.id);
+                }
+                if let Some(before) = before.filter(|part| part.id.kind == ObjectKind::Column) {
                     self.fates.touched.insert(before.id.clone());
                     if is_type(gone.kind) {
                         self.fates.retyped.insert(before.id.clone());
