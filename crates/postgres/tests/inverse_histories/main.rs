@@ -138,10 +138,11 @@ fn every_migration_of_a_history_is_taken_back() {
             session.roll_back().unwrap();
             before = now;
         }
-        println!("PostgreSQL {major}: {exact} of {} exact", migrations.len());
-        for fault in &faults {
-            println!("{fault}");
-        }
-        assert!(faults.is_empty(), "{} faults", faults.len());
+        assert!(
+            faults.is_empty(),
+            "PostgreSQL {major}: {exact} of {} exact\n{}",
+            migrations.len(),
+            faults.join("\n")
+        );
     }
 }
