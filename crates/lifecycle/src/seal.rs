@@ -72,10 +72,8 @@ impl Sealable {
 /// What was sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sealed {
-    /// The migrations, oldest first.
+    /// The migrations, oldest first; what rollbacks had kept for the way forward again comes last.
     pub migrations: Vec<Sealable>,
-    /// What rollbacks had kept for the way forward again.
-    pub images: Vec<KeptImage>,
 }
 
 /// Windows that may be ended: a dry run shows this value, the run carries it out.
@@ -84,7 +82,8 @@ pub struct PreparedSeal<'p> {
     session: Box<dyn Session>,
     applied: usize,
     migrations: Vec<(AppliedMigration, Sealable)>,
-    images: Vec<KeptImage>,
+    /// What rollbacks have kept for the way forward again; it goes with everything else.
+    images: Vec<(KeptImage, Sealable)>,
 }
 
 /// Looks at what would be sealed, and how much it frees.
@@ -129,6 +128,22 @@ pub fn prepare_seal<'p>(
         (None, true) => Store::new(session.as_mut()).images()?,
         _ => Vec::new(),
     };
+    let images = images.into_iter().map(|kept| {
+        let sealable = Sealable {
+            version: kept.version_key.clone(),
+            label: format!("{}, rolled back", kept.migration),
+            applied_at: kept.at.clone(),
+            frees: vec![(
+                format!(
+                    "{} rows of {}, kept for applying it again",
+                    kept.image.rows, kept.image.table
+                ),
+                0,
+            )],
+        };
+        (kept, sealable)
+    });
+    let images = images.collect();
     Ok(PreparedSeal {
         project,
         session,
@@ -141,12 +156,8 @@ pub fn prepare_seal<'p>(
 impl PreparedSeal<'_> {
     /// What would be sealed.
     pub fn migrations(&self) -> impl Iterator<Item = &Sealable> {
-        self.migrations.iter().map(|(_, sealable)| sealable)
-    }
-
-    /// What rollbacks have kept for the way forward again, which goes too.
-    pub fn images(&self) -> &[KeptImage] {
-        &self.images
+        let migrations = self.migrations.iter().map(|(_, sealable)| sealable);
+        migrations.chain(self.images.iter().map(|(_, sealable)| sealable))
     }
 
     /// Whether there is nothing to do.
@@ -196,8 +207,8 @@ impl PreparedSeal<'_> {
             migrations: migrations
                 .into_iter()
                 .map(|(_, sealable)| sealable)
+                .chain(images.into_iter().map(|(_, sealable)| sealable))
                 .collect(),
-            images,
         })
     }
 }
@@ -205,7 +216,7 @@ impl PreparedSeal<'_> {
 fn seal_all(
     run: &mut Run<'_>,
     migrations: &[(AppliedMigration, Sealable)],
-    images: &[KeptImage],
+    images: &[(KeptImage, Sealable)],
 ) -> Result<(), RunError> {
     let now = run.now();
     for (migration, sealable) in migrations {
@@ -226,7 +237,7 @@ fn seal_all(
         });
         run.record("sealed", Some(&migration.version), detail)?;
     }
-    for kept in images {
+    for (kept, _) in images {
         if let Some(net) = run.session.net() {
             net.drop_forward(&kept.image.own)?;
         }

@@ -25,6 +25,8 @@ pub struct ForwardImage {
 pub struct KeptImage {
     /// Its number.
     pub number: i64,
+    /// When the rollback kept it, by the server's clock.
+    pub at: String,
     /// What identifies the migration's version.
     pub version_key: String,
     /// The migration's label.
@@ -78,7 +80,7 @@ impl Store<'_> {
         let table = self.table("forward_image");
         let rows = self.session.query(
             &format!(
-                "select number, version_key, migration, forward, image from {table} order by number"
+                "select number, version_key, migration, forward, image, at from {table} order by number"
             ),
             &[],
         )?;
@@ -88,6 +90,7 @@ impl Store<'_> {
                 let image = serde_json::from_str(row[4].text().unwrap_or_default());
                 Ok(KeptImage {
                     number: row[0].integer().unwrap_or_default(),
+                    at: text(&row[5]),
                     version_key: text(&row[1]),
                     migration: text(&row[2]),
                     forward: text(&row[3]),
