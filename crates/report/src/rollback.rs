@@ -289,6 +289,7 @@ mod tests {
             derived: false,
             net: None,
             sealed_at: None,
+            kept_file: None,
             renames: Vec::new(),
             fill: BTreeMap::new(),
         }
