@@ -7,9 +7,9 @@ use tightrope_engine::{EngineError, KeptNet, KeptTable, Merged, Quarantined};
 use tightrope_model::{Keep, TableName};
 
 use super::columns::rows_differ;
-use super::names;
 use super::terms::{Shape, Terms};
 use super::triggers::Quiet;
+use super::{names, references};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -18,6 +18,7 @@ pub(super) fn merge(
     session: &mut PostgresSession,
     kept: &KeptNet,
     rebuilt: &[TableName],
+    after_script: bool,
 ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
     let mut merged = Merged::default();
     let mut displaced = Vec::new();
@@ -36,20 +37,30 @@ pub(super) fn merge(
         let terms = Terms::of(session, table, &table.plan.before, Shape::Before)?;
         displaced.extend(quarantine_displaced(session, table, &terms)?);
         if !rebuilt.contains(&table.plan.before) {
-            merges.push(TableMerge { kept: table, terms });
+            merges.push(TableMerge {
+                kept: table,
+                terms,
+                after_script,
+            });
         }
     }
     session.execute_own("set constraints all immediate")?;
     let quiet = Quiet::make(session, merges.iter().map(|merge| &merge.kept.plan.before))?;
-    for merge in &merges {
+    let tables: Vec<&TableName> = merges.iter().map(|merge| &merge.kept.plan.before).collect();
+    let references = references::to_tables(session, tables.iter().copied())?;
+    let (order, unheeded) = references::parents_first(&tables, &references);
+    references::defer(session, &unheeded, true)?;
+    for merge in order.iter().map(|at| &merges[*at]) {
         merged.returned += merge.bring_back(session)?;
     }
-    for merge in &merges {
+    for merge in order.iter().map(|at| &merges[*at]) {
         merged.given_back += merge.give_back(session)?;
     }
-    for merge in merges.iter().rev() {
+    for merge in order.iter().rev().map(|at| &merges[*at]) {
         merged.removed += merge.remove(session)?;
     }
+    session.execute_own("set constraints all immediate")?;
+    references::defer(session, &unheeded, false)?;
     quiet.end(session)?;
     Ok((merged, displaced))
 }
@@ -113,6 +124,8 @@ pub(super) fn as_json<'c>(alias: &str, columns: impl Iterator<Item = &'c str>) -
 struct TableMerge<'k> {
     kept: &'k KeptTable,
     terms: Terms<'k>,
+    /// A written script has been at the rows.
+    after_script: bool,
 }
 
 impl TableMerge<'_> {
@@ -158,7 +171,7 @@ impl TableMerge<'_> {
             now.push(format!("t.{name}"));
             then.push(format!(
                 "case when {} then t.{name} else {} end as c{at}",
-                self.terms.written(at + 1),
+                self.stays(at),
                 self.terms.before(at),
             ));
         }
@@ -172,6 +185,22 @@ impl TableMerge<'_> {
             found = self.terms.joins.has_before,
             differ = rows_differ(&now, &given_back.join(", ")),
         ))
+    }
+
+    /// The condition that a column keeps the value that it has: the application wrote it, or a script computed it from what
+    /// the application wrote.
+    fn stays(&self, at: usize) -> String {
+        let plan = &self.kept.plan;
+        if !self.after_script || plan.columns[at].after.is_some() {
+            return self.terms.written(at + 1);
+        }
+        let changed = (0..plan.columns.len()).filter(|at| plan.columns[*at].is_lost());
+        let added = plan.columns.len()..plan.columns.len() + plan.added.len();
+        let written: Vec<String> = changed
+            .chain(added)
+            .map(|at| self.terms.written(at + 1))
+            .collect();
+        written.join(" or ")
     }
 
     /// Rows that only the migration made.

@@ -18,10 +18,13 @@ mod conflicts;
 mod gauge;
 mod merge;
 mod names;
+mod orphans;
+mod references;
 mod set_aside;
 mod size;
 mod sources;
 mod spread;
+mod stack;
 mod take_out;
 mod terms;
 mod touch;
@@ -75,7 +78,11 @@ impl Net for PostgresSession {
         kept: &KeptNet,
         window: &Window<'_>,
     ) -> Result<Vec<Quarantined>, EngineError> {
-        self.writing_pinned(|session| take_out::take_out(session, kept, window))
+        self.writing_pinned(|session| {
+            let mut taken = take_out::take_out(session, kept, window)?;
+            taken.extend(orphans::follow_parents(session, kept, window)?);
+            Ok(taken)
+        })
     }
 
     fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {
@@ -92,8 +99,20 @@ impl Net for PostgresSession {
     ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
         self.writing_pinned(|session| {
             set_aside::give_values(session, kept, window)?;
-            merge::merge(session, kept, rebuilt)
+            merge::merge(session, kept, rebuilt, false)
         })
+    }
+
+    fn merge_after_script(
+        &mut self,
+        kept: &KeptNet,
+        _window: &Window<'_>,
+    ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
+        self.writing_pinned(|session| merge::merge(session, kept, &[], true))
+    }
+
+    fn shed(&mut self) -> Result<(), EngineError> {
+        size::drop_functions(self, "net_", true)
     }
 
     fn unlike(&mut self, kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
@@ -109,6 +128,7 @@ impl Net for PostgresSession {
     }
 
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
+        stack::resume(self, kept)?;
         size::free(self, kept)
     }
 

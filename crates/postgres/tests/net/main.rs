@@ -6,7 +6,10 @@
 mod columns;
 mod conflicts;
 mod keyless;
+mod references;
 mod rows;
+mod stack;
 #[path = "../support/mod.rs"]
 mod support;
+mod traps;
 mod walk;

@@ -10,7 +10,7 @@ use tightrope_model::{
 };
 use tightrope_testkit::servers::{PostgresServer, TestDatabase};
 
-use crate::support::{run, session, url};
+use crate::support::{run, servers, session, url};
 
 /// What is to be walked.
 #[derive(Clone, Default)]
@@ -29,6 +29,8 @@ pub(crate) struct Walk<'a> {
     /// A table that is built anew from its source, and what it is made with.
     pub(crate) rebuild: Option<(&'a str, &'a str)>,
     pub(crate) fill: Fill,
+    /// The undo is a rollback script that somebody wrote.
+    pub(crate) script: bool,
 }
 
 /// What came of it.
@@ -64,6 +66,15 @@ impl Walk<'_> {
         let database = server.create_database().unwrap();
         let mut session = session(&url(&database));
         script(session.as_mut(), self.setup);
+        self.migrate_in(database, session)
+    }
+
+    /// Migrates a database that is set up.
+    pub(crate) fn migrate_in(
+        &self,
+        database: TestDatabase,
+        mut session: Box<dyn Session>,
+    ) -> InWindow {
         let plan = plan(
             session.as_mut(),
             self.forward,
@@ -127,7 +138,11 @@ impl Walk<'_> {
         }
         script(session, self.undo);
         let net = session.net().unwrap();
-        let (merged, displaced) = net.merge(kept, &window, &rebuilt).unwrap();
+        let (merged, displaced) = match self.script {
+            true => net.merge_after_script(kept, &window),
+            false => net.merge(kept, &window, &rebuilt),
+        }
+        .unwrap();
         quarantined.extend(displaced);
         let unlike = session.net().unwrap().unlike(kept).unwrap();
         assert!(unlike.iter().all(|(_, rows)| *rows == 0), "{unlike:?}");
@@ -271,6 +286,7 @@ fn columns_of<'c>(catalog: &'c Catalog, table: &TableName) -> Vec<&'c Object> {
 pub(crate) fn plan(session: &mut dyn Session, forward: &str, keep: Keep) -> NetPlan {
     session.begin().unwrap();
     let before = session.catalog().unwrap();
+    session.net().unwrap().shed().unwrap();
     session.start_counting_rows().unwrap();
     script(session, forward);
     let changes: BTreeMap<TableName, TableChange> =
@@ -365,3 +381,29 @@ fn planned(
         rows_before: 0,
     }
 }
+
+/// How rows can be kept where a script changes them.
+pub(crate) const KEEPS: [Keep; 2] = [Keep::Whole, Keep::Changed];
+
+/// The walk ends like the twin, whichever way rows are kept.
+pub(crate) fn like_twin(walk: &Walk<'_>, keeps: &[Keep]) {
+    for server in servers() {
+        for keep in keeps {
+            Walk {
+                keep: Some(*keep),
+                ..walk.clone()
+            }
+            .there_and_back(&server)
+            .like_twin();
+        }
+    }
+}
+
+/// Parents, their children, and these children's toys.
+pub(crate) const FAMILY: &str = "create table parents (id int primary key, name text);
+create table children (id int primary key, parent int references parents on delete cascade on update cascade);
+create table toys (id int primary key, child int references children on delete set null);
+insert into parents select i, 'p' || i from generate_series(1, 5) i;
+insert into children select i, 1 + i % 5 from generate_series(1, 10) i;
+insert into toys select i, i from generate_series(1, 10) i;
+";

@@ -116,6 +116,10 @@ impl Net for SqliteSession {
         older::resume(self.connection(), older, newer, tables)
     }
 
+    fn shed(&mut self) -> Result<(), EngineError> {
+        size::shed(self.connection())
+    }
+
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
         size::free(self.connection(), kept)
     }

@@ -64,18 +64,29 @@ pub(super) fn free(connection: &Connection, kept: &KeptNet) -> Result<(), Engine
         others::make_again(connection, kept)?;
     }
     for kind in ["trigger", "index", "table"] {
-        let names = || {
-            let mut statement = connection.prepare(
-                "select name from main.sqlite_schema where type = ?1 and substr(name, 1, ?2) = ?3 and sql is not null",
-            )?;
-            let length = i64::try_from(prefix.len()).unwrap_or(i64::MAX);
-            let rows = statement.query_map((kind, length, &prefix), |row| row.get(0))?;
-            rows.collect::<rusqlite::Result<Vec<String>>>()
-        };
-        for name in names().map_err(from_sqlite)? {
-            let sql = format!("drop {kind} main.{}", quote_identifier(&name));
-            connection.execute_batch(&sql).map_err(from_sqlite)?;
-        }
+        drop_all(connection, kind, &prefix)?;
+    }
+    Ok(())
+}
+
+/// Takes away all that writes down what the application touches: a copy has no application.
+pub(super) fn shed(connection: &Connection) -> Result<(), EngineError> {
+    drop_all(connection, "trigger", "tightrope_net_")
+}
+
+/// Drops all objects of a kind whose names begin so.
+fn drop_all(connection: &Connection, kind: &str, prefix: &str) -> Result<(), EngineError> {
+    let names = || {
+        let mut statement = connection.prepare(
+            "select name from main.sqlite_schema where type = ?1 and substr(name, 1, ?2) = ?3 and sql is not null",
+        )?;
+        let length = i64::try_from(prefix.len()).unwrap_or(i64::MAX);
+        let rows = statement.query_map((kind, length, prefix), |row| row.get(0))?;
+        rows.collect::<rusqlite::Result<Vec<String>>>()
+    };
+    for name in names().map_err(from_sqlite)? {
+        let sql = format!("drop {kind} main.{}", quote_identifier(&name));
+        connection.execute_batch(&sql).map_err(from_sqlite)?;
     }
     Ok(())
 }
