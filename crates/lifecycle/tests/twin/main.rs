@@ -47,9 +47,14 @@ fn a_database_of_postgres_that_came_back_is_its_twins_equal() {
 #[test]
 fn a_database_of_sqlite_that_came_back_is_its_twins_equal() {
     hunt(&Registry::new().with(SqliteEngine::new()), &|| {
-        let folder = tempfile::tempdir()?;
+        let folder = memory_folder()?;
         let path = folder.path().join("twin.db");
         let url = DatabaseUrl::new(format!("sqlite://{}", path.display()));
         Ok(ContractDatabase::new(url, folder))
     });
+}
+
+/// A folder in memory where there is one: nothing here is to outlast the machine.
+fn memory_folder() -> std::io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }

@@ -77,7 +77,12 @@ fn schema(
 
 fn fill(schema: &Schema, case: &mut TwinCase, bench: &mut dyn Bench, chance: &mut Chance) {
     for table in &schema.tables {
-        for number in 1..=chance.between(0, MOST_ROWS) {
+        let most = if chance.one_in(8) {
+            0
+        } else {
+            chance.between(3, MOST_ROWS)
+        };
+        for number in 1..=most {
             if let Some(sql) = rows::insert(schema, table, &[number], chance)
                 && bench.attempt(std::slice::from_ref(&sql))
             {

@@ -4,7 +4,7 @@ use tightrope_model::{Catalog, TableShape, Verdict};
 
 use super::case::{TwinCase, Write};
 use super::generate::generate;
-use super::stage::{Stage, attempt, check_deferred, run};
+use super::stage::{Pair, Stage, attempt, check_deferred, run};
 
 /// How a case ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +38,7 @@ impl Outcome {
 /// When a database breaks, which is no case's fault.
 pub fn run_seed(stage: &Stage, seed: u64) -> anyhow::Result<(TwinCase, Outcome)> {
     stage.clear()?;
-    let engine = stage.now()?.server().engine;
-    let case = generate(engine, seed, &mut stage.bench()?);
+    let case = stage.on_bench(|bench| generate(stage.kind(), seed, bench))?;
     let outcome = on_stage(stage, &case, true)?;
     Ok((case, outcome))
 }
@@ -57,17 +56,20 @@ fn on_stage(stage: &Stage, case: &TwinCase, twin_is_made: bool) -> anyhow::Resul
     if case.forward.is_empty() {
         return Ok(Outcome::Skipped("no migration".to_owned()));
     }
-    build(stage.now()?.as_mut(), case)?;
-    if !twin_is_made {
-        build(stage.twin()?.as_mut(), case)?;
-    }
-    if std::env::var("TWIN_PLAIN").is_ok() {
-        let mut now = stage.now()?;
-        for sql in &case.forward {
-            if let Err(error) = run(now.as_mut(), sql) {
-                return Ok(Outcome::Skipped(chain("plain", &error)));
-            }
+    stage.with(|pair| {
+        build(pair.now.as_mut(), case)?;
+        if twin_is_made {
+            return Ok(());
         }
+        build(pair.twin.as_mut(), case)
+    })?;
+    if std::env::var("TWIN_PLAIN").is_ok() {
+        stage.with(|pair| {
+            for sql in &case.forward {
+                run(pair.now.as_mut(), sql)?;
+            }
+            Ok(())
+        })?;
         let (writes, undone) = write_all(stage, case)?;
         return Ok(Outcome::Passed { writes, undone });
     }
@@ -124,14 +126,9 @@ fn chain(what: &str, error: &(dyn std::error::Error + 'static)) -> String {
     format!("{text}\n{error:#?}")
 }
 
-/// One session of the application, connected to both sides.
-struct Application {
-    now: Box<dyn Session>,
-    twin: Box<dyn Session>,
-}
-
 fn write_all(stage: &Stage, case: &TwinCase) -> anyhow::Result<(usize, usize)> {
-    let mut sessions: Vec<Option<Application>> = Vec::new();
+    let most = case.writes.iter().map(|write| write.session + 1).max();
+    let mut sessions = stage.pairs(most.unwrap_or(0))?;
     let (mut done, mut undone) = (0, 0);
     let mut rest = case.writes.as_slice();
     while let Some(first) = rest.first() {
@@ -139,27 +136,15 @@ fn write_all(stage: &Stage, case: &TwinCase) -> anyhow::Result<(usize, usize)> {
         let length = 1 + rest[1..].iter().take_while(joined).count();
         let (together, after) = rest.split_at(length);
         rest = after;
-        sessions.resize_with(sessions.len().max(first.session + 1), || None);
-        let slot = &mut sessions[first.session];
-        let application = match slot {
-            Some(application) => application,
-            None => slot.insert(Application {
-                now: stage.now()?,
-                twin: stage.twin()?,
-            }),
-        };
-        match application.transaction(together)? {
-            Some(count) => {
-                done += count;
-                undone += together.len() - count;
-            }
-            None => undone += together.len(),
-        }
+        let count = sessions[first.session].transaction(together)?;
+        done += count.unwrap_or(0);
+        undone += together.len() - count.unwrap_or(0);
     }
+    stage.give_back(sessions);
     Ok((done, undone))
 }
 
-impl Application {
+impl Pair {
     /// One transaction; gives how many of its writes stay, none if its end fails on either side.
     fn transaction(&mut self, writes: &[Write]) -> anyhow::Result<Option<usize>> {
         self.now.begin()?;
@@ -200,6 +185,13 @@ impl Application {
         }
         let now = saved(self.now.as_mut(), &write.now)?;
         let twin = saved(self.twin.as_mut(), &write.twin)?;
+        if std::env::var("TWIN_WHY").is_ok() {
+            let say = |side: &Result<Rows, EngineError>| match side {
+                Ok(rows) => format!("{} rows", rows.len()),
+                Err(error) => error.message.clone(),
+            };
+            println!("WHY {} | {} | {}", say(&now), say(&twin), write.now);
+        }
         let same = matches!((&now, &twin), (Ok(now), Ok(twin)) if now == twin);
         let end = if same {
             "release savepoint write"
@@ -232,16 +224,19 @@ fn saved(session: &mut dyn Session, sql: &str) -> anyhow::Result<Result<Rows, En
 
 /// What of the database is not as its twin is.
 fn unlike(stage: &Stage) -> anyhow::Result<Option<String>> {
-    let (mut now, mut twin) = (stage.now()?, stage.twin()?);
+    stage.with(|pair| unlike_of(pair.now.as_mut(), pair.twin.as_mut()))
+}
+
+fn unlike_of(now: &mut dyn Session, twin: &mut dyn Session) -> anyhow::Result<Option<String>> {
     let (is, should) = (now.catalog()?, twin.catalog()?);
     if is.fingerprint() != should.fingerprint() {
         let words = should.differences(&is).in_words();
         return Ok(Some(format!("schema differs:\n{}", words.join("\n"))));
     }
-    if let Some(text) = rows_unlike(now.as_mut(), twin.as_mut(), &is, &should)? {
+    if let Some(text) = rows_unlike(now, twin, &is, &should)? {
         return Ok(Some(text));
     }
-    let left = left_behind(now.as_mut())?;
+    let left = left_behind(now)?;
     Ok((!left.is_empty()).then(|| format!("net not freed: {}", left.join(", "))))
 }
 

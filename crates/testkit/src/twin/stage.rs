@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,6 +9,7 @@ use tightrope_lifecycle::{
     ApplyError, ApplyOptions, Policy, Project, RollbackError, RollbackOptions, Watchers,
     prepare_apply, prepare_rollback,
 };
+use tightrope_model::EngineKind;
 use tightrope_store::Holder;
 
 use super::case::TwinCase;
@@ -21,6 +23,15 @@ pub struct Stage {
     now: ContractDatabase,
     twin: ContractDatabase,
     folder: PathBuf,
+    sessions: RefCell<Vec<Pair>>,
+}
+
+/// A session on each side.
+pub(super) struct Pair {
+    /// On the database that migrates.
+    pub(super) now: Box<dyn Session>,
+    /// On the twin.
+    pub(super) twin: Box<dyn Session>,
 }
 
 impl Stage {
@@ -44,36 +55,74 @@ impl Stage {
             now,
             twin,
             folder: std::env::temp_dir().join(name),
+            sessions: RefCell::new(Vec::new()),
         })
     }
 
-    /// A session on the database that migrates.
-    pub(super) fn now(&self) -> anyhow::Result<Box<dyn Session>> {
-        self.connect(&self.now.url)
+    /// Lends a pair of sessions; they are kept for the next who asks, for connecting costs more than most cases.
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Pair) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let kept = self.sessions.borrow_mut().pop();
+        let mut pair = match kept {
+            Some(pair) => pair,
+            None => self.pair()?,
+        };
+        let answer = work(&mut pair)?;
+        self.sessions.borrow_mut().push(pair);
+        Ok(answer)
     }
 
-    /// A session on the twin.
-    pub(super) fn twin(&self) -> anyhow::Result<Box<dyn Session>> {
-        self.connect(&self.twin.url)
+    fn pair(&self) -> anyhow::Result<Pair> {
+        Ok(Pair {
+            now: self.connect(&self.now.url)?,
+            twin: self.connect(&self.twin.url)?,
+        })
+    }
+
+    /// As many pairs of sessions.
+    pub(super) fn pairs(&self, count: usize) -> anyhow::Result<Vec<Pair>> {
+        let mut kept = self.sessions.borrow_mut();
+        while kept.len() < count {
+            kept.push(self.pair()?);
+        }
+        let place = kept.len() - count;
+        Ok(kept.split_off(place))
+    }
+
+    /// Gives pairs back that nothing went wrong with.
+    pub(super) fn give_back(&self, pairs: Vec<Pair>) {
+        self.sessions.borrow_mut().extend(pairs);
     }
 
     fn connect(&self, url: &DatabaseUrl) -> anyhow::Result<Box<dyn Session>> {
         Ok(self.engine.connect(url, &ConnectOptions::default())?)
     }
 
-    /// Empties both databases.
-    pub(super) fn clear(&self) -> anyhow::Result<()> {
-        for mut session in [self.now()?, self.twin()?] {
-            clear(session.as_mut()).context("emptying a database")?;
-        }
-        Ok(())
+    /// The engine.
+    pub(super) fn kind(&self) -> EngineKind {
+        self.engine.kind()
     }
 
-    /// A bench for the generators: the twin.
-    pub(super) fn bench(&self) -> anyhow::Result<TwinBench> {
-        let mut session = self.twin()?;
-        session.begin()?;
-        Ok(TwinBench { session })
+    /// Empties both databases.
+    pub(super) fn clear(&self) -> anyhow::Result<()> {
+        self.with(|pair| {
+            clear(pair.now.as_mut()).context("emptying a database")?;
+            clear(pair.twin.as_mut()).context("emptying a twin")
+        })
+    }
+
+    /// Lends the twin as a bench for the generators.
+    pub(super) fn on_bench<T>(&self, work: impl FnOnce(&mut dyn Bench) -> T) -> anyhow::Result<T> {
+        self.with(|pair| {
+            let twin = pair.twin.as_mut();
+            twin.begin()?;
+            let mut bench = TwinBench { session: twin };
+            let answer = work(&mut bench);
+            pair.twin.roll_back()?;
+            Ok(answer)
+        })
     }
 
     fn project(&self) -> Project {
@@ -175,17 +224,18 @@ fn clear(session: &mut dyn Session) -> anyhow::Result<()> {
             run(session, &format!("drop {kind} if exists {name}"))?;
         }
     }
+    run(session, "pragma foreign_keys = on")?;
     Ok(())
 }
 
 /// The twin as a bench: everything is tried inside a transaction.
-pub(super) struct TwinBench {
-    session: Box<dyn Session>,
+struct TwinBench<'a> {
+    session: &'a mut dyn Session,
 }
 
-impl Bench for TwinBench {
+impl Bench for TwinBench<'_> {
     fn attempt(&mut self, sql: &[String]) -> bool {
-        attempt(self.session.as_mut(), sql).is_ok()
+        attempt(self.session, sql).is_ok()
     }
 
     fn settle(&mut self) {
@@ -196,21 +246,27 @@ impl Bench for TwinBench {
     }
 }
 
-impl Drop for TwinBench {
-    fn drop(&mut self) {
-        // A transaction that cannot be undone ends with its session.
-        let _ = self.session.roll_back();
-    }
-}
-
 /// Runs statements between a savepoint and its release; undoes them all if one fails.
 pub(super) fn attempt(
     session: &mut dyn Session,
     sql: &[String],
 ) -> Result<(), tightrope_engine::EngineError> {
-    run(session, "savepoint attempt")?;
-    let mut failed = sql.iter().find_map(|sql| run(session, sql).err());
+    let mut failed = if session.capabilities().object_numbers {
+        // In one round trip.
+        let together = format!("savepoint attempt; {}", sql.join("; "));
+        run(
+            session,
+            &format!("{together}; set constraints all immediate; release savepoint attempt"),
+        )
+        .err()
+    } else {
+        run(session, "savepoint attempt")?;
+        sql.iter().find_map(|sql| run(session, sql).err())
+    };
     if failed.is_none() {
+        if session.capabilities().object_numbers {
+            return Ok(());
+        }
         failed = check_deferred(session).err();
     }
     match failed {

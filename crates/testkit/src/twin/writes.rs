@@ -68,7 +68,7 @@ impl<'a> Writer<'a> {
     fn known(&self, chance: &mut Chance) -> usize {
         match chance.below(3) {
             0 => chance.between(100, self.next),
-            _ => chance.between(1, MOST_ROWS + 1),
+            _ => chance.between(1, MOST_ROWS - 2),
         }
     }
 
@@ -194,7 +194,7 @@ impl<'a> Writer<'a> {
         let old = self.before.table(table.id)?.column(column.id)?.clone();
         let is_reference = |key: &super::schema::ForeignKey| key.columns.contains(&column.id);
         if table.after.foreign_keys.iter().any(is_reference) {
-            let number = chance.between(1, MOST_ROWS);
+            let number = chance.between(1, 4);
             return Some(Expression::Literal(key_literal(engine, &old.kind, number)));
         }
         match (column.touch, &old.kind, chance.below(4)) {
