@@ -185,6 +185,33 @@ pub trait Net {
         Ok(None)
     }
 
+    /// A newer migration takes these tables over (by their name after the older one, before the newer one): the older net stops
+    /// writing down there, and keeps what it has. Nothing happens where it has stopped already. Belongs before the newer
+    /// forward script.
+    ///
+    /// # Errors
+    /// When a lock is not granted.
+    fn suspend(&mut self, older: &KeptNet, tables: &[TableName]) -> Result<(), EngineError> {
+        let _ = (older, tables);
+        Ok(())
+    }
+
+    /// The newer migration is rolled back, and its net not yet freed: what the application has touched in these tables since
+    /// then (the newer touch log, in the newer one's names of before) is handed down to the older log, and the older net goes
+    /// on writing down.
+    ///
+    /// # Errors
+    /// When a lock is not granted.
+    fn resume(
+        &mut self,
+        older: &KeptNet,
+        newer: &KeptNet,
+        tables: &[TableName],
+    ) -> Result<(), EngineError> {
+        let _ = (older, newer, tables);
+        Ok(())
+    }
+
     /// Drops everything that the net holds of this migration, the triggers included.
     ///
     /// # Errors

@@ -140,6 +140,22 @@ pub struct StoreDialect {
     pub for_update: &'static str,
 }
 
+/// How rows are made up and written in an engine.
+#[derive(Clone, Copy, Debug)]
+pub struct RowDialect {
+    /// A column takes only values of its type, and a literal in quotes is read as whatever type stands there. Otherwise values
+    /// have types of their own, and a column's type only suggests which.
+    pub is_typed: bool,
+    /// Tables have a schema before their name.
+    pub has_schemas: bool,
+    /// What stands around a column to give its value as text that is a literal in SQL.
+    pub literal: (&'static str, &'static str),
+    /// What stands after `alter table t` to switch off its own triggers; none where that cannot be done.
+    pub disable_triggers: Option<&'static str>,
+    /// A statement that checks at once what is otherwise checked at the end of the transaction; none where there is none.
+    pub check_now: Option<&'static str>,
+}
+
 /// A connection to one database.
 ///
 /// Outside [`Session::begin`] and [`Session::commit`] every call is its own transaction. Reading calls (catalog, checksums,
@@ -212,6 +228,9 @@ pub trait Session: Send {
 
     /// How tightrope's own tables are written in this engine.
     fn store_dialect(&self) -> StoreDialect;
+
+    /// How rows are made up in this engine.
+    fn row_dialect(&self) -> RowDialect;
 
     /// Whether tightrope's own tables are there. Costs one catalog lookup.
     ///

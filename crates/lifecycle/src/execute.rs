@@ -265,6 +265,22 @@ fn line_at(text: &str, offset: usize) -> &str {
     text[start..end].trim_end_matches('\r')
 }
 
+/// Runs one statement of a derived rollback.
+pub(crate) fn run_derived(
+    session: &mut dyn Session,
+    sql: &str,
+    listener: &dyn Listener,
+) -> Result<(), EngineError> {
+    let statement = RunStatement {
+        sql,
+        copy_data: None,
+    };
+    for message in session.run(statement)?.notices {
+        listener.event(&Event::Notice { message });
+    }
+    Ok(())
+}
+
 /// Whether a script may leave a session with other settings than it had, or with temporary objects: then the session is
 /// reset.
 pub(crate) fn may_change_settings(ready: &Ready<'_>) -> bool {

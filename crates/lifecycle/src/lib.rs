@@ -10,13 +10,17 @@ mod apply;
 mod companion;
 mod events;
 mod execute;
+mod fill;
 mod half_done;
+mod net;
 mod plan;
 mod project;
+mod quarantine;
 mod recover;
 mod rehearse;
 mod rollback;
 mod run;
+mod seal;
 mod situation;
 mod status;
 mod verify;
@@ -26,23 +30,26 @@ pub use apply::{
 };
 pub use events::{Edges, Event, Listener, Silent};
 pub use execute::{FailureReport, ScriptFailure};
+pub use net::{OutsideThePlan, Way};
 pub use plan::{
     CertificateStanding, Plan, PlanError, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
     plan,
 };
 pub use project::{Access, FolderError, Policy, Project};
+pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
-    ClusterRefusal, MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions,
-    Rehearsed, Review, ReviewOptions, rehearse, review,
+    ClusterRefusal, DerivedRehearsal, GeneratedRows, MigrationRehearsal, RehearsalDifference,
+    RehearseError, RehearseOptions, Rehearsed, Review, ReviewOptions, rehearse, review,
 };
 pub use rollback::{
-    PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack, RolledBackOne,
-    prepare_rollback,
+    Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,
+    RolledBackOne, prepare_rollback,
 };
 pub use run::{RunError, Watchers};
+pub use seal::{PreparedSeal, SealError, SealOptions, Sealable, Sealed, prepare_seal};
 pub use situation::{Drift, Situation, SituationError, Standing, version_key};
 pub use status::{
-    AppliedStatus, AtWork, DriftReport, HalfDone, Log, OpenRunReport, Status, StatusError,
-    StepStanding, check, log, status,
+    AppliedStatus, AtWork, DriftReport, HalfDone, Log, OpenRunReport, Readiness, Status,
+    StatusError, StepStanding, check, log, status,
 };
 pub use verify::VERIFY_DOES_NOT_HOLD;

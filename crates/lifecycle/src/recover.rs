@@ -196,6 +196,7 @@ fn resume(
             dialect,
             before: Some(begun.before),
             first_snapshot: None,
+            catalog: None,
             sequence: record.sequence,
             accept_drift: None,
         };

@@ -70,7 +70,7 @@ impl Situation {
         };
         if situation.has_store {
             let mut store = Store::new(session);
-            store.ensure()?;
+            store.check_layout()?;
             situation.applied = store.applied()?;
             situation.open_run = store.open_run()?;
             situation.lease = store.lease_holder()?;

@@ -1,12 +1,15 @@
 //! Where things stand: what is applied, what is open, can I roll back now, and what happened.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
-use tightrope_engine::{Alive, EngineError, Server, UnknownScheme};
+use tightrope_engine::{Alive, EngineError, Gauge, Server, Session, UnknownScheme, Window};
 use tightrope_model::{Differences, EngineKind, Finding, Verdict};
 use tightrope_script::{Command, ObjectClass};
 use tightrope_store::{Direction, LedgerBreak, LedgerEntry, OpenMigration, Store};
 
 use crate::execute::Ready;
+use crate::net;
 use crate::plan::label_of;
 use crate::project::{Access, FolderError, Project};
 use crate::recover::carried_out;
@@ -82,6 +85,26 @@ pub struct AppliedStatus {
     pub can_roll_back: bool,
     /// How long the rollback took in rehearsal, in milliseconds.
     pub rollback_ms: Option<u64>,
+    /// When it was sealed, if it was.
+    pub sealed_at: Option<String>,
+    /// The readiness gauge: whether it can be rolled back now, while its window is open.
+    pub readiness: Option<Readiness>,
+}
+
+/// Whether a migration can be rolled back now, and what stands in the way.
+#[derive(Clone, Debug, Serialize)]
+pub struct Readiness {
+    /// Whether the rollback is the derived one.
+    pub derived: bool,
+    /// What was written in the window, and what of it the old schema cannot hold.
+    #[serde(flatten)]
+    pub gauge: Gauge,
+    /// Rows in conflict in all.
+    pub in_conflict: u64,
+    /// Bytes that the net occupies.
+    pub net_bytes: u64,
+    /// The newer migration that has taken over one of its tables and has to go back first; nothing is counted then.
+    pub below: Option<String>,
 }
 
 /// Who holds the lease.
@@ -273,6 +296,7 @@ pub fn status(project: &Project) -> Result<Status, StatusError> {
     } else {
         None
     };
+    let mut gauges = readiness(session.as_mut(), &situation)?;
     let labels = |migrations: &[&tightrope_script::Migration]| -> Vec<String> {
         migrations
             .iter()
@@ -299,6 +323,8 @@ pub fn status(project: &Project) -> Result<Status, StatusError> {
                     .certificate
                     .as_ref()
                     .map(|certificate| certificate.rollback_ms),
+                sealed_at: applied.sealed_at.clone(),
+                readiness: gauges.remove(&applied.version_key),
             })
             .collect(),
         pending: standing.as_ref().map(|standing| labels(&standing.pending)),
@@ -331,6 +357,48 @@ pub fn status(project: &Project) -> Result<Status, StatusError> {
         findings,
         server: situation.server,
     })
+}
+
+/// The gauge of every migration whose window is open, by version key.
+fn readiness(
+    session: &mut dyn Session,
+    situation: &Situation,
+) -> Result<BTreeMap<String, Readiness>, StatusError> {
+    let mut gauges = BTreeMap::new();
+    for applied in situation.applied.iter().filter(|one| one.is_open()) {
+        let (Some(kept), Some(before), Some(after)) =
+            (&applied.net, &applied.before, &applied.after)
+        else {
+            continue;
+        };
+        let mut store = Store::new(session);
+        let (Some(before), Some(after)) = (store.snapshot(before)?, store.snapshot(after)?) else {
+            continue;
+        };
+        let (fill, _) = net::fill_of(&applied.fill, &before);
+        let window = Window {
+            before: &before,
+            after: &after,
+            fill: &fill,
+        };
+        let below = net::taken_over_by(&situation.applied, kept)
+            .map(|newer| label_of(&newer.version, &newer.name));
+        let Some(net) = session.net() else { continue };
+        let gauge = match below {
+            Some(_) => Gauge::default(),
+            None => net.gauge(kept, &window)?,
+        };
+        let net_bytes = net.size(kept)?.iter().map(|(_, bytes)| bytes).sum();
+        let readiness = Readiness {
+            derived: applied.derived,
+            in_conflict: gauge.in_conflict(),
+            gauge,
+            net_bytes,
+            below,
+        };
+        gauges.insert(applied.version_key.clone(), readiness);
+    }
+    Ok(gauges)
 }
 
 /// What happened, oldest first, and whether the chain is whole.

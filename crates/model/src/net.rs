@@ -46,6 +46,9 @@ pub struct TablePlan {
     /// Whether the forward script truncates it.
     #[serde(default)]
     pub truncated: bool,
+    /// Whether the forward script changes values of the key: rows have to be followed one by one then.
+    #[serde(default)]
+    pub key_changes: bool,
     /// Rows that it had in the rehearsal.
     #[serde(default)]
     pub rows_before: u64,

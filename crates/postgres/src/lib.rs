@@ -13,6 +13,7 @@ mod cloner;
 mod connect;
 mod engine;
 mod error;
+mod net;
 mod quote;
 mod rows;
 mod session;

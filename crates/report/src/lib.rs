@@ -7,6 +7,7 @@
 
 mod apply;
 mod check;
+mod conflicts;
 mod error;
 mod events;
 mod history;
@@ -23,6 +24,7 @@ mod words;
 
 pub use apply::{applied, applied_json};
 pub use check::{findings, findings_json};
+pub use conflicts::conflicts;
 pub use error::{ErrorReport, error, error_json};
 pub use events::{Loudness, event, loudness};
 pub use history::{log, log_json};

@@ -263,6 +263,8 @@ pub(crate) mod tests {
             forward_ms: 1_800,
             rollback_ms: Some(900),
             footprint: Footprint::default(),
+            net: None,
+            derived: None,
             certificate: None,
         }
     }

@@ -21,6 +21,7 @@ pub fn review(review: &Review, exit: u8, style: &Style) -> String {
         duration(review.milliseconds)
     ));
     counts(&mut page, review);
+    generated(&mut page, review);
     skipped(&mut page, &review.skipped_failures);
     let bad = worst_first(review);
     if !bad.is_empty() {
@@ -60,6 +61,21 @@ fn counts(page: &mut Page<'_>, review: &Review) {
     for (verdict, count) in counted {
         let name = style.pass(&pad(verdict.name(), 15), verdict.passes());
         page.field(&format!("  {count:>5}  {name}  "), verdict.meaning());
+    }
+}
+
+/// Which rows were generated, and which tables got none.
+fn generated(page: &mut Page<'_>, review: &Review) {
+    let Some(generated) = &review.generated else {
+        return;
+    };
+    page.gap();
+    page.line(format!(
+        "{} generated rows a table (seed {}); {} tables had rows before the last migration",
+        generated.rows, generated.seed, generated.filled
+    ));
+    for (table, reason) in &generated.unfilled {
+        page.field("  ", &format!("{table} got none: {reason}"));
     }
 }
 
@@ -141,6 +157,7 @@ pub fn review_json(review: &Review) -> Value {
     json!({
         "migrations": review.migrations,
         "summary": review.summary,
+        "generated": review.generated,
         "skipped_failures": review.skipped_failures.iter().map(|(label, failure)| json!({
             "label": label,
             "failure": failure,
@@ -173,6 +190,8 @@ mod tests {
             migrations,
             skipped_failures: Vec::new(),
             summary,
+            derived: std::collections::BTreeMap::new(),
+            generated: None,
             milliseconds: 161_000,
         }
     }

@@ -163,6 +163,11 @@ mod tests {
             applied_at: "2026-01-02T11:00:00Z".to_owned(),
             applied_by: "me".to_owned(),
             forward_ms: 4,
+            derived: false,
+            net: None,
+            sealed_at: None,
+            renames: Vec::new(),
+            fill: std::collections::BTreeMap::new(),
         };
         let next = "Nothing was changed: this was a dry run.";
         insta::assert_snapshot!(rollback_plan(&[migration], None, next, &test_style()), @r"
@@ -184,6 +189,7 @@ mod tests {
             rollback_ms: 12,
             schema,
             fingerprint: "ab".to_owned(),
+            net: None,
         };
         let done = RolledBack {
             migrations: vec![one("b", Return::Exact), one("a", Return::Unmeasured)],

@@ -290,6 +290,8 @@ mod tests {
             unrehearsed: rehearsed.is_none().then(|| "first day".to_owned()),
             can_roll_back: true,
             rollback_ms: rehearsed.map(|_| 40),
+            sealed_at: None,
+            readiness: None,
         };
         Status {
             server: server(),

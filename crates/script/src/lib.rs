@@ -13,6 +13,7 @@ mod folder;
 mod formats;
 mod lint;
 mod migration;
+mod renames;
 mod scan;
 mod script;
 mod statement;
@@ -22,6 +23,7 @@ pub use folder::{Folder, ReadSettings, SourceFile, read_folder};
 pub use formats::{Format, UnknownFormat};
 pub use lint::{READING_RULES, RULES, Rule, lint};
 pub use migration::{Migration, MigrationKind, MigrationSettings};
+pub use renames::{Renamed, renames};
 pub use script::{Script, TransactionMode};
 pub use statement::{
     ClusterEffect, ClusterWide, Command, Destroys, LockMode, LockTaken, LongLock, LongLockReason,

@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 use tightrope_engine::{
-    Alive, Blocker, Capabilities, ConnectOptions, EngineError, ErrorKind, Liveness, RowStream,
-    RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
+    Alive, Blocker, Capabilities, ConnectOptions, EngineError, ErrorKind, Liveness, RowDialect,
+    RowStream, RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
 };
 use tightrope_model::{
     Catalog, EngineKind, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
@@ -211,6 +211,16 @@ impl Session for SqliteSession {
             serial_key: "integer primary key autoincrement",
             now: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
             for_update: "",
+        }
+    }
+
+    fn row_dialect(&self) -> RowDialect {
+        RowDialect {
+            is_typed: false,
+            has_schemas: false,
+            literal: ("quote(", ")"),
+            disable_triggers: None,
+            check_now: None,
         }
     }
 

@@ -1,4 +1,8 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use tightrope_engine::KeptNet;
+use tightrope_inverse::Rename;
 use tightrope_model::{Digest, Fingerprint, Value};
 
 use crate::lease::to_json;
@@ -59,6 +63,28 @@ pub struct AppliedMigration {
     pub applied_by: String,
     /// How long the forward script took.
     pub forward_ms: u64,
+    /// Whether the rollback script was derived, because none was written.
+    #[serde(default)]
+    pub derived: bool,
+    /// What the net keeps of it, until it is sealed.
+    #[serde(default)]
+    pub net: Option<KeptNet>,
+    /// When it was sealed: the net is free, and the way back through it has ended.
+    #[serde(default)]
+    pub sealed_at: Option<String>,
+    /// Renames that its statements told, for engines that do not number their objects.
+    #[serde(default)]
+    pub renames: Vec<Rename>,
+    /// Expressions for columns that the old schema demands, by `table.column`.
+    #[serde(default)]
+    pub fill: BTreeMap<String, String>,
+}
+
+impl AppliedMigration {
+    /// Whether its net is spread and its window open.
+    pub fn is_open(&self) -> bool {
+        self.net.is_some() && self.sealed_at.is_none()
+    }
 }
 
 impl Store<'_> {
@@ -95,6 +121,22 @@ impl Store<'_> {
                 Value::from(migration.sequence),
                 Value::from(LAYOUT),
                 Value::from(to_json(migration)),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Writes a migration's record anew, inside the open transaction.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn replace_applied(&mut self, migration: &AppliedMigration) -> Result<(), StoreError> {
+        let table = self.table("migration");
+        self.session.query(
+            &format!("update {table} set record = $1 where version_key = $2"),
+            &[
+                Value::from(to_json(migration)),
+                Value::from(migration.version_key.as_str()),
             ],
         )?;
         Ok(())

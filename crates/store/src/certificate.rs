@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tightrope_engine::CopyReport;
-use tightrope_model::{Digest, EngineKind, Fingerprint, Footprint, Verdict};
+use tightrope_model::{Digest, EngineKind, Fingerprint, Footprint, NetPlan, Verdict};
 
 /// The layout of the file.
 const LAYOUT: u32 = 1;
@@ -56,6 +56,12 @@ pub struct Certificate {
     pub rows: BTreeMap<String, u64>,
     /// How the copy was made.
     pub copy: CopyReport,
+    /// Whether the rollback is the derived one; its digest is that of the script as it was derived on the copy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
+    /// What the net will keep, decided from what the rehearsal touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net: Option<NetPlan>,
     /// The digest over all the rest.
     pub seal: Option<Digest>,
 }
@@ -173,7 +179,10 @@ impl Certificate {
     pub fn stale(&self, target: &CertificateTarget) -> Vec<Stale> {
         let checks = [
             (self.forward != target.forward, Stale::Forward),
-            (Some(self.rollback) != target.rollback, Stale::Rollback),
+            (
+                !self.derived && Some(self.rollback) != target.rollback,
+                Stale::Rollback,
+            ),
             (self.verify != target.verify, Stale::Verify),
             (
                 target
@@ -235,6 +244,8 @@ mod tests {
                 milliseconds: 1,
                 remarks: Vec::new(),
             },
+            derived: false,
+            net: None,
             seal: None,
         }
         .sealed()

@@ -3,7 +3,7 @@ use tightrope_model::Value;
 use crate::{Store, StoreError};
 
 /// The layout that this version writes; raised with every change of a table.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 impl Store<'_> {
     /// Whether tightrope has been here.
@@ -33,10 +33,21 @@ impl Store<'_> {
             }
             self.session.commit()?;
         }
-        self.check_layout()
+        match self.layout()? {
+            LAYOUT => Ok(()),
+            _ => self.upgrade(),
+        }
     }
 
-    fn check_layout(&mut self) -> Result<(), StoreError> {
+    /// Checks that the layout of the tables is known, for reading: an older one is.
+    ///
+    /// # Errors
+    /// When a newer tightrope made them.
+    pub fn check_layout(&mut self) -> Result<(), StoreError> {
+        self.layout().map(drop)
+    }
+
+    pub(crate) fn layout(&mut self) -> Result<i64, StoreError> {
         let meta = self.table("meta");
         let rows = self.session.query(
             &format!("select value from {meta} where name = 'layout'"),
@@ -47,7 +58,7 @@ impl Store<'_> {
             .and_then(|row| row[0].text())
             .and_then(|text| text.parse().ok());
         match found {
-            Some(LAYOUT) => Ok(()),
+            Some(found) if (1..=LAYOUT).contains(&found) => Ok(found),
             Some(found) if found > LAYOUT => Err(StoreError::NewerLayout {
                 found,
                 known: LAYOUT,
@@ -57,6 +68,39 @@ impl Store<'_> {
                 what: "no layout number".to_owned(),
             }),
         }
+    }
+
+    /// Brings the tables of an older tightrope to this layout, in one transaction.
+    fn upgrade(&mut self) -> Result<(), StoreError> {
+        self.session.begin()?;
+        let prefix = self.session.store_dialect().prefix;
+        let upgraded = self.create_quarantine().and_then(|()| {
+            self.session.query(
+                &format!("update {prefix}meta set value = $1 where name = 'layout'"),
+                &[Value::from(LAYOUT.to_string())],
+            )?;
+            Ok(())
+        });
+        match upgraded {
+            Ok(()) => Ok(self.session.commit()?),
+            Err(error) => {
+                self.session.roll_back()?;
+                Err(error)
+            }
+        }
+    }
+
+    fn create_quarantine(&mut self) -> Result<(), StoreError> {
+        let dialect = self.session.store_dialect();
+        let (prefix, key) = (dialect.prefix, dialect.serial_key);
+        self.session.query(
+            &format!(
+                "create table {prefix}quarantine (number {key}, at text not null, migration text not null, \
+                 table_schema text not null, table_name text not null, reason text not null, row_values text not null)"
+            ),
+            &[],
+        )?;
+        Ok(())
     }
 
     fn create(&mut self) -> Result<(), StoreError> {
@@ -91,6 +135,7 @@ impl Store<'_> {
         for table in &tables {
             self.session.query(table, &[])?;
         }
+        self.create_quarantine()?;
         self.session.query(
             &format!("insert into {prefix}meta (name, value) values ('layout', $1)"),
             &[Value::from(LAYOUT.to_string())],

@@ -15,6 +15,7 @@ mod journal;
 mod layout;
 mod lease;
 mod ledger;
+mod quarantine;
 mod snapshot;
 
 pub use applied::{AppliedMigration, StoredScript};
@@ -25,6 +26,7 @@ pub use journal::{
 };
 pub use lease::{HEARTBEAT_TTL_S, Holder, Lease, LeaseOutcome};
 pub use ledger::{LedgerBreak, LedgerEntry, LedgerTail, Record};
+pub use quarantine::QuarantinedRow;
 
 use tightrope_engine::Session;
 

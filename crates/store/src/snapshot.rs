@@ -1,5 +1,9 @@
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
-use tightrope_model::{Attribute, Catalog, Fingerprint, NativeId, Object, ObjectId, Value};
+use tightrope_model::{
+    Attribute, Catalog, Fingerprint, NativeId, Object, ObjectId, ObjectKind, TableShape, Value,
+};
 
 use crate::lease::to_json;
 use crate::{Store, StoreError};
@@ -17,6 +21,46 @@ struct StoredObject {
     depends_on: Vec<ObjectId>,
 }
 
+/// A catalog as it is kept. Before tables' shapes were kept, the list of objects was all.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredCatalog {
+    Whole {
+        objects: Vec<StoredObject>,
+        shapes: Vec<TableShape>,
+    },
+    Objects(Vec<StoredObject>),
+}
+
+impl StoredCatalog {
+    fn of(catalog: &Catalog) -> Self {
+        let objects = catalog.objects().map(|object| StoredObject {
+            id: object.id.clone(),
+            attributes: object.attributes.clone(),
+            native: object.native,
+            depends_on: object.depends_on.clone(),
+        });
+        Self::Whole {
+            objects: objects.collect(),
+            shapes: catalog.tables().to_vec(),
+        }
+    }
+
+    fn into_catalog(self) -> Catalog {
+        let (objects, shapes) = match self {
+            Self::Whole { objects, shapes } => (objects, shapes),
+            Self::Objects(objects) => (objects, Vec::new()),
+        };
+        let objects = objects.into_iter().map(|stored| Object {
+            id: stored.id,
+            native: stored.native,
+            attributes: stored.attributes,
+            depends_on: stored.depends_on,
+        });
+        Catalog::new(objects, shapes)
+    }
+}
+
 impl Store<'_> {
     /// Keeps a catalog under its fingerprint, inside the open transaction, so that a later difference can be named.
     ///
@@ -29,26 +73,64 @@ impl Store<'_> {
     ) -> Result<(), StoreError> {
         let table = self.table("snapshot");
         let strict = Value::from(fingerprint.strict.to_string());
+        // The same schema may be there again with other numbers: what is kept are the latest.
         let known = self.session.query(
             &format!("select 1 from {table} where strict = $1"),
             std::slice::from_ref(&strict),
         )?;
-        if !known.is_empty() {
-            return Ok(());
+        let text = Value::from(to_json(&StoredCatalog::of(catalog)));
+        if known.is_empty() {
+            self.session.query(
+                &format!("insert into {table} (strict, layout, catalog) values ($1, $2, $3)"),
+                &[strict, Value::from(LAYOUT), text],
+            )?;
+        } else {
+            self.session.query(
+                &format!("update {table} set catalog = $1 where strict = $2"),
+                &[text, strict],
+            )?;
         }
-        let objects: Vec<StoredObject> = catalog
+        Ok(())
+    }
+
+    /// Gives the objects of all kept catalogs the numbers that they have since a table was built anew, inside the open
+    /// transaction: `old` and `new` are the same schema, read before and after that.
+    ///
+    /// # Errors
+    /// When a catalog cannot be read.
+    pub fn renumber_snapshots(&mut self, old: &Catalog, new: &Catalog) -> Result<(), StoreError> {
+        let numbers: HashMap<(ObjectKind, NativeId), NativeId> = old
             .objects()
-            .map(|object| StoredObject {
-                id: object.id.clone(),
-                attributes: object.attributes.clone(),
-                native: object.native,
-                depends_on: object.depends_on.clone(),
+            .filter_map(|object| {
+                let (old, new) = (object.native?, new.object(&object.id)?.native?);
+                (old != new).then_some(((object.id.kind, old), new))
             })
             .collect();
-        self.session.query(
-            &format!("insert into {table} (strict, layout, catalog) values ($1, $2, $3)"),
-            &[strict, Value::from(LAYOUT), Value::from(to_json(&objects))],
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let table = self.table("snapshot");
+        let rows = self.session.query(
+            &format!("select strict, catalog from {table} where layout = 1"),
+            &[],
         )?;
+        for row in rows {
+            let mut catalog = read(row[1].text().unwrap_or_default())?;
+            let objects = match &mut catalog {
+                StoredCatalog::Whole { objects, .. } | StoredCatalog::Objects(objects) => objects,
+            };
+            for object in objects {
+                if let Some(number) = object.native
+                    && let Some(new) = numbers.get(&(object.id.kind, number))
+                {
+                    object.native = Some(*new);
+                }
+            }
+            self.session.query(
+                &format!("update {table} set catalog = $1 where strict = $2"),
+                &[Value::from(to_json(&catalog)), row[0].clone()],
+            )?;
+        }
         Ok(())
     }
 
@@ -92,7 +174,7 @@ impl Store<'_> {
             .transpose()
     }
 
-    /// The catalog that was kept under a fingerprint, if it was; it knows no table shapes.
+    /// The catalog that was kept under a fingerprint, if it was.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -105,18 +187,9 @@ impl Store<'_> {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let objects: Vec<StoredObject> = serde_json::from_str(row[0].text().unwrap_or_default())
-            .map_err(|error| StoreError::Damaged {
-                table: "snapshot",
-                what: error.to_string(),
-            })?;
-        let objects = objects.into_iter().map(|stored| Object {
-            id: stored.id,
-            native: stored.native,
-            attributes: stored.attributes,
-            depends_on: stored.depends_on,
-        });
-        Ok(Some(Catalog::new(objects, Vec::new())))
+        Ok(Some(
+            read(row[0].text().unwrap_or_default())?.into_catalog(),
+        ))
     }
 
     /// Drops the snapshots that no applied migration refers to, inside the open transaction.
@@ -143,4 +216,11 @@ impl Store<'_> {
         }
         Ok(())
     }
+}
+
+fn read(text: &str) -> Result<StoredCatalog, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Damaged {
+        table: "snapshot",
+        what: error.to_string(),
+    })
 }

@@ -18,6 +18,9 @@ pub(crate) struct Args {
     /// Only up to this version
     #[arg(long, value_name = "VERSION", value_parser = super::version)]
     to: Option<Version>,
+    /// Rehearse the derived rollback, too, and certify it where it does better than the written one
+    #[arg(long)]
+    derived: bool,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -27,6 +30,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         &project,
         &RehearseOptions {
             to: args.to.clone(),
+            derived: args.derived,
         },
         &progress,
     )?;

@@ -13,7 +13,7 @@ use crate::watching::Progress;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  tightrope review --dir migrations --url postgres://localhost/scratch\n  \
-    tightrope review --last 3 --json"
+    tightrope review --last 3 --json\n  tightrope review --rows 50"
 )]
 pub(crate) struct Args {
     /// Only the last so many; those before only run forward
@@ -22,6 +22,15 @@ pub(crate) struct Args {
     /// Only up to this version
     #[arg(long, value_name = "VERSION", value_parser = super::version)]
     to: Option<Version>,
+    /// Rehearse the derived rollback of each migration, too
+    #[arg(long)]
+    derived: bool,
+    /// Fill every table with at least so many generated rows before each rehearsal, so that lost data is seen
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    rows: Option<u32>,
+    /// What the generated rows depend on: the same seed gives the same rows
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "rows")]
+    seed: u64,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -30,6 +39,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let options = ReviewOptions {
         last: args.last.and_then(|last| usize::try_from(last).ok()),
         to: args.to.clone(),
+        derived: args.derived,
+        rows: args.rows.and_then(|rows| usize::try_from(rows).ok()),
+        seed: args.seed,
     };
     let review = tightrope_lifecycle::review(&project, &options, &progress)?;
     drop(progress);

@@ -1,4 +1,4 @@
-use tightrope_lifecycle::{PreparedRollback, RollbackOptions, RolledBack, Watchers};
+use tightrope_lifecycle::{Conflicts, PreparedRollback, RollbackOptions, RolledBack, Watchers};
 use tightrope_model::Version;
 
 use crate::context::Context;
@@ -27,12 +27,23 @@ pub(crate) struct Args {
     /// Go on although the schema does not come back, for this reason; it goes on the record
     #[arg(long, value_name = "REASON", value_parser = super::reason)]
     unproven: Option<String>,
+    /// What becomes of rows written since that the old schema cannot hold
+    #[arg(long, value_enum, default_value_t = OnConflict::Quarantine)]
+    conflicts: OnConflict,
     /// Go on although others changed the schema, for this reason; it goes on the record
     #[arg(long, value_name = "REASON", value_parser = super::reason)]
     accept_drift: Option<String>,
     /// How long to wait for another run to end [default: lease_wait_s of tightrope.toml, else 5]
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum OnConflict {
+    /// They go whole into quarantine: see `tightrope quarantine`
+    Quarantine,
+    /// They stop the rollback before anything is changed
+    Stop,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -42,6 +53,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         to: args.to.clone(),
         all: args.all,
         unproven: args.unproven.clone(),
+        conflicts: match args.conflicts {
+            OnConflict::Quarantine => Conflicts::Quarantine,
+            OnConflict::Stop => Conflicts::Stop,
+        },
         accept_drift: args.accept_drift.clone(),
     };
     let prepared = tightrope_lifecycle::prepare_rollback(&project, &options)?;

@@ -41,6 +41,9 @@ impl From<ApplyError> for CommandError {
                     .state(state)
                     .hint("the copy was not like the target: run `tightrope rehearse` again, on a fresh copy")
             }
+            ApplyError::OutsideThePlan { .. } => Self::of(Exit::NotProven, error)
+                .state(UNCHANGED)
+                .hint("the copy was not like the target: run `tightrope rehearse` again, on a fresh copy"),
             ApplyError::RollbackOpen => Self::of(Exit::Interrupted, error).hint("finish it with `tightrope rollback`"),
             ApplyError::ResumeChanged { .. } => Self::of(Exit::Interrupted, error)
                 .hint("bring the script back to what has run of it, then `tightrope apply` goes on")

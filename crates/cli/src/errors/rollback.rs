@@ -38,6 +38,21 @@ impl From<RollbackError> for CommandError {
                     .state("the rollback was undone: nothing was changed.")
                     .hint("go on all the same, on the record, with `tightrope rollback --unproven REASON`")
             }
+            RollbackError::Derived { error: ref cause, tries, tried_ms, .. } => {
+                let (exit, hint) = (engine_exit(cause), hint_for(cause.kind));
+                Self::of(exit, error).state(UNCHANGED).tried(tries, tried_ms).maybe_hint(hint)
+            }
+            RollbackError::Conflicts { ref gauge, .. } => {
+                let state = format!("{}\n{UNCHANGED}", tightrope_report::conflicts(gauge));
+                Self::of(Exit::Refused, error)
+                    .state(state)
+                    .hint("leave `--conflicts stop` out: they go whole into quarantine, and `tightrope quarantine` has them")
+                    .hint("or change those rows, then run `tightrope rollback` again")
+            }
+            RollbackError::RowsDiffer { .. } => Self::of(Exit::NotProven, error)
+                .state("the rollback was undone: nothing was changed."),
+            RollbackError::Sealed { .. } => Self::of(Exit::Refused, error)
+                .hint("fix forward with a new migration: `tightrope new NAME`"),
             RollbackError::NotUndone { .. } => Self::of(Exit::Interrupted, error)
                 .state("what is done of it stays recorded in the journal.")
                 .hint("`tightrope status` shows each step; `tightrope apply` finishes it instead"),
@@ -74,7 +89,11 @@ fn hint_of(failure: &ScriptFailure, steps_done: Option<usize>) -> Option<String>
     if failure.error.hint.is_some() {
         return None;
     }
-    let hint = match failure.error.kind {
+    hint_for(failure.error.kind)
+}
+
+fn hint_for(kind: ErrorKind) -> Option<String> {
+    let hint = match kind {
         ErrorKind::LockNotGranted | ErrorKind::InUse => {
             "end the session that holds the lock, or wait for it; then run `tightrope rollback` again"
         }

@@ -325,6 +325,7 @@ fn rehearse_for(
     }
     let only = RehearseOptions {
         to: options.to.clone(),
+        derived: false,
     };
     let rehearsed = rehearse_pending(project, folder, Some(situation), &only, watchers.listener)?;
     if rehearsed.passed() && rehearsed.unlike.is_empty() {

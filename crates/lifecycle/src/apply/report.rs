@@ -4,6 +4,7 @@ use tightrope_model::Differences;
 use tightrope_store::StoreError;
 
 use crate::execute::ScriptFailure;
+use crate::net::OutsideThePlan;
 use crate::project::FolderError;
 use crate::rehearse::{RehearseError, Rehearsed};
 use crate::run::RunError;
@@ -130,6 +131,15 @@ pub enum ApplyError {
         differences: Option<Differences>,
         /// How the database was left.
         left: Left,
+    },
+    /// The script wrote to tables whose rows were not kept, because the rehearsal had not seen that.
+    #[error("migration `{migration}` goes beyond what was rehearsed")]
+    OutsideThePlan {
+        /// Its label.
+        migration: String,
+        /// Where.
+        #[source]
+        outside: OutsideThePlan,
     },
     /// A rollback is half done.
     #[error("a rollback was interrupted and must be finished first")]

@@ -1,4 +1,4 @@
-use tightrope_model::EngineKind;
+use tightrope_model::{Catalog, EngineKind};
 use tightrope_script::{Migration, MigrationKind};
 use tightrope_store::{AppliedMigration, Direction, StoreError};
 
@@ -70,6 +70,7 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         dialect: engine.kind(),
         before: Some(situation.fingerprint),
         first_snapshot: Some(&situation),
+        catalog: Some(situation.catalog.clone()),
         sequence: situation.applied.last().map_or(0, |last| last.sequence),
         accept_drift: situation.drift.as_ref().and(accept_drift.as_deref()),
     };
@@ -83,13 +84,18 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
             direction: Direction::Forward,
         });
         match job.apply(&mut run, migration, proof, measure) {
-            Ok((record, tries)) => {
+            Ok(Done {
+                record,
+                catalog,
+                tries,
+            }) => {
                 watchers.listener.event(&Event::MigrationDone {
                     migration: label,
                     direction: Direction::Forward,
                     milliseconds: record.forward_ms,
                 });
                 job.before = record.after;
+                job.catalog = catalog;
                 job.first_snapshot = None;
                 job.accept_drift = None;
                 applied.migrations.push(AppliedOne {
@@ -108,6 +114,14 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
     Ok(applied)
 }
 
+/// A migration that was applied.
+pub(super) struct Done {
+    pub(super) record: AppliedMigration,
+    /// The catalog after it, where it was measured.
+    pub(super) catalog: Option<Catalog>,
+    pub(super) tries: u32,
+}
+
 /// What stays the same from migration to migration, and what each leaves for the next.
 pub(crate) struct Job<'a> {
     pub(crate) dialect: EngineKind,
@@ -115,6 +129,8 @@ pub(crate) struct Job<'a> {
     pub(crate) before: Option<tightrope_model::Fingerprint>,
     /// The catalog of that, to be kept with the first migration.
     pub(crate) first_snapshot: Option<&'a Situation>,
+    /// The catalog before the next migration, where it was measured.
+    pub(crate) catalog: Option<Catalog>,
     pub(crate) sequence: i64,
     pub(crate) accept_drift: Option<&'a str>,
 }
@@ -126,7 +142,7 @@ impl Job<'_> {
         migration: &Migration,
         proof: &Proof,
         measure: bool,
-    ) -> Result<(AppliedMigration, u32), ApplyError> {
+    ) -> Result<Done, ApplyError> {
         let ready = Ready::new(&migration.forward, self.dialect, run.session.as_ref());
         ready.refusal().map_err(|failure| ApplyError::Script {
             migration: migration.label(),
@@ -138,7 +154,11 @@ impl Job<'_> {
         if ready.is_one_transaction() {
             transaction::apply(self, run, &ready, migration, proof, measure)
         } else {
-            stepwise::apply(self, run, &ready, migration, proof).map(|record| (record, 1))
+            stepwise::apply(self, run, &ready, migration, proof).map(|record| Done {
+                record,
+                catalog: None,
+                tries: 1,
+            })
         }
     }
 
@@ -169,6 +189,13 @@ impl Job<'_> {
             applied_at: run.now(),
             applied_by: run.actor.clone(),
             forward_ms: 0,
+            derived: proof
+                .certificate()
+                .is_some_and(|certificate| certificate.derived),
+            net: None,
+            sealed_at: None,
+            renames: Vec::new(),
+            fill: migration.settings.fill.clone(),
         }
     }
 

@@ -1,15 +1,17 @@
 use std::time::Instant;
 
-use tightrope_engine::{EngineError, ErrorKind};
-use tightrope_model::{Catalog, Fingerprint};
-use tightrope_script::Migration;
+use tightrope_engine::{EngineError, ErrorKind, KeptNet};
+use tightrope_inverse::Matching;
+use tightrope_model::{Catalog, Fingerprint, NetPlan};
+use tightrope_script::{Migration, Script, TransactionMode};
 use tightrope_store::AppliedMigration;
 
 use super::prepare::Proof;
 use super::report::{ApplyError, Left};
-use super::run::Job;
+use super::run::{Done, Job};
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
-use crate::run::Run;
+use crate::net::{self, LookStop};
+use crate::run::{Run, stored};
 use crate::verify;
 
 /// Applies a migration in one transaction: the script, its verify script, the record and the ledger entry become durable
@@ -21,7 +23,7 @@ pub(super) fn apply(
     migration: &Migration,
     proof: &Proof,
     measure: bool,
-) -> Result<(AppliedMigration, u32), ApplyError> {
+) -> Result<Done, ApplyError> {
     let resets = may_change_settings(ready);
     let own_timeout = migration.settings.lock_timeout_ms;
     if own_timeout.is_some() {
@@ -31,7 +33,13 @@ pub(super) fn apply(
     let mut attempt = 1;
     let result = loop {
         match try_once(job, run, ready, migration, proof, measure) {
-            Ok(record) => break Ok((record, attempt)),
+            Ok((record, catalog)) => {
+                break Ok(Done {
+                    record,
+                    catalog,
+                    tries: attempt,
+                });
+            }
             Err(Stop::Error(error)) => break Err(error),
             Err(Stop::Script(failure)) => {
                 if !failure.error.kind.may_pass() || attempt >= run.lock_tries {
@@ -85,7 +93,7 @@ fn try_once(
     migration: &Migration,
     proof: &Proof,
     measure: bool,
-) -> Result<AppliedMigration, Stop> {
+) -> Result<(AppliedMigration, Option<Catalog>), Stop> {
     ready.run_prelude(run.session.as_mut(), run.watchers.listener)?;
     begin(run, ready)?;
     let done = inside(job, run, ready, migration, proof, measure);
@@ -138,8 +146,14 @@ fn inside(
     migration: &Migration,
     proof: &Proof,
     measure: bool,
-) -> Result<AppliedMigration, Stop> {
+) -> Result<(AppliedMigration, Option<Catalog>), Stop> {
     let mut record = job.draft(run, migration, proof);
+    record.renames = net::renames_of(&ready.parsed, job.dialect);
+    let before = job.catalog.as_ref().filter(|_| measure);
+    let mut spread = match before {
+        Some(before) => spread_net(job, run, ready, before, proof, &record)?,
+        None => None,
+    };
     let begun = Instant::now();
     for step in &ready.steps.steps {
         run.run_step(ready, step)?;
@@ -157,20 +171,109 @@ fn inside(
     if may_change_settings(ready) {
         run.session.regain()?;
     }
+    let mut after = None;
     if measure {
         let catalog = run.session.catalog().map_err(ApplyError::from)?;
-        let after = catalog.fingerprint();
-        compare_with_rehearsal(run, migration, proof, &catalog, &after)?;
+        let fingerprint = catalog.fingerprint();
+        compare_with_rehearsal(run, migration, proof, &catalog, &fingerprint)?;
         run.store()
-            .keep_snapshot(&catalog, &after)
+            .keep_snapshot(&catalog, &fingerprint)
             .map_err(ApplyError::from)?;
-        record.after = Some(after);
+        record.after = Some(fingerprint);
+        if let (Some(before), Some((plan, kept))) = (before, &mut spread) {
+            hold_to_the_plan(run, migration, plan, (before, &catalog), &record)?;
+            net::open_window(run.session.as_mut(), kept, before, &catalog)
+                .map_err(|error| waits(ready, error))?;
+            run.watchers.edges.reached("window open");
+            keep_derived(job, &mut record, migration, before, &catalog);
+        }
+        after = Some(catalog);
     }
+    record.net = spread.map(|(_, kept)| kept);
     run.expect_schema(record.after)?;
     job.record(run, &record)?;
     let lease = run.lease.clone();
     run.store().guard_lease(&lease).map_err(ApplyError::from)?;
-    Ok(record)
+    Ok((record, after))
+}
+
+/// Spreads the net as the rehearsal planned it. Where there was none, the script is run once to see what it touches, and
+/// taken back.
+fn spread_net(
+    job: &Job<'_>,
+    run: &mut Run<'_>,
+    ready: &Ready<'_>,
+    before: &Catalog,
+    proof: &Proof,
+    record: &AppliedMigration,
+) -> Result<Option<(NetPlan, KeptNet)>, Stop> {
+    if run.session.net().is_none() {
+        return Ok(None);
+    }
+    let session = run.session.as_mut();
+    let rehearsed = proof.certificate().and_then(|one| one.net.clone());
+    let plan = match rehearsed {
+        Some(plan) => plan,
+        None => net::look(session, ready, job.dialect, before).map_err(|stop| match stop {
+            LookStop::Script(failure) => Stop::Script(failure),
+            LookStop::Engine(error) => waits(ready, error),
+        })?,
+    };
+    let kept = net::spread(session, record.sequence, &plan, before)
+        .map_err(|error| waits(ready, error))?;
+    if let Some(kept) = &kept {
+        let applied = run.store().applied().map_err(ApplyError::from)?;
+        net::suspend_older(run.session.as_mut(), &applied, kept)
+            .map_err(|error| waits(ready, error))?;
+    }
+    run.watchers.edges.reached("net spread");
+    Ok(kept.map(|kept| (plan, kept)))
+}
+
+/// A lock that the net waits for is the script's first lock: it is tried again like that.
+fn waits(ready: &Ready<'_>, error: EngineError) -> Stop {
+    if error.kind.may_pass() && !ready.parsed.statements.is_empty() {
+        Stop::Script(ready.failure(0, error))
+    } else {
+        Stop::Error(error.into())
+    }
+}
+
+fn hold_to_the_plan(
+    run: &mut Run<'_>,
+    migration: &Migration,
+    plan: &NetPlan,
+    (before, after): (&Catalog, &Catalog),
+    record: &AppliedMigration,
+) -> Result<(), ApplyError> {
+    let matching = Matching::of(before, after, &record.renames);
+    net::outside(run.session.as_mut(), plan, &matching)?.map_err(|outside| {
+        ApplyError::OutsideThePlan {
+            migration: migration.label(),
+            outside,
+        }
+    })
+}
+
+/// Keeps the derived rollback as a script where none is written.
+fn keep_derived(
+    job: &Job<'_>,
+    record: &mut AppliedMigration,
+    migration: &Migration,
+    before: &Catalog,
+    after: &Catalog,
+) {
+    if record.rollback.is_some() && !record.derived {
+        return;
+    }
+    let inverse = net::derived_script(job.dialect, before, after, &record.renames);
+    let script = Script::whole(
+        migration.home.join("derived.sql"),
+        inverse.script(),
+        TransactionMode::Required,
+    );
+    record.rollback = Some(stored(&script, job.dialect));
+    record.derived = true;
 }
 
 fn compare_with_rehearsal(

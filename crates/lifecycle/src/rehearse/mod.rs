@@ -4,7 +4,10 @@
 //! on which the scripts run. What differs afterwards is therefore not only noticed by a checksum but shown by row. A passing
 //! rehearsal leaves the work copy in the state after the migration, where the next one begins.
 
+mod certify;
 mod cluster;
+mod derived;
+mod generated;
 mod one;
 mod outcome;
 mod report;
@@ -15,7 +18,8 @@ mod scripts;
 mod state;
 
 pub use cluster::ClusterRefusal;
-pub use report::{MigrationRehearsal, RehearsalDifference};
+pub use generated::GeneratedRows;
+pub use report::{DerivedRehearsal, MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};
 

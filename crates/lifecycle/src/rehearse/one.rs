@@ -1,5 +1,5 @@
 use tightrope_engine::{
-    ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Role, Scratch, Server, Session,
+    ConnectOptions, CopyReport, Engine, EngineError, ErrorKind, Role, Scratch, Session,
 };
 use tightrope_model::{EngineKind, Footprint, Verdict};
 use tightrope_script::{Migration, Script};
@@ -18,10 +18,10 @@ pub(crate) struct RehearsalStage {
     pub(crate) base: Box<dyn Scratch>,
     pub(crate) state: State,
     /// The roles that the rehearsal's scripts have made by then.
-    roles: Vec<String>,
+    pub(super) roles: Vec<String>,
     /// A second scratch database in the same state, if the last rehearsal has left one: the next works on it instead of a
     /// new copy, since making and dropping databases is what takes the time in a long history.
-    spare: Option<Box<dyn Scratch>>,
+    pub(super) spare: Option<Box<dyn Scratch>>,
 }
 
 /// What a rehearsal needs besides the migration.
@@ -36,6 +36,19 @@ pub(crate) struct Rehearsal<'a> {
     pub(crate) mark: Option<String>,
     /// The roles that were there before, if a script acts on roles.
     pub(crate) roles: Vec<Role>,
+    /// Whether the derived rollback is rehearsed, too.
+    pub(crate) derived: Derive,
+}
+
+/// When the derived rollback is rehearsed beside the written one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Derive {
+    /// Never: the written ones are what is asked about.
+    Never,
+    /// Where the written one does not pass.
+    WhereNeeded,
+    /// Always; where it does better, it earns the certificate.
+    Always,
 }
 
 impl Rehearsal<'_> {
@@ -93,6 +106,8 @@ impl Rehearsal<'_> {
             None => stage.base.fork()?,
         };
         let mut session = self.connect(work.as_ref())?;
+        // Objects have the numbers of this copy.
+        let before = session.catalog()?;
         let forward = match self.run_forward(session.as_mut(), migration) {
             Ok(ran) => ran,
             Err(RunStop::Engine(error)) => return Err(error),
@@ -107,11 +122,19 @@ impl Rehearsal<'_> {
                     Ran {
                         milliseconds: 0,
                         footprint: Footprint::default(),
+                        rows: Vec::new(),
                     },
                 ));
             }
         };
         let after = State::read(session.as_mut())?;
+        let plan = self.plan(
+            stage,
+            session.as_mut(),
+            migration,
+            (&before, &after.catalog),
+            &forward,
+        )?;
         let mut outcome = self.there_and_back(stage, &after, session.as_mut(), migration)?;
         let remarks = cluster::remarks(migration, self.dialect, &self.roles);
         outcome.remarks.extend(remarks);
@@ -119,9 +142,22 @@ impl Rehearsal<'_> {
         let roles = self.own_roles(session.as_mut())?;
         let server = session.server().clone();
         drop(session);
-        let certificate = self.certificate(stage, &after, migration, &outcome, &forward, &server);
+        let derived = match self.derives(&outcome) {
+            true => Some(self.rehearse_derived(stage, &after, migration, &plan)?),
+            false => None,
+        };
+        let certificate = self
+            .certificate(stage, &after, migration, &outcome, &forward, &server)
+            .map(|certificate| Certificate {
+                net: Some(plan.clone()),
+                ..certificate
+            });
         let mut rehearsal = report(migration, outcome, forward);
-        rehearsal.certificate = certificate;
+        rehearsal.certificate = certificate.map(Certificate::sealed);
+        rehearsal.net = Some(plan);
+        if let Some(derived) = derived {
+            self.judge_derived(stage, &after, migration, &mut rehearsal, derived, &server);
+        }
         if is_forward {
             let keeps_both = is_twin && roles.is_empty() && self.goes_forward(stage, migration)?;
             if keeps_both {
@@ -247,7 +283,7 @@ impl Rehearsal<'_> {
         outcome
     }
 
-    fn compare(
+    pub(super) fn compare(
         &self,
         stage: &RehearsalStage,
         returned: &State,
@@ -280,7 +316,7 @@ impl Rehearsal<'_> {
     /// Forward once more from where the rollback ended: it must run, and give the same schema and as many rows.
     ///
     /// Values may differ from the first time (`now()`, random keys): that is said, and no fault.
-    fn forward_again(
+    pub(super) fn forward_again(
         &self,
         outcome: &mut Outcome,
         after: &State,
@@ -344,49 +380,6 @@ impl Rehearsal<'_> {
             && again.fingerprint == after.fingerprint
             && again.checksums == after.checksums;
         Ok(())
-    }
-
-    fn certificate(
-        &self,
-        stage: &RehearsalStage,
-        after: &State,
-        migration: &Migration,
-        outcome: &Outcome,
-        forward: &Ran,
-        server: &Server,
-    ) -> Option<Certificate> {
-        let earned = outcome.verdict == Verdict::Exact || outcome.verdict.passes() && !self.strict;
-        let (rollback_ran, rollback) = (outcome.rollback.as_ref()?, migration.rollback.as_ref()?);
-        if !earned {
-            return None;
-        }
-        Some(
-            Certificate {
-                tightrope_certificate: Certificate::LAYOUT,
-                version: migration.version.as_str().to_owned(),
-                name: migration.name.clone(),
-                verdict: outcome.verdict,
-                issued_at: jiff::Timestamp::now().to_string(),
-                tool_version: self.tool_version.to_owned(),
-                engine: self.engine.kind(),
-                server_version: server.version.clone(),
-                server_major: server.major.clone(),
-                forward: migration.forward.digest(),
-                rollback: rollback.digest(),
-                verify: migration.verify.as_ref().map(Script::digest),
-                before: stage.state.fingerprint,
-                after: after.fingerprint,
-                after_rollback: outcome.after_rollback?,
-                forward_ms: forward.milliseconds,
-                rollback_ms: rollback_ran.milliseconds,
-                footprint: forward.footprint.clone(),
-                rollback_footprint: rollback_ran.footprint.clone(),
-                rows: stage.state.row_counts(),
-                copy: self.copy.clone(),
-                seal: None,
-            }
-            .sealed(),
-        )
     }
 }
 

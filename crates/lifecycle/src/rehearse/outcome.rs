@@ -1,7 +1,7 @@
 //! How a rehearsal went, before it becomes a report.
 
 use tightrope_engine::ErrorKind;
-use tightrope_model::{Fingerprint, Footprint, Verdict};
+use tightrope_model::{Fingerprint, Footprint, TableChange, TableName, Verdict};
 use tightrope_script::Migration;
 
 use super::report::{MigrationRehearsal, RehearsalDifference};
@@ -12,6 +12,8 @@ use crate::verify::VERIFY_DOES_NOT_HOLD;
 pub(super) struct Ran {
     pub(super) milliseconds: u64,
     pub(super) footprint: Footprint,
+    /// Rows written, by table.
+    pub(super) rows: Vec<(TableName, TableChange)>,
 }
 
 /// How the way there and back went, before it is judged.
@@ -104,6 +106,8 @@ pub(super) fn report(migration: &Migration, outcome: Outcome, forward: Ran) -> M
         forward_ms: forward.milliseconds,
         rollback_ms: outcome.rollback.map(|ran| ran.milliseconds),
         footprint: forward.footprint,
+        net: None,
+        derived: None,
         certificate: None,
     }
 }

@@ -1,5 +1,6 @@
 use serde::Serialize;
-use tightrope_model::{Change, DataDifference, Difference, Footprint, Verdict, grouped};
+use tightrope_inverse::Loss;
+use tightrope_model::{Change, DataDifference, Difference, Footprint, NetPlan, Verdict, grouped};
 use tightrope_store::Certificate;
 
 use crate::execute::FailureReport;
@@ -129,9 +130,43 @@ pub struct MigrationRehearsal {
     pub rollback_ms: Option<u64>,
     /// What the forward script touched.
     pub footprint: Footprint,
+    /// What the net would keep.
+    pub net: Option<NetPlan>,
+    /// How the derived rollback did, if it was rehearsed.
+    pub derived: Option<DerivedRehearsal>,
     /// The certificate, if it was earned.
     #[serde(skip)]
     pub certificate: Option<Certificate>,
+}
+
+/// What the rehearsal of a derived rollback found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DerivedRehearsal {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why the verdict is what it is, in one sentence.
+    pub because: String,
+    /// What did not come back.
+    pub differences: Vec<RehearsalDifference>,
+    /// What cannot be inverted exactly.
+    pub losses: Vec<Loss>,
+    /// How long it took, in milliseconds.
+    pub rollback_ms: u64,
+    /// The derived rollback as a script to read and to keep.
+    pub script: String,
+}
+
+impl DerivedRehearsal {
+    /// Whether it does better than a rollback with that verdict.
+    pub fn is_better_than(&self, written: Verdict) -> bool {
+        let rank = |verdict: Verdict| match verdict {
+            Verdict::Exact => 3,
+            Verdict::ColumnOrder => 2,
+            verdict if verdict.passes() => 1,
+            _ => 0,
+        };
+        rank(self.verdict) > rank(written)
+    }
 }
 
 /// What to do about an object of the schema that did not come back.

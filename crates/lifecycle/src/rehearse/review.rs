@@ -6,7 +6,8 @@ use tightrope_model::{ObjectKind, Verdict, Version};
 use tightrope_script::{Migration, MigrationKind};
 
 use super::cluster;
-use super::one::{Rehearsal, RehearsalStop};
+use super::generated::{GeneratedRows, Generator};
+use super::one::{Derive, Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
 use super::run::RehearseError;
 use crate::execute::FailureReport;
@@ -20,6 +21,12 @@ pub struct ReviewOptions {
     pub last: Option<usize>,
     /// Only up to this version.
     pub to: Option<Version>,
+    /// Rehearse the derived rollback of each, too.
+    pub derived: bool,
+    /// Before each rehearsal every table gets at least so many generated rows.
+    pub rows: Option<usize>,
+    /// What the generated rows depend on.
+    pub seed: u64,
 }
 
 /// A history of migrations, each rehearsed on a copy of the state before it.
@@ -33,6 +40,11 @@ pub struct Review {
     pub skipped_failures: Vec<(String, FailureReport)>,
     /// How many migrations got each verdict.
     pub summary: BTreeMap<&'static str, usize>,
+    /// How many derived rollbacks got each verdict, if they were rehearsed.
+    pub derived: BTreeMap<&'static str, usize>,
+    /// The rows that were generated, if any were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generated: Option<GeneratedRows>,
     /// How long it all took, in milliseconds.
     pub milliseconds: u64,
 }
@@ -87,6 +99,10 @@ pub fn review(
         tool_version: &project.tool_version,
         strict: false,
         copy: base.report().clone(),
+        derived: match options.derived {
+            true => Derive::Always,
+            false => Derive::Never,
+        },
     };
     let mut stage = rehearsal.begin(base)?;
     let server = rehearsal.connect(stage.base.as_ref())?.server().clone();
@@ -98,8 +114,11 @@ pub fn review(
         migrations: Vec::new(),
         skipped_failures: Vec::new(),
         summary: BTreeMap::new(),
+        derived: BTreeMap::new(),
+        generated: None,
         milliseconds: 0,
     };
+    let mut generator = None;
     for (index, migration) in history.iter().enumerate() {
         let label = migration.label();
         if index < first {
@@ -119,7 +138,13 @@ pub fn review(
             number: index - first + 1,
             of: history.len() - first,
         });
-        let one = rehearsal.rehearse(&mut stage, migration)?;
+        if let (None, Some(rows)) = (&generator, options.rows) {
+            generator = Some(Generator::new(&stage, rows, options.seed)?);
+        }
+        let one = match &mut generator {
+            Some(generator) => generator.rehearse(&rehearsal, &mut stage, migration)?,
+            None => rehearsal.rehearse(&mut stage, migration)?,
+        };
         listener.event(&Event::Rehearsed {
             migration: label,
             verdict: one.verdict,
@@ -138,6 +163,14 @@ pub fn review(
             review.summary.insert(verdict.name(), count);
         }
     }
+    for derived in review
+        .migrations
+        .iter()
+        .filter_map(|one| one.derived.as_ref())
+    {
+        *review.derived.entry(derived.verdict.name()).or_default() += 1;
+    }
+    review.generated = generator.map(|generator| generator.report);
     review.milliseconds = crate::execute::elapsed_ms(begun);
     Ok(review)
 }

@@ -4,7 +4,7 @@ use tightrope_script::{Folder, Migration};
 use tightrope_store::Certificate;
 
 use super::cluster::{self, ClusterRefusal};
-use super::one::Rehearsal;
+use super::one::{Derive, Rehearsal};
 use super::report::MigrationRehearsal;
 use crate::project::{Access, FolderError, Project};
 use crate::situation::{Situation, SituationError, Standing};
@@ -15,6 +15,8 @@ use crate::{Event, Listener};
 pub struct RehearseOptions {
     /// Only up to this version.
     pub to: Option<Version>,
+    /// Rehearse the derived rollback also where the written one passes, and certify it where it does better.
+    pub derived: bool,
 }
 
 /// What a rehearsal of the pending migrations found.
@@ -152,6 +154,10 @@ pub(crate) fn rehearse_pending(
         tool_version: &project.tool_version,
         strict: project.policy.strict,
         copy: copy.clone(),
+        derived: match options.derived {
+            true => Derive::Always,
+            false => Derive::WhereNeeded,
+        },
     };
     let mut stage = rehearsal.begin(base)?;
     let mut rehearsed = Rehearsed {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tightrope_engine::{EngineError, ErrorKind, Session};
-use tightrope_model::Footprint;
+use tightrope_model::{Footprint, TableChange, TableName};
 use tightrope_script::{Migration, Script};
 
 use super::cluster::MadeRoles;
@@ -34,6 +34,7 @@ impl Rehearsal<'_> {
         ready.refusal()?;
         let roles = MadeRoles::watch(session, &ready.parsed, self.mark.as_deref())?;
         let mut footprint = Footprint::default();
+        let mut rows = Vec::new();
         let begun = Instant::now();
         let mut observing_ms = 0;
         ready.run_prelude(session, self.listener)?;
@@ -46,7 +47,7 @@ impl Rehearsal<'_> {
                     return Err(failure.into());
                 }
                 let observing = Instant::now();
-                observe(session, &mut footprint)?;
+                observe(session, &mut footprint, &mut rows)?;
                 roles.mark(session)?;
                 observing_ms += elapsed_ms(observing);
                 if let Err(error) = session.commit() {
@@ -68,6 +69,7 @@ impl Rehearsal<'_> {
         Ok(Ran {
             milliseconds,
             footprint,
+            rows,
         })
     }
 }
@@ -94,8 +96,13 @@ impl From<ScriptFailure> for RunStop {
     }
 }
 
-fn observe(session: &mut dyn Session, footprint: &mut Footprint) -> Result<(), EngineError> {
+fn observe(
+    session: &mut dyn Session,
+    footprint: &mut Footprint,
+    rows: &mut Vec<(TableName, TableChange)>,
+) -> Result<(), EngineError> {
     for (table, change) in session.rows_changed()? {
+        rows.push((table.clone(), change));
         let sum = footprint.rows.entry(table.to_string()).or_default();
         sum.inserted += change.inserted;
         sum.updated += change.updated;

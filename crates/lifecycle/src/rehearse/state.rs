@@ -81,7 +81,7 @@ impl State {
         Ok(found)
     }
 
-    fn rows(&self, table: &TableName) -> u64 {
+    pub(crate) fn rows(&self, table: &TableName) -> u64 {
         self.checksums
             .get(table)
             .map_or(0, |checksum| checksum.rows)

@@ -7,6 +7,7 @@ mod prepare;
 mod report;
 mod run;
 mod steps;
+mod transaction;
 
-pub use prepare::{PreparedRollback, RollbackOptions, prepare_rollback};
-pub use report::{Return, RollbackError, RolledBack, RolledBackOne};
+pub use prepare::{Conflicts, PreparedRollback, RollbackOptions, prepare_rollback};
+pub use report::{NetReturn, Return, RollbackError, RolledBack, RolledBackOne};

@@ -18,8 +18,20 @@ pub struct RollbackOptions {
     pub all: bool,
     /// Go on although the schema does not come back, for this reason; it goes on the record.
     pub unproven: Option<String>,
+    /// What becomes of rows that the old schema cannot hold.
+    pub conflicts: Conflicts,
     /// Go on although others changed the schema, for this reason; it goes on the record.
     pub accept_drift: Option<String>,
+}
+
+/// What becomes of rows written in the window that the old schema cannot hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Conflicts {
+    /// They go whole into quarantine.
+    #[default]
+    Quarantine,
+    /// They stop the rollback before anything is changed.
+    Stop,
 }
 
 /// Migrations that may be rolled back, with all that it takes: a dry run shows this value, the run carries it out.
@@ -98,6 +110,15 @@ pub fn prepare_rollback<'p>(
     } else {
         select(&situation.applied, options)?
     };
+    if let Some(sealed) = migrations
+        .iter()
+        .find(|migration| migration.sealed_at.is_some())
+    {
+        return Err(RollbackError::Sealed {
+            migration: super::run::label(sealed),
+            at: sealed.sealed_at.clone().unwrap_or_default(),
+        });
+    }
     if let Some(without) = migrations
         .iter()
         .find(|migration| migration.rollback.is_none())

@@ -1,9 +1,11 @@
 use serde::Serialize;
-use tightrope_engine::{EngineError, UnknownScheme};
+use tightrope_engine::{EngineError, Gauge, Merged, Quarantined, UnknownScheme};
+use tightrope_inverse::Loss;
 use tightrope_model::{Differences, Version};
 use tightrope_store::StoreError;
 
 use crate::execute::ScriptFailure;
+use crate::net::Way;
 use crate::run::RunError;
 use crate::situation::{Drift, SituationError};
 
@@ -43,6 +45,24 @@ pub struct RolledBackOne {
     pub schema: Return,
     /// The schema now.
     pub fingerprint: String,
+    /// What the net did, where one was spread.
+    pub net: Option<NetReturn>,
+}
+
+/// What the net did in a rollback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NetReturn {
+    /// Which script led back.
+    pub way: Way,
+    /// Why the written script did not, if it failed.
+    pub instead_of: Option<String>,
+    /// What became of the rows.
+    #[serde(flatten)]
+    pub merged: Merged,
+    /// Rows that went to quarantine.
+    pub quarantined: Vec<Quarantined>,
+    /// What cannot come back exactly.
+    pub losses: Vec<Loss>,
 }
 
 /// The error of rolling back. Whatever it is, the database is as it was, unless it says otherwise.
@@ -93,6 +113,47 @@ pub enum RollbackError {
         /// How many steps are done and durable, where the script is not one transaction.
         steps_done: Option<usize>,
     },
+    /// A derived statement failed.
+    #[error(
+        "failed to roll back migration `{migration}` by its derived rollback, at `{statement}`"
+    )]
+    Derived {
+        /// Its label.
+        migration: String,
+        /// The statement, cut to a readable length.
+        statement: String,
+        /// What the engine said.
+        #[source]
+        error: EngineError,
+        /// How often it was tried.
+        tries: u32,
+        /// For how long, in milliseconds.
+        tried_ms: u64,
+    },
+    /// Rows written since stand in the way, and the caller wants to stop then.
+    #[error("{} written since `{migration}` cannot be held by the schema of before", rows_in_words(.gauge.in_conflict()))]
+    Conflicts {
+        /// Its label.
+        migration: String,
+        /// Which rows.
+        gauge: Gauge,
+    },
+    /// Rows that nobody touched are not what they were.
+    #[error("failed to roll back migration `{migration}`: {tables}")]
+    RowsDiffer {
+        /// Its label.
+        migration: String,
+        /// The tables with their numbers of rows.
+        tables: String,
+    },
+    /// The window was ended.
+    #[error("migration `{migration}` was sealed at {at}: its way back has ended")]
+    Sealed {
+        /// Its label.
+        migration: String,
+        /// When.
+        at: String,
+    },
     /// The schema is not that of before.
     #[error("the rollback of `{migration}` does not bring the schema back")]
     NotRestored {
@@ -112,4 +173,11 @@ pub enum RollbackError {
     /// The connection broke at a commit.
     #[error("the connection broke while the rollback was being committed")]
     OutcomeUnknown(#[source] EngineError),
+}
+
+fn rows_in_words(rows: u64) -> String {
+    match rows {
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", tightrope_model::grouped(rows)),
+    }
 }

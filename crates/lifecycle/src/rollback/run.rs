@@ -1,13 +1,10 @@
-use std::time::Instant;
-
-use tightrope_engine::ErrorKind;
 use tightrope_model::Fingerprint;
 use tightrope_store::{AppliedMigration, Direction};
 
 use super::prepare::{PreparedRollback, RollbackOptions};
-use super::report::{Return, RollbackError, RolledBack, RolledBackOne};
-use super::steps;
-use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
+use super::report::{NetReturn, Return, RollbackError, RolledBack, RolledBackOne};
+use super::{steps, transaction};
+use crate::execute::Ready;
 use crate::plan::label_of;
 use crate::run::{Run, Watchers, unstored};
 use crate::{Event, recover};
@@ -84,7 +81,9 @@ pub(super) fn run(
             ));
         }
     }
-    let all_in_one = work.iter().all(|(_, ready)| ready.is_one_transaction());
+    let all_in_one = work
+        .iter()
+        .all(|(migration, ready)| in_a_transaction(migration, ready));
     let mut done = Vec::new();
     let batches: Vec<&[(&AppliedMigration, &Ready<'_>)]> = if all_in_one {
         vec![&work[..]]
@@ -93,10 +92,10 @@ pub(super) fn run(
     };
     for batch in batches {
         let result = match batch {
-            [(migration, ready)] if !ready.is_one_transaction() => {
+            [(migration, ready)] if !in_a_transaction(migration, ready) => {
                 steps::roll_back(&mut run, dialect, migration, ready, &options).map(|one| vec![one])
             }
-            batch => in_one_transaction(&mut run, batch, &options),
+            batch => transaction::roll_back(&mut run, dialect, batch, &options),
         };
         match result {
             Ok(ones) => done.extend(ones),
@@ -111,137 +110,13 @@ pub(super) fn run(
 }
 
 /// The migration's name for people.
+/// Whether a migration goes back in one transaction: its script allows it, or its net makes it.
+fn in_a_transaction(migration: &AppliedMigration, ready: &Ready<'_>) -> bool {
+    ready.is_one_transaction() || migration.is_open()
+}
+
 pub(super) fn label(migration: &AppliedMigration) -> String {
     label_of(&migration.version, &migration.name)
-}
-
-fn in_one_transaction(
-    run: &mut Run<'_>,
-    batch: &[(&AppliedMigration, &Ready<'_>)],
-    options: &RollbackOptions,
-) -> Result<Vec<RolledBackOne>, RollbackError> {
-    let begun = Instant::now();
-    let mut attempt = 1;
-    loop {
-        match try_once(run, batch, options) {
-            Ok(done) => {
-                if batch.iter().any(|(_, ready)| may_change_settings(ready)) {
-                    run.session.reset()?;
-                    run.bound_lock_waits(None)?;
-                }
-                return Ok(done);
-            }
-            Err(Stop::Error(error)) => return Err(error),
-            Err(Stop::Script(migration, failure)) => {
-                if !failure.error.kind.may_pass() || attempt >= run.lock_tries {
-                    let failure = Box::new(failure);
-                    return Err(RollbackError::Script {
-                        migration,
-                        failure,
-                        tries: attempt,
-                        tried_ms: elapsed_ms(begun),
-                        steps_done: None,
-                    });
-                }
-                run.pause_before_retry(attempt, &failure.error);
-                attempt += 1;
-            }
-        }
-    }
-}
-
-enum Stop {
-    Script(String, ScriptFailure),
-    Error(RollbackError),
-}
-
-impl<E: Into<RollbackError>> From<E> for Stop {
-    fn from(error: E) -> Self {
-        Self::Error(error.into())
-    }
-}
-
-fn try_once(
-    run: &mut Run<'_>,
-    batch: &[(&AppliedMigration, &Ready<'_>)],
-    options: &RollbackOptions,
-) -> Result<Vec<RolledBackOne>, Stop> {
-    let listener = run.watchers.listener;
-    for (migration, ready) in batch {
-        ready
-            .run_prelude(run.session.as_mut(), listener)
-            .map_err(|failure| Stop::Script(label(migration), failure))?;
-    }
-    run.watchers.edges.reached("before the transaction");
-    if let Err(error) = run.session.begin() {
-        return Err(match batch.first() {
-            Some((migration, ready)) if !ready.parsed.statements.is_empty() => {
-                Stop::Script(label(migration), ready.failure(0, error))
-            }
-            _ => Stop::Error(error.into()),
-        });
-    }
-    let done = match inside(run, batch, options) {
-        Ok(done) => done,
-        Err(stop) => {
-            run.undo_transaction();
-            return Err(stop);
-        }
-    };
-    run.watchers.edges.reached("before the commit");
-    if let Err(error) = run.session.commit() {
-        run.undo_transaction();
-        return Err(match (error.kind, batch.last()) {
-            (ErrorKind::ConnectionLost, _) => Stop::Error(RollbackError::OutcomeUnknown(error)),
-            (_, Some((migration, ready))) if !ready.parsed.statements.is_empty() => Stop::Script(
-                label(migration),
-                ready.failure(ready.parsed.statements.len() - 1, error),
-            ),
-            _ => Stop::Error(error.into()),
-        });
-    }
-    run.watchers.edges.reached("committed");
-    for (migration, ready) in batch {
-        ready
-            .run_epilogue(run.session.as_mut(), listener)
-            .map_err(|failure| Stop::Script(label(migration), failure))?;
-    }
-    Ok(done)
-}
-
-fn inside(
-    run: &mut Run<'_>,
-    batch: &[(&AppliedMigration, &Ready<'_>)],
-    options: &RollbackOptions,
-) -> Result<Vec<RolledBackOne>, Stop> {
-    let mut done = Vec::new();
-    for (migration, ready) in batch {
-        let name = label(migration);
-        let begun = Instant::now();
-        run.watchers.listener.event(&Event::MigrationBegun {
-            migration: name.clone(),
-            direction: Direction::Rollback,
-        });
-        for step in &ready.steps.steps {
-            run.run_step(ready, step)
-                .map_err(|failure| Stop::Script(name.clone(), failure))?;
-        }
-        let rollback_ms = elapsed_ms(begun);
-        if may_change_settings(ready) {
-            run.session.regain()?;
-        }
-        run.watchers.edges.reached("script run");
-        let one = prove_and_record(run, migration, rollback_ms, options)?;
-        run.watchers.listener.event(&Event::MigrationDone {
-            migration: name,
-            direction: Direction::Rollback,
-            milliseconds: rollback_ms,
-        });
-        done.push(one);
-    }
-    let lease = run.lease.clone();
-    run.store().guard_lease(&lease)?;
-    Ok(done)
 }
 
 /// Proves that the schema is that of before the migration, and takes the migration off the list; inside the transaction.
@@ -250,6 +125,7 @@ pub(super) fn prove_and_record(
     migration: &AppliedMigration,
     rollback_ms: u64,
     options: &RollbackOptions,
+    net: Option<NetReturn>,
 ) -> Result<RolledBackOne, RollbackError> {
     let catalog = run.session.catalog()?;
     let now = catalog.fingerprint();
@@ -275,6 +151,11 @@ pub(super) fn prove_and_record(
         "now": now.strict,
         "rollback_ms": rollback_ms,
     });
+    if let Some(net) = &net {
+        detail["way"] = serde_json::json!(net.way);
+        detail["merged"] = serde_json::json!(net.merged);
+        detail["quarantined"] = serde_json::json!(net.quarantined.len());
+    }
     let unproven = options
         .unproven
         .as_ref()
@@ -294,6 +175,7 @@ pub(super) fn prove_and_record(
         rollback_ms,
         schema,
         fingerprint: now.strict.to_string(),
+        net,
     })
 }
 

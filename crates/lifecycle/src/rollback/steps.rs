@@ -85,7 +85,7 @@ fn go_on(
         ..options.clone()
     };
     run.session.begin()?;
-    let recorded = prove_and_record(run, migration, milliseconds, &options).and_then(|one| {
+    let recorded = prove_and_record(run, migration, milliseconds, &options, None).and_then(|one| {
         run.journal(Some(&migration.version_key), &Edge::MigrationDone)?;
         let lease = run.lease.clone();
         run.store().guard_lease(&lease)?;
@@ -168,6 +168,7 @@ pub(super) fn settle_open(
             Return::Logical
         },
         fingerprint: now.strict.to_string(),
+        net: None,
     };
     let what = format!(
         "`{name}` was interrupted after {} of {} steps and has been undone.\n{}",

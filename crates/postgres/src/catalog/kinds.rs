@@ -4,7 +4,8 @@ use tightrope_model::{AttributeLevel, ObjectKind};
 
 /// One `.sql` file. Its rows have `path_1`… (the object's path), `oid`, and where it applies `part` (an attnum) and
 /// `relation` (the relation to which it belongs); every other column is the attribute of that name, NULL meaning that it is
-/// at its default. A column whose name begins with `_` is for this crate and no attribute.
+/// at its default. A column whose name begins with `_` is for this crate and no attribute; one with `fact_` is a fact, which is in
+/// no fingerprint.
 #[derive(Debug)]
 pub(super) struct Kind {
     /// The file's name, and the probe's column.
@@ -26,6 +27,8 @@ impl Kind {
             AttributeLevel::Text
         } else if self.position.contains(&attribute) {
             AttributeLevel::Position
+        } else if attribute.starts_with("fact_") {
+            AttributeLevel::Fact
         } else {
             AttributeLevel::Logical
         }

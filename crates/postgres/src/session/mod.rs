@@ -13,8 +13,8 @@ use std::collections::HashSet;
 
 use postgres::Client;
 use tightrope_engine::{
-    Alive, Blocker, Capabilities, EngineError, Liveness, Role, RowStream, RunStatement, Server,
-    Session, SessionId, StatementOutcome, StoreDialect,
+    Alive, Blocker, Capabilities, EngineError, Liveness, Net, Role, RowDialect, RowStream,
+    RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
 };
 use tightrope_model::{
     Catalog, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
@@ -112,6 +112,16 @@ impl Session for PostgresSession {
         }
     }
 
+    fn row_dialect(&self) -> RowDialect {
+        RowDialect {
+            is_typed: true,
+            has_schemas: true,
+            literal: ("pg_catalog.quote_nullable((", ")::text)"),
+            disable_triggers: Some("disable trigger user"),
+            check_now: Some("set constraints all immediate"),
+        }
+    }
+
     fn has_store(&mut self) -> Result<bool, EngineError> {
         let sql = "select 1::bigint from pg_catalog.pg_class c \
                    join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
@@ -177,6 +187,10 @@ impl Session for PostgresSession {
             quote::quote(name),
             quote::literal(mark)
         ))
+    }
+
+    fn net(&mut self) -> Option<&mut dyn Net> {
+        Some(self)
     }
 
     fn quote(&self, identifier: &str) -> String {

@@ -8,6 +8,7 @@ use tokio_postgres::SimpleColumn;
 
 use super::PostgresSession;
 use crate::error;
+use crate::quote::literal;
 
 /// One statement's rows out of a batch.
 pub(crate) struct ResultSet {
@@ -40,6 +41,19 @@ const PINS: &str = "select \
     set_config('statement_timeout', '0', true), \
     set_config('idle_in_transaction_session_timeout', '0', true), \
     set_config('jit', 'off', true)";
+
+/// Those of them that decide how values are written, and that all rows are seen.
+const VALUE_PINS: [(&str, &str); 9] = [
+    ("DateStyle", "ISO, YMD"),
+    ("IntervalStyle", "postgres"),
+    ("TimeZone", "UTC"),
+    ("extra_float_digits", "3"),
+    ("bytea_output", "hex"),
+    ("lc_monetary", "C"),
+    ("row_security", "off"),
+    ("transform_null_equals", "off"),
+    ("jit", "off"),
+];
 
 const SAVEPOINT: &str = "tightrope_read";
 
@@ -87,6 +101,32 @@ impl PostgresSession {
                 Err(error)
             }
         }
+    }
+
+    /// Writes under the settings that decide how values are turned into text, and takes them back afterwards. Inside a
+    /// transaction only.
+    pub(crate) fn writing_pinned<T>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let names = VALUE_PINS.map(|(name, _)| format!("current_setting('{name}')"));
+        let before = self.query_own(&format!("select {}", names.join(", ")), &[])?;
+        let pins = VALUE_PINS.map(|(name, value)| format!("set_config('{name}', '{value}', true)"));
+        self.execute_own(&format!("select {}", pins.join(", ")))?;
+        let written = write(self)?;
+        let before = before.first().map(Vec::as_slice).unwrap_or_default();
+        let back: Vec<String> = VALUE_PINS
+            .iter()
+            .zip(before)
+            .map(|((name, _), value)| {
+                format!(
+                    "set_config('{name}', {}, true)",
+                    literal(value.text().unwrap_or_default())
+                )
+            })
+            .collect();
+        self.execute_own(&format!("select {}", back.join(", ")))?;
+        Ok(written)
     }
 
     /// Ends a reading that failed; what the transaction was before it stands.

@@ -45,6 +45,8 @@ pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let facts = table::Facts {
         columns: relation::by_table(columns, |column| &column.table),
         indexes: relation::by_table(indexes, |index| &index.table),
+        parents: relation::parents(connection)?,
+        keys_enforced: connection.pragma_query_value(None, "foreign_keys", |row| row.get(0))?,
         names,
     };
     for relation in &relations {

@@ -119,6 +119,18 @@ pub(super) fn indexes(connection: &Connection) -> rusqlite::Result<Vec<Index>> {
     Ok(indexes)
 }
 
+/// The tables that each table refers to by a foreign key, by their names as the key writes them.
+pub(super) fn parents(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
+    let read = rows(connection, include_str!("sql/foreign_keys.sql"), |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    })?;
+    let mut parents: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (table, parent) in read {
+        parents.entry(table).or_default().push(parent);
+    }
+    Ok(parents)
+}
+
 /// The items of each table, in their order.
 pub(super) fn by_table<T>(
     items: Vec<T>,

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use tightrope_model::AttributeLevel::{Letter, Logical, Position};
+use tightrope_model::AttributeLevel::{Fact, Letter, Logical, Position};
 use tightrope_model::{Object, ObjectId, ObjectKind};
 
 use super::relation::{Column, Index, Relation};
@@ -11,6 +11,8 @@ use crate::definition::{ConstraintText, IndexText, Names, TableText};
 pub(super) struct Facts {
     pub(super) columns: BTreeMap<String, Vec<Column>>,
     pub(super) indexes: BTreeMap<String, Vec<Index>>,
+    pub(super) parents: BTreeMap<String, Vec<String>>,
+    pub(super) keys_enforced: bool,
     pub(super) names: Names,
 }
 
@@ -21,6 +23,17 @@ impl Facts {
 
     pub(super) fn indexes(&self, table: &str) -> &[Index] {
         self.indexes.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tables that a table refers to, by their own names where they are there.
+    fn parents(&self, table: &str) -> Vec<ObjectId> {
+        let named = self.parents.get(table).map_or(&[][..], Vec::as_slice);
+        let own = |parent: &String| {
+            let mut tables = self.columns.keys();
+            let own = tables.find(|name| name.eq_ignore_ascii_case(parent));
+            ObjectId::new(ObjectKind::Table, [own.unwrap_or(parent)])
+        };
+        named.iter().map(own).collect()
     }
 
     /// The primary key's columns in their order, of a table by its name in any letter case.
@@ -48,6 +61,10 @@ pub(super) fn objects(relation: &Relation, facts: &Facts) -> Vec<Object> {
     }
     if relation.strict {
         table = table.with("strict", Logical, "yes");
+    }
+    table.depends_on = facts.parents(&relation.name);
+    if facts.keys_enforced && !table.depends_on.is_empty() {
+        table = table.with("foreign_keys", Fact, "enforced");
     }
     let Some(text) = text else {
         // Rather a difference too many than one missed: what cannot be read counts as it stands.

@@ -1,4 +1,4 @@
--- _holds_rows: the table has rows of its own (a partitioned table has not).
+-- _holds_rows: the table has rows of its own (a partitioned table has not). fact_partition_check: the bounds as a condition.
 select
   n.nspname as path_1
 , c.relname as path_2
@@ -8,6 +8,7 @@ select
 , case c.relpersistence when 'u' then 'unlogged' end as persistence
 , case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end as partition_key
 , case when c.relispartition then pg_get_expr(c.relpartbound, c.oid) end as partition_bound
+, case when c.relispartition then pg_get_partition_constraintdef(c.oid) end as fact_partition_check
 , case when c.relispartition or exists (select from pg_inherits i where i.inhrelid = c.oid) then
     (select string_agg(i.inhparent::regclass::text, ', ' order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid) end as inherits
 --14+ , case when c.relispartition and exists (select from pg_inherits i where i.inhrelid = c.oid and i.inhdetachpending) then 'pending' end as detach

@@ -1,4 +1,4 @@
--- Internal triggers (foreign keys, deferred uniqueness) belong to their constraints.
+-- Internal triggers (foreign keys, deferred uniqueness) belong to their constraints, those of the net to tightrope.
 select
   n.nspname as path_1
 , c.relname as path_2
@@ -10,5 +10,7 @@ select
 from pg_trigger t
 join pg_class c on c.oid = t.tgrelid
 join pg_namespace n on n.oid = c.relnamespace
-where not t.tgisinternal and t.oid >= 16384
+join pg_proc p on p.oid = t.tgfoid
+join pg_namespace f on f.oid = p.pronamespace
+where not t.tgisinternal and t.oid >= 16384 and not (f.nspname = 'tightrope' and t.tgname ~ '^tightrope_net_')
   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')

@@ -1,5 +1,0 @@
-use crate::{Change, Inverse};
-
-pub(crate) fn derive(_change: &Change<'_>) -> Inverse {
-    Inverse::default()
-}

@@ -1,0 +1,26 @@
+//! The net around a migration: what is kept before the forward script, what is written down after it, and how both lead back.
+//!
+//! `plan.rs` decides from what a run has really touched; `spread.rs` carries it out around a forward script and holds the
+//! script to it; `back.rs` is the way back. The SQL is the engine's ([`tightrope_engine::Net`]).
+
+mod back;
+mod older;
+mod plan;
+mod spread;
+
+pub use back::Way;
+pub(crate) use back::{
+    Back, BackStop, Returned, come_back, derived_script, fill_of, gauge, one_line,
+};
+pub(crate) use older::{resume_older, suspend_older, taken_over_by};
+pub use spread::OutsideThePlan;
+pub(crate) use spread::{LookStop, look, open_window, outside, plan_of, spread};
+
+use tightrope_inverse::Rename;
+use tightrope_model::EngineKind;
+use tightrope_script::Parsed;
+
+/// The renames that a script's statements tell.
+pub(crate) fn renames_of(_parsed: &Parsed, _dialect: EngineKind) -> Vec<Rename> {
+    Vec::new()
+}

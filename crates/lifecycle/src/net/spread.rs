@@ -1,0 +1,269 @@
+//! Around a forward script: what it touches is found out, kept, and held against the plan.
+
+use std::collections::BTreeSet;
+
+use tightrope_engine::{EngineError, KeptNet, RunStatement, Session};
+use tightrope_inverse::Matching;
+use tightrope_model::{
+    Catalog, EngineKind, Keep, NetPlan, TableChange, TableChecksum, TableName, TablePlan,
+    TableShape,
+};
+use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
+
+use super::plan::{Touched, plan_net};
+use crate::Silent;
+use crate::execute::{Ready, ScriptFailure};
+
+/// The script wrote to tables that the plan does not know: nothing of theirs was kept.
+#[derive(Debug, thiserror::Error)]
+#[error("the script wrote to {}, which it did not in the rehearsal", .tables.join(", "))]
+pub struct OutsideThePlan {
+    /// The tables, with what happened to their rows.
+    pub tables: Vec<String>,
+}
+
+/// Why looking ended early.
+pub(crate) enum LookStop {
+    Script(ScriptFailure),
+    Engine(EngineError),
+}
+
+impl From<EngineError> for LookStop {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<ScriptFailure> for LookStop {
+    fn from(failure: ScriptFailure) -> Self {
+        Self::Script(failure)
+    }
+}
+
+/// Finds out inside the open transaction what a script touches, by running it and taking it back: for a migration that was
+/// never rehearsed.
+pub(crate) fn look(
+    session: &mut dyn Session,
+    ready: &Ready<'_>,
+    dialect: EngineKind,
+    before: &Catalog,
+) -> Result<NetPlan, LookStop> {
+    control(session, "savepoint tightrope_look")?;
+    session.start_counting_rows()?;
+    for step in &ready.steps.steps {
+        ready.run_step(session, step, &Silent)?;
+    }
+    session.regain()?;
+    let after = session.catalog()?;
+    let rows = session.rows_changed()?;
+    let plan = plan_of(
+        session,
+        rows,
+        &ready.parsed,
+        dialect,
+        (before, &after),
+        None,
+    )?;
+    control(session, "rollback to savepoint tightrope_look")?;
+    control(session, "release savepoint tightrope_look")?;
+    Ok(plan)
+}
+
+/// The plan for a script that has written these rows. `base` is a database that is still in
+/// the state before, where there is one: what the script did to keys and values is measured there, and else assumed.
+pub(crate) fn plan_of(
+    session: &mut dyn Session,
+    rows: Vec<(TableName, TableChange)>,
+    parsed: &Parsed,
+    dialect: EngineKind,
+    (before, after): (&Catalog, &Catalog),
+    mut base: Option<&mut dyn Session>,
+) -> Result<NetPlan, EngineError> {
+    let matching = Matching::of(before, after, &super::renames_of(parsed, dialect));
+    let mut touched = Touched {
+        rows,
+        named: named_tables(parsed, dialect, before),
+        ..Touched::default()
+    };
+    let plan = plan_net(before, after, &matching, &touched);
+    for table in plan.tables.iter().filter(|table| !table.rows.is_empty()) {
+        match base.as_deref_mut() {
+            Some(base) => measure(session, base, table, &mut touched)?,
+            None if table.rows.updated > 0 => {
+                touched.keys.insert(table.before.clone());
+            }
+            None => {}
+        }
+    }
+    Ok(plan_net(before, after, &matching, &touched))
+}
+
+/// Compares a table with what it was: whether its keys changed, and whether any value of before did.
+fn measure(
+    session: &mut dyn Session,
+    base: &mut dyn Session,
+    table: &TablePlan,
+    touched: &mut Touched,
+) -> Result<(), EngineError> {
+    let Some(after) = &table.after else {
+        return Ok(());
+    };
+    let key = table
+        .key
+        .iter()
+        .map(|column| (&column.before, &column.after));
+    let (old, now) = sums(session, base, (&table.before, after), key.collect())?;
+    touched.counts.insert(table.before.clone(), old.rows);
+    if table.rows.updated > 0 && old != now {
+        touched.keys.insert(table.before.clone());
+    }
+    let kept = table.columns.iter();
+    let kept: Option<Vec<_>> = kept
+        .map(|column| Some((&column.before, column.after.as_ref()?)).filter(|_| !column.is_lost()))
+        .collect();
+    if let Some(kept) = kept {
+        let (old, now) = sums(session, base, (&table.before, after), kept)?;
+        if old == now {
+            touched.unchanged.insert(table.before.clone());
+        }
+    }
+    Ok(())
+}
+
+fn sums(
+    session: &mut dyn Session,
+    base: &mut dyn Session,
+    (before, after): (&TableName, &TableName),
+    columns: Vec<(&String, &String)>,
+) -> Result<(TableChecksum, TableChecksum), EngineError> {
+    let (old, new): (Vec<String>, Vec<String>) = columns
+        .into_iter()
+        .map(|(before, after)| (before.clone(), after.clone()))
+        .unzip();
+    let of = |table: &TableName, columns| TableShape {
+        table: table.clone(),
+        columns,
+        key: Vec::new(),
+    };
+    let mut olds = base.checksums(&[of(before, old)])?;
+    let mut news = session.checksums(&[of(after, new)])?;
+    match (olds.pop(), news.pop()) {
+        (Some(old), Some(new)) => Ok((old, new)),
+        _ => Err(EngineError::new(
+            tightrope_engine::ErrorKind::Other,
+            "the server's answer about its rows is incomplete",
+        )),
+    }
+}
+
+/// Tables whose rows the script's statements name, whether or not there are any.
+pub(crate) fn named_tables(
+    parsed: &Parsed,
+    dialect: EngineKind,
+    before: &Catalog,
+) -> BTreeSet<TableName> {
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for (index, statement) in parsed.statements.iter().enumerate() {
+        for destroyed in parsed.destroys_of_before(index, dialect) {
+            match destroyed {
+                Destroys::Rows(table) | Destroys::Values { table, .. } => {
+                    names.insert(table);
+                }
+                _ => {}
+            }
+        }
+        let writes = [
+            Command::Insert,
+            Command::Merge,
+            Command::Copy,
+            Command::Replace,
+        ];
+        if writes
+            .iter()
+            .any(|&command| statement.kind == StatementKind::Other(command))
+        {
+            let written = statement
+                .locks
+                .iter()
+                .filter(|lock| lock.mode == LockMode::RowExclusive);
+            names.extend(written.map(|lock| lock.relation.clone()));
+        }
+    }
+    let tables = before.tables().iter().map(|shape| &shape.table);
+    tables
+        .filter(|table| {
+            let qualified = format!("{}.{}", table.schema, table.name);
+            names.contains(&table.name) || names.contains(&qualified)
+        })
+        .cloned()
+        .collect()
+}
+
+/// Spreads the net in the open transaction, if the engine has one.
+pub(crate) fn spread(
+    session: &mut dyn Session,
+    number: i64,
+    plan: &NetPlan,
+    before: &Catalog,
+) -> Result<Option<KeptNet>, EngineError> {
+    let Some(net) = session.net() else {
+        return Ok(None);
+    };
+    let kept = net.spread(number, plan, before)?;
+    session.start_counting_rows()?;
+    Ok(Some(kept))
+}
+
+/// Holds the script to the plan: every table of before whose rows it wrote had its rows kept.
+pub(crate) fn outside(
+    session: &mut dyn Session,
+    plan: &NetPlan,
+    matching: &Matching,
+) -> Result<Result<(), OutsideThePlan>, EngineError> {
+    let mut tables = Vec::new();
+    for (table, change) in session.rows_changed()? {
+        let id = super::plan::table_id(&table);
+        let Some(before) = matching.before(&id) else {
+            continue;
+        };
+        let kept = plan.tables.iter().any(|planned| {
+            super::plan::table_id(&planned.before) == *before && planned.keep != Keep::Nothing
+        });
+        if !kept {
+            let TableChange {
+                inserted,
+                updated,
+                deleted,
+            } = change;
+            tables.push(format!(
+                "{table} ({inserted} inserted, {updated} updated, {deleted} deleted)"
+            ));
+        }
+    }
+    Ok(if tables.is_empty() {
+        Ok(())
+    } else {
+        Err(OutsideThePlan { tables })
+    })
+}
+
+/// Opens the window of a net, after the forward script and in its transaction.
+pub(crate) fn open_window(
+    session: &mut dyn Session,
+    kept: &mut KeptNet,
+    before: &Catalog,
+    after: &Catalog,
+) -> Result<(), EngineError> {
+    match session.net() {
+        Some(net) => net.open_window(kept, before, after),
+        None => Ok(()),
+    }
+}
+
+fn control(session: &mut dyn Session, sql: &str) -> Result<(), EngineError> {
+    let statement = RunStatement {
+        sql,
+        copy_data: None,
+    };
+    session.run(statement).map(drop)
+}

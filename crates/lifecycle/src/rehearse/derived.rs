@@ -1,0 +1,246 @@
+//! The derived rollback on the copy: the net is spread, and everything happens as it would in production.
+
+use std::time::Instant;
+
+use tightrope_engine::{EngineError, KeptNet, Server, Session};
+use tightrope_model::{Catalog, NetPlan, Verdict};
+use tightrope_script::{Migration, Script, TransactionMode};
+use tightrope_store::{Certificate, Store};
+
+use super::one::{Derive, Rehearsal, RehearsalStage};
+use super::outcome::{Outcome, Ran};
+use super::report::{DerivedRehearsal, MigrationRehearsal};
+use super::scripts::RunStop;
+use super::state::State;
+use crate::execute::{Ready, elapsed_ms, may_change_settings};
+use crate::net::{self, Back, BackStop, Returned};
+
+/// What the forward script left on the copy, with the net around it.
+struct Forward {
+    before: Catalog,
+    after: Catalog,
+    kept: Option<KeptNet>,
+}
+
+impl Rehearsal<'_> {
+    /// Whether the derived rollback is rehearsed after a written one that went like that.
+    pub(super) fn derives(&self, written: &Outcome) -> bool {
+        match self.derived {
+            Derive::Always => true,
+            Derive::WhereNeeded => !written.verdict.passes(),
+            Derive::Never => false,
+        }
+    }
+
+    /// What the net would keep, measured against the base.
+    pub(super) fn plan(
+        &self,
+        stage: &RehearsalStage,
+        session: &mut dyn Session,
+        migration: &Migration,
+        catalogs: (&Catalog, &Catalog),
+        forward: &Ran,
+    ) -> Result<NetPlan, EngineError> {
+        let parsed = migration.forward.parse(self.dialect);
+        let mut base = match forward.rows.is_empty() {
+            true => None,
+            false => Some(self.connect(stage.base.as_ref())?),
+        };
+        let mut plan = net::plan_of(
+            session,
+            forward.rows.clone(),
+            &parsed,
+            self.dialect,
+            catalogs,
+            base.as_deref_mut().map(|base| base as &mut dyn Session),
+        )?;
+        for table in &mut plan.tables {
+            table.rows_before = stage.state.rows(&table.before);
+        }
+        Ok(plan)
+    }
+
+    /// Forward with the net and back by derivation, on a copy of its own.
+    pub(super) fn rehearse_derived(
+        &self,
+        stage: &RehearsalStage,
+        after: &State,
+        migration: &Migration,
+        plan: &NetPlan,
+    ) -> Result<DerivedRehearsal, EngineError> {
+        let work = stage.base.fork()?;
+        let mut session = self.connect(work.as_ref())?;
+        let failed = |because: String, script: String| DerivedRehearsal {
+            verdict: Verdict::RollbackFails,
+            because,
+            differences: Vec::new(),
+            losses: Vec::new(),
+            rollback_ms: 0,
+            script,
+        };
+        let forward = match self.forward_with_net(session.as_mut(), migration, plan) {
+            Ok(forward) => forward,
+            Err(RunStop::Engine(error)) => {
+                return Ok(failed(
+                    format!("the net cannot be spread: {error}"),
+                    String::new(),
+                ));
+            }
+            Err(RunStop::Script(failure)) => {
+                let because = format!(
+                    "with the net spread the forward script fails: {}",
+                    failure.error
+                );
+                return Ok(failed(because, String::new()));
+            }
+        };
+        let renames = net::renames_of(&migration.forward.parse(self.dialect), self.dialect);
+        let inverse = net::derived_script(self.dialect, &forward.before, &forward.after, &renames);
+        let script = inverse.script();
+        let clock = Instant::now();
+        let returned = match self.back(session.as_mut(), migration, &forward) {
+            Ok(returned) => returned,
+            Err(stop) => return Ok(failed(stop.in_words(), script)),
+        };
+        let rollback_ms = elapsed_ms(clock);
+        let now = State::read(session.as_mut())?;
+        let mut outcome = self.compare(stage, &now, session.as_mut())?;
+        if outcome.verdict.passes() {
+            self.forward_again(&mut outcome, after, session.as_mut(), migration)?;
+        }
+        Ok(DerivedRehearsal {
+            verdict: outcome.verdict,
+            because: outcome.because,
+            differences: outcome.differences,
+            losses: returned.losses,
+            rollback_ms,
+            script,
+        })
+    }
+
+    /// The forward script as `apply` would run it.
+    fn forward_with_net(
+        &self,
+        session: &mut dyn Session,
+        migration: &Migration,
+        plan: &NetPlan,
+    ) -> Result<Forward, RunStop> {
+        let before = session.catalog()?;
+        let ready = Ready::new(&migration.forward, self.dialect, session);
+        if session.net().is_none() || !ready.is_one_transaction() {
+            self.run(session, &migration.forward)?;
+            let after = session.catalog()?;
+            let kept = None;
+            return Ok(Forward {
+                before,
+                after,
+                kept,
+            });
+        }
+        let unstored = |error: tightrope_store::StoreError| match error {
+            tightrope_store::StoreError::Engine(error) => error,
+            other => EngineError::new(tightrope_engine::ErrorKind::Other, other.to_string()),
+        };
+        Store::new(session).ensure().map_err(unstored)?;
+        ready.run_prelude(session, self.listener)?;
+        session.begin()?;
+        let mut kept = net::spread(session, 1, plan, &before)?;
+        for step in &ready.steps.steps {
+            ready.run_step(session, step, self.listener)?;
+        }
+        if may_change_settings(&ready) {
+            session.regain()?;
+        }
+        let after = session.catalog()?;
+        if let Some(kept) = &mut kept {
+            net::open_window(session, kept, &before, &after)?;
+        }
+        session.commit()?;
+        ready.run_epilogue(session, self.listener)?;
+        if may_change_settings(&ready) {
+            session.reset()?;
+        }
+        Ok(Forward {
+            before,
+            after,
+            kept,
+        })
+    }
+
+    fn back(
+        &self,
+        session: &mut dyn Session,
+        migration: &Migration,
+        forward: &Forward,
+    ) -> Result<Returned, BackStop> {
+        let (fill, _) = net::fill_of(&migration.settings.fill, &forward.before);
+        let renames = net::renames_of(&migration.forward.parse(self.dialect), self.dialect);
+        let back = Back {
+            dialect: self.dialect,
+            before: &forward.before,
+            after: &forward.after,
+            kept: forward.kept.as_ref(),
+            fill: &fill,
+            renames: &renames,
+            written: None,
+            listener: self.listener,
+        };
+        session.begin()?;
+        let returned = net::come_back(session, &back)?;
+        if let (Some(kept), Some(net)) = (&forward.kept, session.net()) {
+            net.free(kept)?;
+        }
+        session.commit()?;
+        Ok(returned)
+    }
+
+    /// Says how the derived rollback did beside the written one. Where none is written, or it was asked for and does better,
+    /// it earns the certificate.
+    pub(super) fn judge_derived(
+        &self,
+        stage: &RehearsalStage,
+        after: &State,
+        migration: &Migration,
+        rehearsal: &mut MigrationRehearsal,
+        derived: DerivedRehearsal,
+        server: &Server,
+    ) {
+        let unwritten = matches!(
+            rehearsal.verdict,
+            Verdict::NoRollback | Verdict::EmptyRollback
+        );
+        let better = derived.is_better_than(rehearsal.verdict);
+        let takes_over = better && (unwritten || self.derived == Derive::Always);
+        if takes_over && (derived.verdict == Verdict::Exact || !self.strict) {
+            let file = migration.home.join("derived.sql");
+            let script = Script::whole(file, derived.script.clone(), TransactionMode::Required);
+            let certificate = Certificate {
+                verdict: derived.verdict,
+                rollback_ms: derived.rollback_ms,
+                ..self.derived_certificate(
+                    stage,
+                    after,
+                    migration,
+                    rehearsal,
+                    script.digest(),
+                    server,
+                )
+            };
+            rehearsal.certificate = Some(certificate.sealed());
+        }
+        if unwritten && self.derived == Derive::WhereNeeded {
+            rehearsal.verdict = derived.verdict;
+            rehearsal.because = format!("no rollback is written; derived: {}", derived.because);
+            rehearsal.differences.clone_from(&derived.differences);
+            rehearsal.rollback_ms = Some(derived.rollback_ms);
+            rehearsal.hint = None;
+        } else if better {
+            let label = migration.label();
+            rehearsal.hint = Some(format!(
+                "the derived rollback is {}: see it with `tightrope plan {label} --derived`, keep it with `tightrope new --derive {label}`",
+                derived.verdict
+            ));
+        }
+        rehearsal.derived = Some(derived);
+    }
+}

@@ -1,0 +1,105 @@
+//! The net in PostgreSQL: what a migration destroys is kept in tables of the schema `tightrope`, and triggers write down what
+//! the application touches afterwards.
+//!
+//! Every watched table with a key has a *touch log*. Each of its rows tells of one row of the table: `k1`, `k2`, … is the key
+//! that it has now (NULL if it is gone), `o1`, `o2`, … the key that it had when the window began (NULL if it is new), and
+//! `w1`, `w2`, … whether the column of that number in [`Watch`] was written. A log row with neither says that the table was
+//! truncated. The log has no unique index: it must never refuse what the table accepts.
+//!
+//! Values of types that are not the server's own are kept as text, so that nothing of the net stands in the way of a script
+//! that drops or changes such a type.
+
+mod columns;
+mod gauge;
+mod merge;
+mod names;
+mod size;
+mod sources;
+mod spread;
+mod terms;
+mod touch;
+mod triggers;
+mod window;
+
+use tightrope_engine::{
+    EngineError, ErrorKind, Fill, Gauge, KeptNet, Merged, Net, Quarantined, Window,
+};
+use tightrope_inverse::Sources;
+use tightrope_model::{Catalog, NetPlan, TableName};
+
+use crate::session::PostgresSession;
+
+impl Net for PostgresSession {
+    fn spread(
+        &mut self,
+        number: i64,
+        plan: &NetPlan,
+        _before: &Catalog,
+    ) -> Result<KeptNet, EngineError> {
+        self.writing_pinned(|session| spread::spread(session, number, plan))
+    }
+
+    fn open_window(
+        &mut self,
+        kept: &mut KeptNet,
+        _before: &Catalog,
+        _after: &Catalog,
+    ) -> Result<(), EngineError> {
+        self.writing_pinned(|session| window::open(session, kept))
+    }
+
+    fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
+        self.writing_pinned(|session| window::close(session, kept))
+    }
+
+    fn gauge(&mut self, kept: &KeptNet, _window: &Window<'_>) -> Result<Gauge, EngineError> {
+        gauge::of(self, kept)
+    }
+
+    fn take_out(
+        &mut self,
+        _kept: &KeptNet,
+        _window: &Window<'_>,
+    ) -> Result<Vec<Quarantined>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {
+        sources::of(self, kept, window)
+    }
+
+    fn merge(
+        &mut self,
+        kept: &KeptNet,
+        _window: &Window<'_>,
+        rebuilt: &[TableName],
+    ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
+        self.writing_pinned(|session| merge::merge(session, kept, rebuilt))
+    }
+
+    fn unlike(&mut self, _kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError> {
+        size::of(self, kept)
+    }
+
+    fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
+        size::free(self, kept)
+    }
+
+    fn put_back(&mut self, _row: &Quarantined) -> Result<(), EngineError> {
+        Err(not_yet())
+    }
+}
+
+fn not_yet() -> EngineError {
+    EngineError::new(ErrorKind::Unsupported, "the net cannot do this yet")
+}
+
+/// The fill expression of a column of before.
+fn fill<'f>(fill: &'f Fill, table: &TableName, column: &str) -> Option<&'f str> {
+    fill.get(&(table.clone(), column.to_owned()))
+        .map(String::as_str)
+}

@@ -1,0 +1,28 @@
+//! How the net's own objects are named.
+
+use tightrope_model::{TableName, TablePlan};
+
+use crate::quote::{quote, quote_qualified};
+
+/// The schema that all of it is in.
+pub(super) const SCHEMA: &str = "tightrope";
+
+/// What the names of everything that a migration's net holds begin with.
+pub(super) fn prefix(number: i64) -> String {
+    format!("net_{number}_")
+}
+
+/// An own table, trigger function or trigger of one table: `net_3_1_rows`.
+pub(super) fn own(number: i64, plan: &TablePlan, what: &str) -> TableName {
+    TableName::new(SCHEMA, format!("{}{}_{what}", prefix(number), plan.number))
+}
+
+/// A table as it stands in SQL.
+pub(super) fn sql(table: &TableName) -> String {
+    quote_qualified(&table.schema, &table.name)
+}
+
+/// The name of the trigger that calls one of the net's functions.
+pub(super) fn trigger(function: &TableName) -> String {
+    quote(&format!("tightrope_{}", function.name))
+}

@@ -1,0 +1,199 @@
+//! The touch log of a table with a key, and the triggers that write it.
+//!
+//! A row is looked up by the key that it had before the event, so entries follow rows whose keys change. Events come in the
+//! order in which rows were written, and a key that is the row's identity is checked row by row, so a key is free in the log
+//! when an event claims it. (A key that is checked at the end of a statement only is no identity: see the catalog's keys.)
+
+use tightrope_engine::EngineError;
+use tightrope_model::{TableName, TablePlan};
+
+use super::columns::{Column, Columns};
+use super::names;
+use super::spread::not_as_planned;
+use crate::quote::{literal, quote};
+
+/// The columns of a table whose writing is logged, by their name now, in the order of their numbers from 1: those that it had
+/// before, then those that were added. A column that is gone has a number, too.
+pub(super) fn numbered(plan: &TablePlan) -> Vec<(usize, &str)> {
+    let old = plan.columns.iter().map(|column| column.after.as_deref());
+    let added = plan.added.iter().map(|name| Some(name.as_str()));
+    let numbered = (1..).zip(old.chain(added));
+    numbered
+        .filter_map(|(number, name)| Some((number, name?)))
+        .collect()
+}
+
+/// What is written down of one table.
+pub(super) struct TouchLog<'a> {
+    log: &'a TableName,
+    /// The key's columns.
+    key: Vec<&'a Column>,
+    /// The logged columns with their numbers.
+    watched: Vec<(usize, &'a Column)>,
+}
+
+impl<'a> TouchLog<'a> {
+    /// The log of a table whose columns are now these.
+    pub(super) fn new(
+        log: &'a TableName,
+        plan: &'a TablePlan,
+        columns: &'a Columns,
+    ) -> Result<Self, EngineError> {
+        let find = |name: &str| columns.get(name).ok_or_else(|| not_as_planned(plan, name));
+        Ok(Self {
+            log,
+            key: plan
+                .key
+                .iter()
+                .map(|key| find(&key.after))
+                .collect::<Result<_, _>>()?,
+            watched: numbered(plan)
+                .into_iter()
+                .map(|(number, name)| Ok((number, find(name)?)))
+                .collect::<Result<_, EngineError>>()?,
+        })
+    }
+
+    /// The table and its index. Statistics of a small log would make the triggers read all of it once it has grown.
+    /// The replica identity lets a publication of all tables publish it.
+    pub(super) fn table(&self) -> String {
+        let log = names::sql(self.log);
+        let mut columns = Vec::new();
+        for letter in ["k", "o"] {
+            for (number, column) in (1..).zip(&self.key) {
+                columns.push(format!("{letter}{number} {}", column.kept_definition()));
+            }
+        }
+        for (number, _) in &self.watched {
+            columns.push(format!("w{number} boolean not null default false"));
+        }
+        format!(
+            "create table {log} ({}) with (fillfactor = 70); create index on {log} ({}); \
+             alter table {log} replica identity full",
+            columns.join(", "),
+            self.list("k", |_| String::new()),
+        )
+    }
+
+    /// The function that the row triggers call.
+    pub(super) fn function(&self, name: &TableName) -> String {
+        let log = names::sql(self.log);
+        let at = "select l.ctid into place from";
+        let lookup = |side: &str| format!("{at} {log} l where {}", self.found_by(side));
+        let changes: Vec<String> = self
+            .watched
+            .iter()
+            .map(|(number, column)| {
+                let name = quote(&column.name);
+                let differs = column.differs(&format!("new.{name}"), &format!("old.{name}"));
+                format!("{differs} as w{number}")
+            })
+            .collect();
+        let writes = self.each(" or ", |number| format!("b.w{number}"));
+        let news = self.each(" or ", |number| format!("b.w{number} and not l.w{number}"));
+        let body = format!(
+            "declare place tid; fresh boolean;\n\
+             begin\n\
+             if tg_op = 'UPDATE' then\n  {find_old};\n  if found then\n    \
+             update {log} l set {follow}, {both} from (select {changes}) b where l.ctid = place and ({news} or {moved});\n  else\n    \
+             insert into {log} ({keys}, {origins}, {bits}) select {new_key}, {old_key}, {own} from (select {changes}) b where {writes};\n  end if;\n\
+             elsif tg_op = 'INSERT' then\n  {find_new};\n  if found then\n    \
+             update {log} set {no_origin} where ctid = place;\n  else\n    \
+             insert into {log} ({keys}) values ({new_key});\n  end if;\n\
+             else\n  select l.ctid, l.o1 is null into place, fresh from {log} l where {by_old};\n  if not found then\n    \
+             insert into {log} ({origins}) values ({old_key});\n  elsif fresh then\n    \
+             delete from {log} where ctid = place;\n  else\n    \
+             update {log} set {no_key} where ctid = place;\n  end if;\n\
+             end if;\n\
+             return null;\nend",
+            find_old = lookup("old"),
+            find_new = lookup("new"),
+            by_old = self.found_by("old"),
+            follow = self.list("k", |value| format!(" = {}", self.value("new", value))),
+            both = self.each(", ", |number| format!(
+                "w{number} = l.w{number} or b.w{number}"
+            )),
+            moved = self.moved(),
+            changes = changes.join(", "),
+            keys = self.list("k", |_| String::new()),
+            origins = self.list("o", |_| String::new()),
+            bits = self.each(", ", |number| format!("w{number}")),
+            own = self.each(", ", |number| format!("b.w{number}")),
+            new_key = self.values("new"),
+            old_key = self.values("old"),
+            no_origin = self.list("o", |_| " = null".to_owned()),
+            no_key = self.list("k", |_| " = null".to_owned()),
+        );
+        trigger_function(name, &body, self.key.iter().any(|column| !column.built_in))
+    }
+
+    /// The function that the trigger for TRUNCATE calls: rows that were new are forgotten, and a row without keys stands for
+    /// all the others.
+    pub(super) fn truncate_function(&self, name: &TableName) -> String {
+        let log = names::sql(self.log);
+        let body = format!(
+            "begin\ndelete from {log} where o1 is null;\nupdate {log} set {};\ninsert into {log} default values;\nreturn null;\nend",
+            self.list("k", |_| " = null".to_owned())
+        );
+        trigger_function(name, &body, false)
+    }
+
+    fn list(&self, letter: &str, then: impl Fn(usize) -> String) -> String {
+        let numbers = 1..=self.key.len();
+        let items: Vec<String> = numbers
+            .map(|number| format!("{letter}{number}{}", then(number)))
+            .collect();
+        items.join(", ")
+    }
+
+    fn each(&self, between: &str, of: impl Fn(usize) -> String) -> String {
+        let items: Vec<String> = self.watched.iter().map(|(number, _)| of(*number)).collect();
+        items.join(between)
+    }
+
+    fn value(&self, side: &str, number: usize) -> String {
+        let column = self.key[number - 1];
+        column.to_kept(&format!("{side}.{}", quote(&column.name)))
+    }
+
+    fn values(&self, side: &str) -> String {
+        let numbers = 1..=self.key.len();
+        numbers
+            .map(|number| self.value(side, number))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    fn found_by(&self, side: &str) -> String {
+        let numbers = 1..=self.key.len();
+        numbers
+            .map(|number| format!("l.k{number} = {}", self.value(side, number)))
+            .collect::<Vec<_>>()
+            .join(" and ")
+    }
+
+    fn moved(&self) -> String {
+        let numbers = 1..=self.key.len();
+        numbers
+            .map(|number| format!("l.k{number} <> {}", self.value("new", number)))
+            .collect::<Vec<_>>()
+            .join(" or ")
+    }
+}
+
+/// A trigger function that runs with the rights of whoever migrated, whatever the application's session is set to. Keys that
+/// are kept as text are written the same way by everybody.
+pub(super) fn trigger_function(name: &TableName, body: &str, writes_text: bool) -> String {
+    let text = if writes_text {
+        " set \"DateStyle\" = 'ISO, YMD' set \"IntervalStyle\" = 'postgres' set \"TimeZone\" = 'UTC' \
+         set extra_float_digits = 3 set bytea_output = 'hex' set lc_monetary = 'C'"
+    } else {
+        ""
+    };
+    format!(
+        "create function {}() returns trigger language plpgsql security definer \
+         set search_path = pg_catalog, pg_temp set enable_seqscan = off{text} as {}",
+        names::sql(name),
+        literal(body)
+    )
+}

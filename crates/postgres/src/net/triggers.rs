@@ -1,0 +1,66 @@
+//! Keeps the user's triggers and rules from firing while the net writes, each put back to the state that it was in.
+
+use tightrope_engine::EngineError;
+use tightrope_model::{TableName, Value};
+
+use super::names;
+use crate::quote::literal;
+use crate::session::PostgresSession;
+
+/// Tables whose triggers and rules are off.
+pub(super) struct Quiet {
+    back: Vec<String>,
+}
+
+impl Quiet {
+    /// Switches them off.
+    pub(super) fn make<'t>(
+        session: &mut PostgresSession,
+        tables: impl Iterator<Item = &'t TableName>,
+    ) -> Result<Self, EngineError> {
+        let mut quiet = Self { back: Vec::new() };
+        for table in tables {
+            quiet.hush(session, table)?;
+        }
+        Ok(quiet)
+    }
+
+    fn hush(
+        &mut self,
+        session: &mut PostgresSession,
+        table: &TableName,
+    ) -> Result<(), EngineError> {
+        let name = names::sql(table);
+        let found = session.query_own(
+            &format!(
+                "select 'trigger ' || quote_ident(g.tgname), g.tgenabled::text from pg_catalog.pg_trigger g \
+                 where g.tgrelid = pg_catalog.to_regclass({0}) and not g.tgisinternal and g.tgenabled <> 'D' \
+                 union all \
+                 select 'rule ' || quote_ident(w.rulename), w.ev_enabled::text from pg_catalog.pg_rewrite w \
+                 where w.ev_class = pg_catalog.to_regclass({0}) and w.ev_type <> '1' and w.ev_enabled <> 'D' order by 1",
+                literal(&name)
+            ),
+            &[],
+        )?;
+        for row in &found {
+            let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
+            let how = match text(1) {
+                "R" => "enable replica",
+                "A" => "enable always",
+                _ => "enable",
+            };
+            session.execute_own(&format!("alter table only {name} disable {}", text(0)))?;
+            self.back
+                .push(format!("alter table only {name} {how} {}", text(0)));
+        }
+        Ok(())
+    }
+
+    /// Puts them back.
+    pub(super) fn end(self, session: &mut PostgresSession) -> Result<(), EngineError> {
+        match self.back.is_empty() {
+            true => Ok(()),
+            false => session.execute_own(&self.back.join("; ")),
+        }
+    }
+}

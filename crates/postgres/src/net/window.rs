@@ -1,0 +1,152 @@
+//! The window: what opens it after the forward script, and what closes it before a rollback.
+
+use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
+use tightrope_model::{Keep, TableName};
+
+use super::columns::{Columns, same};
+use super::names;
+use super::size::drop_functions;
+use super::spread::{not_as_planned, protect};
+use super::touch::TouchLog;
+use crate::quote::quote;
+use crate::session::PostgresSession;
+
+/// Begins to write down what the application touches.
+pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<(), EngineError> {
+    let number = kept.number;
+    for table in &mut kept.tables {
+        let Some(after) = table.plan.after.clone() else {
+            continue;
+        };
+        let columns = Columns::of(session, &after)?;
+        if columns.is_empty() {
+            return Err(EngineError::new(
+                ErrorKind::DoesNotExist,
+                format!("table {after} is not there, which the net was planned for"),
+            )
+            .hint("rehearse the migration again"));
+        }
+        if table.plan.key.is_empty() {
+            continue;
+        }
+        note_what_was_inserted(session, number, table, &after, &columns)?;
+        watch(session, number, table, &after, &columns)?;
+    }
+    protect(session, number)
+}
+
+/// Writes down the keys of the rows that the migration inserted: only rows that are known to be its own ever go again.
+fn note_what_was_inserted(
+    session: &mut PostgresSession,
+    number: i64,
+    table: &mut KeptTable,
+    after: &TableName,
+    columns: &Columns,
+) -> Result<(), EngineError> {
+    let plan = &table.plan;
+    let Some(rows) = &table.rows else {
+        return Ok(());
+    };
+    if plan.keep == Keep::Changed || (plan.rows.inserted == 0 && !plan.truncated) {
+        return Ok(());
+    }
+    let kept = Columns::of(session, rows)?;
+    let (mut selected, mut pairs) = (Vec::new(), Vec::new());
+    for (place, key) in (1..).zip(&plan.key) {
+        let now = columns
+            .get(&key.after)
+            .ok_or_else(|| not_as_planned(plan, &key.after))?;
+        let was = kept
+            .get(&key.before)
+            .ok_or_else(|| not_as_planned(plan, &key.before))?;
+        let (of_now, of_was) = (
+            format!("t.{}", quote(&now.name)),
+            format!("p.{}", quote(&was.name)),
+        );
+        selected.push(format!("{} as k{place}", now.to_kept(&of_now)));
+        pairs.push(same((&of_now, now), (&of_was, was)));
+    }
+    let inserted = names::own(number, plan, "inserted");
+    session.execute_own(&format!(
+        "create table {} as select {} from only {} t where not exists (select from {} p where {})",
+        names::sql(&inserted),
+        selected.join(", "),
+        names::sql(after),
+        names::sql(rows),
+        pairs.join(" and "),
+    ))?;
+    table.inserted = Some(inserted);
+    Ok(())
+}
+
+/// Makes the touch log and the triggers that write it.
+fn watch(
+    session: &mut PostgresSession,
+    number: i64,
+    table: &mut KeptTable,
+    after: &TableName,
+    columns: &Columns,
+) -> Result<(), EngineError> {
+    let log = names::own(number, &table.plan, "touched");
+    let touch = TouchLog::new(&log, &table.plan, columns)?;
+    let (rows, truncate) = (
+        names::own(number, &table.plan, "touch"),
+        names::own(number, &table.plan, "truncate"),
+    );
+    session.execute_own(&format!(
+        "{}; {}; {}",
+        touch.table(),
+        touch.function(&rows),
+        touch.truncate_function(&truncate)
+    ))?;
+    attach(
+        session,
+        after,
+        &rows,
+        "after insert or update or delete",
+        "row",
+    )?;
+    attach(session, after, &truncate, "after truncate", "statement")?;
+    table.touched = Some(log);
+    Ok(())
+}
+
+/// Makes a trigger that fires under the replica role, too.
+pub(super) fn attach(
+    session: &mut PostgresSession,
+    table: &TableName,
+    function: &TableName,
+    event: &str,
+    each: &str,
+) -> Result<(), EngineError> {
+    let (table, trigger) = (names::sql(table), names::trigger(function));
+    session.execute_own(&format!(
+        "create trigger {trigger} {event} on {table} for each {each} execute function {}(); \
+         alter table only {table} enable always trigger {trigger}",
+        names::sql(function)
+    ))
+}
+
+/// Locks the tables, and stops writing down.
+pub(super) fn close(session: &mut PostgresSession, kept: &KeptNet) -> Result<(), EngineError> {
+    let mut tables: Vec<String> = kept
+        .tables
+        .iter()
+        .filter_map(|table| table.plan.after.as_ref())
+        .map(|table| format!("only {}", names::sql(table)))
+        .collect();
+    if !tables.is_empty() {
+        tables.sort();
+        session.execute_own(&format!(
+            "lock table {} in access exclusive mode",
+            tables.join(", ")
+        ))?;
+    }
+    drop_functions(session, &names::prefix(kept.number))?;
+    for table in &kept.tables {
+        for own in [&table.rows, &table.touched].into_iter().flatten() {
+            session.execute_own(&format!("analyze {}", names::sql(own)))?;
+        }
+    }
+    Ok(())
+}
