@@ -40,10 +40,9 @@ impl Matching {
             }
         }
         for rename in renames {
-            let there =
-                before.object(&rename.before).is_some() && now.object(&rename.after).is_some();
-            if there {
-                matching.pair(&rename.before, &rename.after, true);
+            let there = (resolve(before, &rename.before), resolve(now, &rename.after));
+            if let (Some(before), Some(now)) = there {
+                matching.pair(before, now, true);
             }
         }
         for object in before.objects() {
@@ -110,4 +109,24 @@ impl Matching {
     pub fn is_same(&self, before: &ObjectId) -> bool {
         self.by_number.get(before).copied().unwrap_or_default()
     }
+}
+
+/// The object that a statement names: to the letter, or else whatever the case of its letters.
+fn resolve<'c>(catalog: &'c Catalog, named: &ObjectId) -> Option<&'c ObjectId> {
+    if let Some(object) = catalog.object(named) {
+        return Some(&object.id);
+    }
+    let same = |id: &ObjectId| {
+        id.kind == named.kind
+            && id.path.len() == named.path.len()
+            && id
+                .path
+                .iter()
+                .zip(&named.path)
+                .all(|(one, other)| one.eq_ignore_ascii_case(other))
+    };
+    catalog
+        .objects()
+        .map(|object| &object.id)
+        .find(|id| same(id))
 }

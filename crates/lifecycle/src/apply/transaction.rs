@@ -148,7 +148,7 @@ fn inside(
     measure: bool,
 ) -> Result<(AppliedMigration, Option<Catalog>), Stop> {
     let mut record = job.draft(run, migration, proof);
-    record.renames = net::renames_of(&ready.parsed, job.dialect);
+    record.renames = net::renames_of(&ready.parsed);
     let before = job.catalog.as_ref().filter(|_| measure);
     let mut spread = match before {
         Some(before) => spread_net(job, run, ready, before, proof, &record)?,

@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.add_domain_checks(&mut table, parts);
-        if let Some(bound) = object.attribute("fact_partition_check") {
+        if let Some(bound) = object.attribute("partition_check") {
             self.add_check(&mut table, bound.to_owned(), &tokens(bound));
         }
         if object.attribute("partition_bound").is_none() {
@@ -287,7 +287,7 @@ impl<'a> Reader<'a> {
                 self.add_check(table, check_text(text), words);
             }
         } else if first.is("foreign") {
-            if object.attribute("fact_repeats").is_none() {
+            if object.attribute("part") != Some("referenced") {
                 let foreign = self.foreign(table, &words);
                 table.foreigns.extend(foreign);
             }

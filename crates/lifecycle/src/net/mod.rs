@@ -17,10 +17,24 @@ pub use spread::OutsideThePlan;
 pub(crate) use spread::{LookStop, look, open_window, outside, plan_of, spread};
 
 use tightrope_inverse::Rename;
-use tightrope_model::EngineKind;
+use tightrope_model::{ObjectId, ObjectKind};
 use tightrope_script::Parsed;
 
-/// The renames that a script's statements tell.
-pub(crate) fn renames_of(_parsed: &Parsed, _dialect: EngineKind) -> Vec<Rename> {
-    Vec::new()
+/// The renames that a script's statements tell, for engines that do not number their objects.
+///
+/// Where it does, its objects have longer names (with a schema) than statements tell here, and none is found.
+pub(crate) fn renames_of(parsed: &Parsed) -> Vec<Rename> {
+    let renamed = tightrope_script::renames(parsed).into_iter();
+    renamed
+        .map(|renamed| {
+            let kind = match renamed.before.len() {
+                1 => ObjectKind::Table,
+                _ => ObjectKind::Column,
+            };
+            Rename {
+                before: ObjectId::new(kind, renamed.before),
+                after: ObjectId::new(kind, renamed.after),
+            }
+        })
+        .collect()
 }

@@ -79,7 +79,7 @@ pub(crate) fn plan_of(
     (before, after): (&Catalog, &Catalog),
     mut base: Option<&mut dyn Session>,
 ) -> Result<NetPlan, EngineError> {
-    let matching = Matching::of(before, after, &super::renames_of(parsed, dialect));
+    let matching = Matching::of(before, after, &super::renames_of(parsed));
     let mut touched = Touched {
         rows,
         named: named_tables(parsed, dialect, before),

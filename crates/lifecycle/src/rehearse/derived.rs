@@ -94,7 +94,7 @@ impl Rehearsal<'_> {
                 return Ok(failed(because, String::new()));
             }
         };
-        let renames = net::renames_of(&migration.forward.parse(self.dialect), self.dialect);
+        let renames = net::renames_of(&migration.forward.parse(self.dialect));
         let inverse = net::derived_script(self.dialect, &forward.before, &forward.after, &renames);
         let script = inverse.script();
         let clock = Instant::now();
@@ -174,7 +174,7 @@ impl Rehearsal<'_> {
         forward: &Forward,
     ) -> Result<Returned, BackStop> {
         let (fill, _) = net::fill_of(&migration.settings.fill, &forward.before);
-        let renames = net::renames_of(&migration.forward.parse(self.dialect), self.dialect);
+        let renames = net::renames_of(&migration.forward.parse(self.dialect));
         let back = Back {
             dialect: self.dialect,
             before: &forward.before,

@@ -49,6 +49,19 @@ impl Catalog {
         self.objects.values()
     }
 
+    /// The columns of a table, view or type, by name.
+    pub fn columns_of(&self, owner: &ObjectId) -> impl Iterator<Item = &Object> {
+        let first = ObjectId::new(ObjectKind::Column, owner.path.iter().cloned());
+        let path = first.path.clone();
+        self.objects
+            .range(first..)
+            .map(|(_, object)| object)
+            .take_while(move |object| {
+                object.id.kind == ObjectKind::Column && object.id.path.starts_with(&path)
+            })
+            .filter(|object| object.id.path.len() == owner.path.len() + 1)
+    }
+
     /// The tables that hold rows, with what is needed to read them.
     pub fn tables(&self) -> &[TableShape] {
         &self.shapes

@@ -4,8 +4,11 @@ use tightrope_model::{AttributeLevel, ObjectKind};
 
 /// One `.sql` file. Its rows have `path_1`… (the object's path), `oid`, and where it applies `part` (an attnum) and
 /// `relation` (the relation to which it belongs); every other column is the attribute of that name, NULL meaning that it is
-/// at its default. A column whose name begins with `_` is for this crate and no attribute; one with `fact_` is a fact, which is in
-/// no fingerprint.
+/// at its default. A column whose name begins with `_` is for this crate and no attribute; one whose name begins with `fact_`
+/// is an attribute under the rest of its name, and in no fingerprint.
+///
+/// Such a fact `same_X` says in numbers (OIDs, attnums, a digest of a stored expression) what the attribute `X` says in
+/// names: where it is equal, X means the same, whatever has been renamed in between.
 #[derive(Debug)]
 pub(super) struct Kind {
     /// The file's name, and the probe's column.
@@ -21,14 +24,14 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    /// What an attribute of this kind is worth.
+    /// What an attribute of this kind is worth, by the name of its column.
     pub(super) fn level(&self, attribute: &str) -> AttributeLevel {
-        if self.text.contains(&attribute) {
+        if attribute.starts_with(FACT) {
+            AttributeLevel::Fact
+        } else if self.text.contains(&attribute) {
             AttributeLevel::Text
         } else if self.position.contains(&attribute) {
             AttributeLevel::Position
-        } else if attribute.starts_with("fact_") {
-            AttributeLevel::Fact
         } else {
             AttributeLevel::Logical
         }
@@ -51,11 +54,17 @@ macro_rules! kind {
     };
 }
 
+/// How the columns begin that only deriving an inverse needs.
+pub(super) const FACT: &str = "fact_";
+
 /// Which kinds are there.
 pub(super) const PROBE: &str = include_str!("sql/probe.sql");
 
 /// Which objects belong to an extension.
 pub(super) const MEMBERS: &str = include_str!("sql/members.sql");
+
+/// Which objects need which.
+pub(super) const DEPENDENCIES: &str = include_str!("sql/dependencies.sql");
 
 /// What is said about any object, by the attribute's name: comments always, labels where the probe finds some.
 pub(super) const COMMENTS: &str = include_str!("sql/comments.sql");

@@ -7,7 +7,7 @@
 mod kinds;
 mod shapes;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use tightrope_engine::{EngineError, ErrorKind};
@@ -15,7 +15,7 @@ use tightrope_model::{Attribute, AttributeLevel, Catalog, NativeId, Object, Obje
 
 use crate::error;
 use crate::session::{PostgresSession, ResultSet};
-use kinds::{ALWAYS, COMMENTS, KINDS, Kind, MEMBERS, PROBE, SECURITY_LABELS};
+use kinds::{ALWAYS, COMMENTS, DEPENDENCIES, FACT, KINDS, Kind, MEMBERS, PROBE, SECURITY_LABELS};
 use shapes::Shapes;
 
 /// Reads the catalog as the session sees it now.
@@ -29,6 +29,7 @@ pub(crate) fn read(session: &mut PostgresSession) -> Result<Catalog, EngineError
     let mut queries: Vec<(&'static str, &'static str)> =
         kinds.iter().map(|kind| (kind.name, kind.sql)).collect();
     queries.push(("members", MEMBERS));
+    queries.push(("dependencies", DEPENDENCIES));
     queries.push(("comments", COMMENTS));
     if present.contains("security_labels") {
         queries.push(("security_labels", SECURITY_LABELS));
@@ -43,10 +44,11 @@ pub(crate) fn read(session: &mut PostgresSession) -> Result<Catalog, EngineError
     }
     for (name, set) in ["comment", "security_labels"]
         .into_iter()
-        .zip(&sets[kinds.len() + 1..])
+        .zip(&sets[kinds.len() + 2..])
     {
         builder.attach(name, set)?;
     }
+    builder.connect(&sets[kinds.len() + 1])?;
     Ok(builder.finish())
 }
 
@@ -166,6 +168,7 @@ impl<'a> Builder<'a> {
                 if name.starts_with('_') {
                     hidden.insert(name, value);
                 } else {
+                    let name = name.strip_prefix(FACT).unwrap_or(name);
                     object = object.with(name, levels[at], value);
                 }
             }
@@ -216,6 +219,41 @@ impl<'a> Builder<'a> {
             self.objects[*at]
                 .attributes
                 .insert(name.to_owned(), attribute);
+        }
+        Ok(())
+    }
+
+    /// Tells each object what it needs.
+    fn connect(&mut self, set: &'a ResultSet) -> Result<(), EngineError> {
+        let column = |name: &str| set.column(name).ok_or_else(incomplete);
+        let (class, oid, part) = (column("class")?, column("oid")?, column("part")?);
+        let (ref_class, ref_oid, ref_part) = (
+            column("ref_class")?,
+            column("ref_oid")?,
+            column("ref_part")?,
+        );
+        let mut needs: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for row in &set.rows {
+            let find = |class: usize, oid: usize, part: usize| {
+                let number = |at: usize| row.get(at).and_then(|text| text.parse::<i64>().ok());
+                let oid = u64::try_from(number(oid)?).ok()?;
+                let part = i32::try_from(number(part)?).ok()?;
+                self.numbers.get(&(row.get(class)?, oid, part)).copied()
+            };
+            if let (Some(object), Some(needed)) =
+                (find(class, oid, part), find(ref_class, ref_oid, ref_part))
+                && object != needed
+            {
+                needs.entry(object).or_default().insert(needed);
+            }
+        }
+        for (object, needed) in needs {
+            let mut needed: Vec<ObjectId> = needed
+                .into_iter()
+                .map(|at| self.objects[at].id.clone())
+                .collect();
+            needed.sort();
+            self.objects[object].depends_on = needed;
         }
         Ok(())
     }

@@ -351,6 +351,7 @@ fn planned(
     let added = now.iter().flat_map(|now| columns_of(after, now));
     let added = added.map(|column| column.id.path[2].clone());
     TablePlan {
+        key_changes: false,
         number,
         before: table.clone(),
         added: added.filter(|name| !known.contains(&name)).collect(),

@@ -29,6 +29,11 @@ select
 , case when a.attinhcount > 0 then case when a.attislocal then 'inherited and own' else 'inherited' end end as inheritance
 , case when a.attacl is not null then
     (select string_agg(i::text, ', ' order by i::text) from unnest(a.attacl) i) end as privileges
+, a.atttypid || '/' || a.atttypmod as fact_same_type
+, nullif(a.attcollation, 0) as fact_same_collation
+, case when a.attgenerated = '' then hashtextextended(d.adbin::text, 0) end as fact_same_default
+, case when a.attgenerated <> '' then hashtextextended(d.adbin::text, 0) end as fact_same_expression
+--18+ , k.conname as fact_not_null_name
 from pg_attribute a
 join pg_class c on c.oid = a.attrelid
 join pg_namespace n on n.oid = c.relnamespace

@@ -1,5 +1,6 @@
 -- Constraints of tables and domains. NOT NULL is told by its column (its name in version 18 is generated), a constraint
--- trigger by its trigger. fact_repeats: a foreign key to a partitioned table says the same of each part, for the server's use. triggers: somebody has switched off the server's own triggers behind a foreign key.
+-- trigger by its trigger. fact_part: a foreign key to a partitioned table says the same of each part, for the server's use.
+-- triggers: somebody has switched off the server's own triggers behind a foreign key.
 select
   n.nspname as path_1
 , coalesce(r.relname, t.typname) as path_2
@@ -10,11 +11,23 @@ select
 , case when c.coninhcount > 0 then case when c.conislocal then 'inherited and own' else 'inherited' end end as inheritance
 , case when c.contype = 'f' and exists
     (select from pg_trigger g where g.tgconstraint = c.oid and g.tgenabled <> 'O') then 'disabled' end as triggers
-, case when p.conrelid = c.conrelid then 'yes' end as fact_repeats
+, c.contype as fact_form
+, hashtextextended(row(c.contype, c.condeferrable, c.condeferred, c.convalidated, c.conrelid, c.contypid, c.conkey, c.confrelid, c.confkey
+  , c.confupdtype, c.confdeltype, c.confmatchtype, c.conexclop, c.connoinherit, c.conbin::text
+  , case when c.contype in ('p', 'u', 'x') then
+      (select row(x.indkey, x.indclass, x.indcollation, x.indoption, x.indexprs::text, x.indpred::text)::text
+       from pg_index x where x.indexrelid = c.conindid) end
+--15+   , c.confdelsetcols, (select x.indnullsnotdistinct from pg_index x where x.indexrelid = c.conindid)
+--18+   , c.conenforced, c.conperiod
+  )::text, 0) as fact_same_definition
+, (select case when p.conrelid = c.conrelid then 'referenced' else 'partition' end from pg_constraint p where p.oid = c.conparentid) as fact_part
+, (select p.conname from pg_constraint p where p.oid = c.conparentid) as fact_parent
+, case when c.contype = 'f' then
+    (select string_agg(g.tgrelid::regclass || ' ' || g.tgfoid::regproc || ' ' || g.tgenabled::text, ', ' order by g.tgrelid, g.tgfoid)
+     from pg_trigger g where g.tgconstraint = c.oid and g.tgenabled <> 'O') end as fact_trigger_states
 from pg_constraint c
 join pg_namespace n on n.oid = c.connamespace
 left join pg_class r on r.oid = c.conrelid
 left join pg_type t on t.oid = c.contypid
-left join pg_constraint p on p.oid = c.conparentid and c.contype = 'f'
 where c.contype in ('p', 'u', 'f', 'c', 'x') and c.oid >= 16384
   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')

@@ -13,6 +13,7 @@ select
 , case when t.typacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(t.typacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('T', t.typowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('T', t.typowner)) i) as fact_default_privileges
 from pg_type t
 join pg_namespace n on n.oid = t.typnamespace
 join pg_type b on b.oid = t.typbasetype

@@ -9,4 +9,5 @@ select
 , case when w.fdwacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(w.fdwacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('F', w.fdwowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('F', w.fdwowner)) i) as fact_default_privileges
 from pg_foreign_data_wrapper w

@@ -10,5 +10,6 @@ select
 , case when s.srvacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(s.srvacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('S', s.srvowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('S', s.srvowner)) i) as fact_default_privileges
 from pg_foreign_server s
 join pg_foreign_data_wrapper w on w.oid = s.srvfdw

@@ -11,6 +11,7 @@ select
 , case when c.relacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(c.relacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i) as fact_default_privileges
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 join pg_foreign_table f on f.ftrelid = c.oid

@@ -2,6 +2,9 @@ select
   n.nspname as path_1
 , p.proname || '(' || oidvectortypes(p.proargtypes) || ')' as path_2
 , p.oid
+, quote_ident(p.proname) as fact_name
+, pg_get_function_identity_arguments(p.oid) as fact_signature
+, pg_get_functiondef(p.oid) as fact_definition
 , pg_get_userbyid(p.proowner) as owner
 , pg_get_function_arguments(p.oid) as arguments
 , pg_get_function_result(p.oid) as result
@@ -23,6 +26,7 @@ select
 , case when p.proacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(p.proacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i) as fact_default_privileges
 from pg_proc p
 join pg_namespace n on n.oid = p.pronamespace
 join pg_language l on l.oid = p.prolang

@@ -19,6 +19,14 @@ select
 , case when x.indisunique and x.indimmediate and x.indisvalid and x.indpred is null and x.indexprs is null then
     (select case when bool_and(a.attnotnull) then json_agg(a.attname order by array_position(x.indkey::int2[], a.attnum)) end from pg_attribute a
      where a.attrelid = x.indrelid and a.attnum = any ((x.indkey::int2[])[0:x.indnkeyatts - 1])) end as _key
+, hashtextextended(row(x.indrelid, c.relam, x.indkey, x.indclass, x.indcollation, x.indoption, x.indexprs::text, x.indpred::text
+  , x.indisunique, x.indimmediate, c.reloptions
+--15+   , x.indnullsnotdistinct
+  )::text, 0) as fact_same_definition
+, x.indrelid as fact_same_table
+, case when c.relispartition then (select i.inhparent from pg_inherits i where i.inhrelid = c.oid) end as fact_same_partition_of
+, (select k.conname from pg_constraint k where k.conindid = c.oid and k.contype in ('p', 'u', 'x')) as fact_constraint
+, (select string_agg(o, ', ' order by o) from unnest(c.reloptions) o) as fact_options
 from pg_index x
 join pg_class c on c.oid = x.indexrelid
 join pg_class t on t.oid = x.indrelid

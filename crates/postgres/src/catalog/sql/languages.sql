@@ -9,5 +9,6 @@ select
 , case when l.lanacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(l.lanacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('l', l.lanowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('l', l.lanowner)) i) as fact_default_privileges
 from pg_language l
 where l.oid >= 16384

@@ -11,6 +11,8 @@ select
 , case when c.relacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(c.relacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i) as fact_default_privileges
+, (select hashtextextended(r.ev_action::text, 0) from pg_rewrite r where r.ev_class = c.oid and r.rulename = '_RETURN') as fact_same_definition
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_am a on a.oid = c.relam

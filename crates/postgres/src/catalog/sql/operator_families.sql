@@ -3,6 +3,20 @@ select
   n.nspname as path_1
 , f.opfname || ' using ' || a.amname as path_2
 , f.oid
+, quote_ident(f.opfname) as fact_name
+, quote_ident(a.amname) as fact_access_method
+-- What is in it that came with no class, a line each.
+, (select string_agg(item, E'\n' order by item) from (
+     select format('operator %s %s%s', m.amopstrategy, m.amopopr::regoperator
+       , ' for order by ' || (select format('%I.%I', sn.nspname, s.opfname) from pg_opfamily s join pg_namespace sn on sn.oid = s.opfnamespace
+         where s.oid = m.amopsortfamily)) as item
+     from pg_depend d join pg_amop m on m.oid = d.objid
+     where d.classid = 'pg_amop'::regclass and d.refclassid = 'pg_opfamily'::regclass and d.refobjid = f.oid and m.amopfamily = f.oid
+     union all
+     select format('function %s (%s, %s) %s', m.amprocnum, format_type(m.amproclefttype, null), format_type(m.amprocrighttype, null)
+       , m.amproc::oid::regprocedure)
+     from pg_depend d join pg_amproc m on m.oid = d.objid
+     where d.classid = 'pg_amproc'::regclass and d.refclassid = 'pg_opfamily'::regclass and d.refobjid = f.oid) i) as fact_items
 , pg_get_userbyid(f.opfowner) as owner
 , (select string_agg(o.amopstrategy || ' ' || o.amopopr::regoperator::text || ' ' || o.amoppurpose::text
      || coalesce(' ' || (select s.opfname from pg_opfamily s where s.oid = o.amopsortfamily), ''), ', ' order by o.amopstrategy, o.amopopr::regoperator::text)

@@ -3,6 +3,9 @@ select
 , o.oprname || '(' || coalesce(format_type(nullif(o.oprleft, 0), null), 'none') || ', '
     || coalesce(format_type(nullif(o.oprright, 0), null), 'none') || ')' as path_2
 , o.oid
+, o.oprname as fact_name
+, coalesce(format_type(nullif(o.oprleft, 0), null), 'none') as fact_left
+, coalesce(format_type(nullif(o.oprright, 0), null), 'none') as fact_right
 , pg_get_userbyid(o.oprowner) as owner
 , format_type(nullif(o.oprresult, 0), null) as result
 , nullif(o.oprcode::oid, 0)::regprocedure::text as function

@@ -10,6 +10,8 @@ select
      order by case r when 0 then 'public' else quote_ident(pg_get_userbyid(r)) end) from unnest(p.polroles) r) as roles
 , pg_get_expr(p.polqual, p.polrelid) as "using"
 , pg_get_expr(p.polwithcheck, p.polrelid) as with_check
+, hashtextextended(p.polqual::text, 0) as fact_same_using
+, hashtextextended(p.polwithcheck::text, 0) as fact_same_with_check
 from pg_policy p
 join pg_class c on c.oid = p.polrelid
 join pg_namespace n on n.oid = c.relnamespace

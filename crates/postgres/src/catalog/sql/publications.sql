@@ -14,4 +14,9 @@ select
      , ', ' order by r.prrelid::regclass::text) from pg_publication_rel r where r.prpubid = p.oid) as tables
 --15+ , (select string_agg(n.nspname, ', ' order by n.nspname) from pg_publication_namespace m
 --15+    join pg_namespace n on n.oid = m.pnnspid where m.pnpubid = p.oid) as schemas
+, (select string_agg(format('only %s', r.prrelid::regclass)
+--15+     || coalesce(' (' || (select string_agg(quote_ident(a.attname), ', ' order by a.attname) from pg_attribute a
+--15+         where a.attrelid = r.prrelid and a.attnum = any (r.prattrs)) || ')', '')
+--15+     || coalesce(' where (' || pg_get_expr(r.prqual, r.prrelid) || ')', '')
+     , E'\n' order by r.prrelid::regclass::text) from pg_publication_rel r where r.prpubid = p.oid) as fact_table_list
 from pg_publication p

@@ -24,6 +24,12 @@ select
 , case when c.relacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(c.relacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i) as fact_default_privileges
+, case when c.relkind = 'p' then (select hashtextextended(row(p.partstrat, p.partattrs, p.partclass, p.partcollation, p.partexprs::text)::text, 0)
+    from pg_partitioned_table p where p.partrelid = c.oid) end as fact_same_partition_key
+, case when c.relispartition then hashtextextended(c.relpartbound::text, 0) end as fact_same_partition_bound
+, (select string_agg(i.inhparent::text, ', ' order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid) as fact_same_inherits
+, nullif(c.reloftype, 0) as fact_same_row_type
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_am a on a.oid = c.relam

@@ -2,6 +2,7 @@ select
   n.nspname as path_1
 , 'dictionary ' || d.dictname as path_2
 , d.oid
+, quote_ident(d.dictname) as fact_name
 , pg_get_userbyid(d.dictowner) as owner
 , quote_ident(tn.nspname) || '.' || quote_ident(t.tmplname) as template
 , d.dictinitoption as options

@@ -22,9 +22,21 @@ select
   , 'length ' || t.typlen, 'by value ' || t.typbyval, 'align ' || t.typalign::text, 'storage ' || t.typstorage::text
   , 'category ' || t.typcategory::text, 'preferred ' || t.typispreferred, 'delimiter ' || t.typdelim::text
   , 'default ' || t.typdefault, 'element ' || format_type(nullif(t.typelem, 0), null), 'collatable ' || (t.typcollation <> 0)) end as base
+, case when t.typtype = 'b' then concat_ws(', '
+  , 'input = ' || t.typinput, 'output = ' || t.typoutput
+  , 'receive = ' || nullif(t.typreceive::oid, 0)::regproc, 'send = ' || nullif(t.typsend::oid, 0)::regproc
+  , 'typmod_in = ' || nullif(t.typmodin::oid, 0)::regproc, 'typmod_out = ' || nullif(t.typmodout::oid, 0)::regproc
+  , 'analyze = ' || nullif(t.typanalyze::oid, 0)::regproc
+  , 'internallength = ' || case t.typlen when -1 then 'variable' else t.typlen::text end, case when t.typbyval then 'passedbyvalue' end
+  , 'alignment = ' || case t.typalign when 'c' then 'char' when 's' then 'int2' when 'i' then 'int4' else 'double' end
+  , 'storage = ' || case t.typstorage when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main' else 'extended' end
+  , 'category = ' || quote_literal(t.typcategory::text), 'preferred = ' || t.typispreferred, 'delimiter = ' || quote_literal(t.typdelim::text)
+  , 'default = ' || quote_literal(t.typdefault), 'element = ' || format_type(nullif(t.typelem, 0), null)
+  , case when t.typcollation <> 0 then 'collatable = true' end) end as fact_definition
 , case when t.typacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(t.typacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('T', t.typowner)) i)) end as privileges
+, (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('T', t.typowner)) i) as fact_default_privileges
 from pg_type t
 join pg_namespace n on n.oid = t.typnamespace
 left join pg_range r on r.rngtypid = t.oid

@@ -1,0 +1,69 @@
+use tightrope_model::{Catalog, Object, ObjectKind};
+
+use super::super::kind::KindDdl;
+use super::super::quote::{literal, quote};
+use super::place::{same, single};
+use crate::{Change, Loss};
+
+/// `create extension`, in its schema and version. Its members stand for nothing of their own.
+pub(in super::super) struct Extension;
+
+impl KindDdl for Extension {
+    fn kinds(&self) -> &'static [ObjectKind] {
+        &[ObjectKind::Extension]
+    }
+
+    fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
+        let mut sql = format!("create extension {}", single(object));
+        match object.attribute("schema") {
+            Some(schema) if object.attribute("makes_schema").is_none() => {
+                sql += &format!(" with schema {}", quote(schema));
+            }
+            _ => {}
+        }
+        if let Some(version) = object.attribute("version") {
+            sql += &format!(" version {}", literal(version));
+        }
+        vec![sql]
+    }
+
+    fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
+        format!("drop extension {}", single(object))
+    }
+
+    fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
+        if !same(before, now, "version") && !updated(before, now) {
+            return None;
+        }
+        let schema = before
+            .attribute("schema")
+            .filter(|_| !same(before, now, "schema"));
+        let moved = schema.map(|schema| {
+            format!(
+                "alter extension {} set schema {}",
+                single(before),
+                quote(schema)
+            )
+        });
+        Some(moved.into_iter().collect())
+    }
+
+    fn loss(&self, before: Option<&Object>, now: Option<&Object>) -> Option<Loss> {
+        let (before, now) = (before?, now?);
+        updated(before, now).then(|| Loss {
+            object: before.id.clone(),
+            reason:
+                "extensions have no way back to an older version that keeps what depends on them"
+                    .to_owned(),
+            lost: format!(
+                "version {}",
+                before.attribute("version").unwrap_or_default()
+            ),
+        })
+    }
+}
+
+/// Whether it is the same extension in another version.
+fn updated(before: &Object, now: &Object) -> bool {
+    before.native.is_some() && before.native == now.native && !same(before, now, "version")
+}

@@ -1,0 +1,44 @@
+use tightrope_model::{Catalog, Object, ObjectKind};
+
+use super::super::kind::KindDdl;
+use super::place::{alike, named, same, text};
+use crate::Change;
+
+/// `create function` and `create procedure`, in the server's own words.
+pub(in super::super) struct Function;
+
+impl KindDdl for Function {
+    fn kinds(&self) -> &'static [ObjectKind] {
+        &[ObjectKind::Function, ObjectKind::Procedure]
+    }
+
+    fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
+        vec![text(object, "definition").trim_end().to_owned()]
+    }
+
+    fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
+        format!(
+            "drop {} {}({})",
+            object.id.kind,
+            named(object),
+            text(object, "signature")
+        )
+    }
+
+    fn alter(&self, before: &Object, now: &Object, change: &Change<'_>) -> Option<Vec<String>> {
+        if alike(before, now, &[]) {
+            return Some(Vec::new());
+        }
+        let fixed = ["arguments", "result", "window"];
+        let replaced = fixed.iter().all(|attribute| same(before, now, attribute));
+        (replaced && !indexed(now, change.now)).then(|| self.create(before, change.before))
+    }
+}
+
+/// Whether an index holds values of the function: it has to be built again when the function is another.
+fn indexed(function: &Object, catalog: &Catalog) -> bool {
+    let mut indexes = catalog
+        .objects()
+        .filter(|object| object.id.kind == ObjectKind::Index);
+    indexes.any(|index| index.depends_on.contains(&function.id))
+}

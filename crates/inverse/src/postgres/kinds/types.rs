@@ -1,0 +1,89 @@
+use tightrope_model::{Catalog, Object, ObjectKind};
+
+use super::super::kind::KindDdl;
+use super::super::quote::{qualified, quote};
+use super::place::{alike, last, text};
+use super::text::routine;
+use crate::Change;
+
+/// `create type`: composite, range, base and shell types. The attributes of a composite one are columns.
+pub(in super::super) struct Type;
+
+impl KindDdl for Type {
+    fn kinds(&self) -> &'static [ObjectKind] {
+        &[ObjectKind::Type]
+    }
+
+    fn create(&self, object: &Object, catalog: &Catalog) -> Vec<String> {
+        let name = qualified(&object.id.path);
+        let shell = format!("create type {name}");
+        match text(object, "form") {
+            "composite" => {
+                let attributes = super::columns_in_order(object, catalog);
+                let attributes: Vec<String> = attributes.into_iter().map(attribute).collect();
+                vec![format!("create type {name} as ({})", attributes.join(", "))]
+            }
+            "range" => vec![format!(
+                "create type {name} as range ({})",
+                range(object).join(", ")
+            )],
+            "base" => vec![
+                shell,
+                format!("create type {name} ({})", text(object, "definition")),
+            ],
+            _ => vec![shell],
+        }
+    }
+
+    fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
+        format!("drop type {}", qualified(&object.id.path))
+    }
+
+    fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
+        alike(before, now, &[]).then(Vec::new)
+    }
+}
+
+/// An attribute of a composite type: `a integer`.
+pub(in super::super) fn attribute(column: &Object) -> String {
+    let collation = column
+        .attribute("collation")
+        .map(|name| format!(" collate {name}"));
+    format!(
+        "{} {}{}",
+        quote(last(column)),
+        text(column, "type"),
+        collation.unwrap_or_default()
+    )
+}
+
+fn range(object: &Object) -> Vec<String> {
+    let mut parts = vec![format!("subtype = {}", text(object, "subtype"))];
+    for (attribute, option) in [
+        ("operator_class", "subtype_opclass"),
+        ("collation", "collation"),
+    ] {
+        parts.extend(
+            object
+                .attribute(attribute)
+                .map(|name| format!("{option} = {name}")),
+        );
+    }
+    for (attribute, option) in [
+        ("canonical", "canonical"),
+        ("subtype_difference", "subtype_diff"),
+    ] {
+        parts.extend(
+            object
+                .attribute(attribute)
+                .map(|name| format!("{option} = {}", routine(name))),
+        );
+    }
+    if let (Some(multirange), Some(schema)) =
+        (object.attribute("multirange"), object.id.path.first())
+    {
+        let name = qualified(&[schema.clone(), multirange.to_owned()]);
+        parts.push(format!("multirange_type_name = {name}"));
+    }
+    parts
+}
