@@ -28,6 +28,9 @@ fn hunt(registry: &Registry, make: &(dyn Fn() -> anyhow::Result<ContractDatabase
     for (why, count) in &bag.skipped {
         println!("{count} skipped: {why}");
     }
+    for (heading, count) in &bag.headings {
+        println!("{count} failed: {heading}");
+    }
     for (case, why) in &bag.failed {
         println!("-------- {why}\n{case}");
     }

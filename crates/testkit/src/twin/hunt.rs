@@ -19,7 +19,7 @@ pub struct Hunt {
     pub cases: u64,
     /// Threads, each with two databases of its own.
     pub threads: usize,
-    /// Failures that are enough.
+    /// Different failures that are enough.
     pub failures: usize,
 }
 
@@ -34,7 +34,9 @@ pub struct Bag {
     pub undone: u64,
     /// Cases that did not get as far as a rollback, by why.
     pub skipped: BTreeMap<String, u64>,
-    /// Shrunk cases with what is wrong.
+    /// How many cases failed, by what it was about.
+    pub headings: BTreeMap<String, u64>,
+    /// The first case of each heading, shrunk, with what is wrong.
     pub failed: Vec<(TwinCase, String)>,
 }
 
@@ -109,6 +111,16 @@ impl Hunt {
                     *lock(bag).skipped.entry(why).or_default() += 1;
                 }
                 Outcome::Failed(_) => {
+                    let heading = outcome.heading().unwrap_or_default();
+                    let count = {
+                        let mut bag = lock(bag);
+                        let count = bag.headings.entry(heading).or_default();
+                        *count += 1;
+                        *count
+                    };
+                    if count > 1 {
+                        continue;
+                    }
                     let (case, outcome) = shrink(&stage, &case, &outcome)?;
                     if let Outcome::Failed(why) = outcome {
                         lock(bag).failed.push((case, why));

@@ -9,7 +9,7 @@ pub(super) fn table(schema: &Schema, chance: &mut Chance) -> Draft {
     let id = after.number();
     let name = match chance.below(6) {
         0 => format!("\"Straße {id}\""),
-        1 => format!("\"Order {id}\""),
+        1 => format!("\"Ördér {id}\""),
         _ => format!("t{id}"),
     };
     let mut table = Table {

@@ -1,5 +1,5 @@
 use tightrope_engine::{EngineError, Session};
-use tightrope_lifecycle::ApplyError;
+use tightrope_lifecycle::{ApplyError, MigrationRehearsal, RehearsalDifference};
 use tightrope_model::{Catalog, TableShape, Verdict};
 
 use super::case::{TwinCase, Write};
@@ -23,14 +23,24 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What a failure is about, without its particulars: shrinking must not wander to another one.
-    pub fn heading(&self) -> Option<&str> {
-        match self {
-            Self::Failed(text) => Some(text.split([':', '\n']).next().unwrap_or(text)),
-            _ => None,
-        }
+    /// What a failure is about, without names and numbers: its first line. Shrinking must not wander to another one.
+    pub fn heading(&self) -> Option<String> {
+        let Self::Failed(text) = self else {
+            return None;
+        };
+        let line = text.lines().next().unwrap_or_default();
+        let named = |word: &&str| {
+            !word
+                .chars()
+                .any(|letter| letter.is_ascii_digit() || !letter.is_ascii())
+        };
+        let unquoted: String = line.split(['"', '`']).step_by(2).collect();
+        let words: Vec<&str> = unquoted.split(' ').filter(named).collect();
+        Some(words.join(" ").chars().take(MOST_OF_A_HEADING).collect())
     }
 }
+
+const MOST_OF_A_HEADING: usize = 120;
 
 /// Makes the case of a seed and runs it.
 ///
@@ -63,16 +73,6 @@ fn on_stage(stage: &Stage, case: &TwinCase, twin_is_made: bool) -> anyhow::Resul
         }
         build(pair.twin.as_mut(), case)
     })?;
-    if std::env::var("TWIN_PLAIN").is_ok() {
-        stage.with(|pair| {
-            for sql in &case.forward {
-                run(pair.now.as_mut(), sql)?;
-            }
-            Ok(())
-        })?;
-        let (writes, undone) = write_all(stage, case)?;
-        return Ok(Outcome::Passed { writes, undone });
-    }
     if let Err(error) = stage.apply(case)? {
         return Ok(not_applied(&error));
     }
@@ -106,7 +106,7 @@ fn not_applied(error: &ApplyError) -> Outcome {
         _ => None,
     };
     let text = match verdict {
-        Some(one) => format!("rehearse ({}):\n{one:#?}", one.verdict),
+        Some(one) => rehearsed(one),
         None => chain("apply", error),
     };
     match (verdict.map(|one| one.verdict), error) {
@@ -114,6 +114,34 @@ fn not_applied(error: &ApplyError) -> Outcome {
         | (None, ApplyError::Script { .. }) => Outcome::Skipped(text),
         _ => Outcome::Failed(text),
     }
+}
+
+/// What is wrong with a way back that was rehearsed, the cause first.
+fn rehearsed(one: &MigrationRehearsal) -> String {
+    let mut differences = &one.differences;
+    let mut rest = String::new();
+    if let Some(derived) = &one.derived {
+        differences = &derived.differences;
+        rest = format!("losses: {:#?}\n{}", derived.losses, derived.script);
+    }
+    let differences: Vec<String> = differences
+        .iter()
+        .map(|difference| match difference {
+            RehearsalDifference::Schema { text, .. } => text.clone(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    let first = differences.first().cloned().unwrap_or_default();
+    format!(
+        "rehearse {}: {}: {first}\n{}\n{rest}",
+        one.verdict,
+        one.because
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("no rollback is written; "),
+        differences.join("\n")
+    )
 }
 
 fn chain(what: &str, error: &(dyn std::error::Error + 'static)) -> String {
@@ -185,13 +213,6 @@ impl Pair {
         }
         let now = saved(self.now.as_mut(), &write.now)?;
         let twin = saved(self.twin.as_mut(), &write.twin)?;
-        if std::env::var("TWIN_WHY").is_ok() {
-            let say = |side: &Result<Rows, EngineError>| match side {
-                Ok(rows) => format!("{} rows", rows.len()),
-                Err(error) => error.message.clone(),
-            };
-            println!("WHY {} | {} | {}", say(&now), say(&twin), write.now);
-        }
         let same = matches!((&now, &twin), (Ok(now), Ok(twin)) if now == twin);
         let end = if same {
             "release savepoint write"

@@ -95,7 +95,7 @@ pub(super) fn rename(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let column = any_column(&table, chance)?;
     let mut after = schema.clone();
     let new = if chance.one_in(4) {
-        format!("\"Neu {}\"", after.number())
+        format!("\"Ñeu {}\"", after.number())
     } else {
         format!("r{}", after.number())
     };

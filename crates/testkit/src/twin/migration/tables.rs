@@ -9,7 +9,7 @@ use super::{any_table, cascade};
 pub(super) fn rename(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let table = any_table(schema, chance)?;
     let mut after = schema.clone();
-    let new = format!("\"Neue {}\"", after.number());
+    let new = format!("\"Ñeue {}\"", after.number());
     let say = |from: &str, to: &str| format!("alter table {from} rename to {to}");
     let (sql, undo) = (say(&table.name, &new), say(&new, &table.name));
     let renamed = after.table_mut(table.id)?;
