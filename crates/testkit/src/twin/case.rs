@@ -15,6 +15,8 @@ pub struct TwinCase {
     pub rows: Vec<String>,
     /// The migration's statements.
     pub forward: Vec<String>,
+    /// It is rehearsed before it is applied; else the script is run twice, and undone the first time.
+    pub rehearsed: bool,
     /// The written rollback, last first; none if it is to be derived.
     pub rollback: Option<Vec<String>>,
     /// What the application writes in the window.
@@ -38,7 +40,8 @@ pub struct Write {
 
 impl fmt::Display for TwinCase {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "-- {} seed {}", self.engine, self.seed)?;
+        let rehearsed = if self.rehearsed { ", rehearsed" } else { "" };
+        writeln!(out, "-- {} seed {}{rehearsed}", self.engine, self.seed)?;
         let mut part = |title: &str, statements: &[String]| {
             writeln!(out, "-- {title}")?;
             statements

@@ -27,6 +27,7 @@ pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCas
         schema: Vec::new(),
         rows: Vec::new(),
         forward: Vec::new(),
+        rehearsed: chance.one_in(8),
         rollback: None,
         writes: Vec::new(),
     };

@@ -170,7 +170,10 @@ impl Stage {
     pub(super) fn apply(&self, case: &TwinCase) -> anyhow::Result<Result<(), ApplyError>> {
         self.write(case)?;
         let project = self.project();
-        let options = ApplyOptions::default();
+        let options = ApplyOptions {
+            unrehearsed: (!case.rehearsed).then(|| "to be quick".to_owned()),
+            ..ApplyOptions::default()
+        };
         let applied = prepare_apply(&project, &options, Watchers::SILENT)
             .and_then(|prepared| prepared.run(Watchers::SILENT));
         Ok(applied.map(drop))
