@@ -87,6 +87,16 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    /// A command with only the options that are its own.
+    fn own(command: &clap::Command, title: &str) -> clap::Command {
+        let shared = |arg: &clap::Arg| arg.get_help_heading() == Some("Options of every command");
+        let command = command.clone();
+        let own = command.mut_args(|arg| if shared(&arg) { arg.hide(true) } else { arg });
+        own.bin_name(title.to_owned())
+            .disable_help_subcommand(true)
+            .term_width(100)
+    }
+
     /// The reference page: every command's help, the options that all share only once.
     fn page() -> String {
         let mut page = "# Commands\n\nEvery command with its help, as `tightrope help COMMAND` shows it. A test writes \
@@ -108,10 +118,11 @@ mod tests {
             .filter(|command| command.get_name() != "help")
         {
             let title = format!("tightrope {}", command.get_name());
-            let shared =
-                |arg: &clap::Arg| arg.get_help_heading() == Some("Options of every command");
-            let own = command.mut_args(|arg| if shared(&arg) { arg.hide(true) } else { arg });
-            section(&title, &mut own.bin_name(&title).term_width(100));
+            section(&title, &mut own(&command, &title));
+            for below in command.get_subcommands() {
+                let title = format!("{title} {}", below.get_name());
+                section(&title, &mut own(below, &title));
+            }
         }
         page
     }

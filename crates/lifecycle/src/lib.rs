@@ -24,6 +24,7 @@ mod seal;
 mod situation;
 mod status;
 mod verify;
+mod ways_back;
 
 pub use apply::{
     Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply,
@@ -38,8 +39,9 @@ pub use plan::{
 pub use project::{Access, FolderError, Policy, Project};
 pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
-    ClusterRefusal, DerivedRehearsal, GeneratedRows, MigrationRehearsal, RehearsalDifference,
-    RehearseError, RehearseOptions, Rehearsed, Review, ReviewOptions, rehearse, review,
+    ClusterRefusal, DeriveWhich, DerivedRehearsal, DerivedRollback, GeneratedRows,
+    MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review,
+    ReviewOptions, derive_rollbacks, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,

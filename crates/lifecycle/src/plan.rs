@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 use tightrope_engine::{Server, UnknownScheme};
-use tightrope_model::{EngineKind, Finding, Footprint, ObjectKind, Place, Severity, Verdict};
+use tightrope_inverse::Loss;
+use tightrope_model::{
+    Catalog, EngineKind, Finding, Footprint, NetPlan, ObjectKind, Place, Severity, Verdict,
+};
 use tightrope_script::{Migration, StepRules};
 use tightrope_store::Certificate;
 
@@ -12,6 +15,7 @@ use crate::project::{Access, FolderError, Project};
 use crate::rehearse::{RehearseError, up_to};
 use crate::situation::{Situation, SituationError, Standing};
 use crate::status::{DriftReport, OpenRunReport};
+use crate::ways_back::{Way, asks_fill, decision};
 
 /// The error of planning.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +81,14 @@ pub struct PlannedMigration {
     pub forward_ms: Option<u64>,
     /// What it touched in rehearsal.
     pub footprint: Option<Footprint>,
+    /// What the net will keep; none until it is rehearsed, or where no net can be spread.
+    pub net: Option<NetPlan>,
+    /// Whether the way back is the derived rollback.
+    pub derived: bool,
+    /// What the derived rollback cannot bring back exactly.
+    pub losses: Vec<Loss>,
+    /// Columns that go away and for which rows written since need a value: a `[fill]` expression each, by `table.column`.
+    pub asks_fill: Vec<String>,
     /// The ways back, best first.
     pub ways_back: Vec<WayBack>,
     /// What has to be decided because the best way back is slower than the migration's budget.
@@ -200,7 +212,8 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
             .ok()
             .map(|certificate| certificate.after)
             .or(before);
-        migrations.push(planned(migration, rules, certificate));
+        let catalog = situation.as_ref().map(|situation| &situation.catalog);
+        migrations.push(planned(migration, rules, certificate, catalog));
     }
     Ok(Plan {
         tables: situation
@@ -266,6 +279,7 @@ fn planned(
     migration: &Migration,
     rules: StepRules,
     certificate: Result<Certificate, String>,
+    catalog: Option<&Catalog>,
 ) -> PlannedMigration {
     let ready = Ready::with_rules(&migration.forward, rules);
     let steps: Vec<PlannedStep> = ready
@@ -287,26 +301,34 @@ fn planned(
         .flat_map(|statement| statement.destroys.clone())
         .collect();
     destroys.dedup();
-    let ways_back = ways_back(
+    let known = certificate.as_ref().ok();
+    let way = Way {
         migration,
-        rules.dialect,
-        ready.is_one_transaction(),
-        certificate.as_ref().ok(),
-    );
+        dialect: rules.dialect,
+        one_transaction: ready.is_one_transaction(),
+        certificate: known,
+    };
+    let ways_back = way.ways_back();
+    let net = way.net().cloned();
+    let derived = way.is_derived();
+    let asks_fill = match (&net, derived, catalog) {
+        (Some(net), true, Some(catalog)) => asks_fill(net, catalog, &migration.settings.fill),
+        _ => Vec::new(),
+    };
     PlannedMigration {
         version: migration.version.as_str().to_owned(),
         name: migration.name.clone(),
         label: migration.label(),
         steps,
         destroys,
-        forward_ms: certificate
-            .as_ref()
-            .ok()
-            .map(|certificate| certificate.forward_ms),
-        footprint: certificate
-            .as_ref()
-            .ok()
-            .map(|certificate| certificate.footprint.clone()),
+        forward_ms: known.map(|certificate| certificate.forward_ms),
+        footprint: known.map(|certificate| certificate.footprint.clone()),
+        losses: known
+            .map(|certificate| certificate.losses.clone())
+            .unwrap_or_default(),
+        net,
+        derived,
+        asks_fill,
         decision: decision(migration, &ways_back),
         ways_back,
         proof: match certificate {
@@ -344,91 +366,5 @@ fn planned_statement(ready: &Ready<'_>, index: usize, dialect: EngineKind) -> Pl
             .iter()
             .map(ToString::to_string)
             .collect(),
-    }
-}
-
-fn ways_back(
-    migration: &Migration,
-    dialect: EngineKind,
-    one_transaction: bool,
-    certificate: Option<&Certificate>,
-) -> Vec<WayBack> {
-    let inside = if one_transaction {
-        WayBack {
-            way: 'a',
-            what: "inside the transaction",
-            milliseconds: Some(0),
-            source: "by the engine",
-            loses: "nothing".to_owned(),
-            proven: "by the engine".to_owned(),
-            open: true,
-        }
-    } else {
-        WayBack {
-            way: 'b',
-            what: "undo from the journal",
-            milliseconds: certificate.map(|certificate| certificate.rollback_ms),
-            source: "rollback in rehearsal",
-            loses: "nothing".to_owned(),
-            proven: proven(certificate),
-            open: migration.rollback.is_some(),
-        }
-    };
-    let has_script = migration
-        .rollback
-        .as_ref()
-        .is_some_and(|script| !script.is_empty(dialect));
-    let declared = migration.settings.irreversible.as_ref();
-    let rollback = WayBack {
-        way: 'c',
-        what: "rollback script",
-        milliseconds: certificate.map(|certificate| certificate.rollback_ms),
-        source: "measured in rehearsal",
-        loses: match (declared, certificate) {
-            (Some(reason), _) => format!("closed: {reason}"),
-            (None, _) if !has_script => "closed: there is no rollback script".to_owned(),
-            (None, Some(_)) => {
-                "nothing of before; rows written since stay as far as the script keeps them"
-                    .to_owned()
-            }
-            (None, None) => "unknown until rehearsed".to_owned(),
-        },
-        proven: proven(certificate),
-        open: has_script && declared.is_none(),
-    };
-    let restore = WayBack {
-        way: 'd',
-        what: "restore a backup of your own",
-        milliseconds: None,
-        source: "not measured",
-        loses: "what was written since the backup".to_owned(),
-        proven: "no: tightrope takes no backups yet".to_owned(),
-        open: false,
-    };
-    vec![inside, rollback, restore]
-}
-
-fn proven(certificate: Option<&Certificate>) -> String {
-    match certificate {
-        Some(_) => "in rehearsal".to_owned(),
-        None => "no".to_owned(),
-    }
-}
-
-fn decision(migration: &Migration, ways: &[WayBack]) -> Option<String> {
-    let budget_ms = migration.settings.rollback_budget_s?.saturating_mul(1000);
-    let after_commit = ways.iter().find(|way| way.way == 'c')?;
-    match (after_commit.open, after_commit.milliseconds) {
-        (true, Some(milliseconds)) if milliseconds <= budget_ms => None,
-        (true, Some(milliseconds)) => Some(format!(
-            "the way back takes {milliseconds} ms, the budget is {budget_ms} ms: decide now whether to fix forward instead"
-        )),
-        (true, None) => {
-            Some("the way back's time is unknown until rehearsed, and there is a budget".to_owned())
-        }
-        (false, _) => Some(
-            "there is no way back after the commit: decide now whether to fix forward instead"
-                .to_owned(),
-        ),
     }
 }

@@ -360,7 +360,7 @@ pub fn status(project: &Project) -> Result<Status, StatusError> {
 }
 
 /// The gauge of every migration whose window is open, by version key.
-fn readiness(
+pub(crate) fn readiness(
     session: &mut dyn Session,
     situation: &Situation,
 ) -> Result<BTreeMap<String, Readiness>, StatusError> {

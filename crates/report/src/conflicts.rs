@@ -1,27 +1,34 @@
 //! Rows that the old schema cannot hold.
 
-use tightrope_engine::Gauge;
 use tightrope_model::Conflict;
 
-/// Each conflict in a line, with its first rows below.
-pub fn conflicts(gauge: &Gauge) -> String {
-    let lines = gauge.conflicts.iter().flat_map(lines_of);
-    lines.collect::<Vec<_>>().join("\n")
-}
+use crate::page::Page;
+use crate::words::{cut, plural};
 
-fn lines_of(conflict: &Conflict) -> Vec<String> {
+/// How much of one value is shown.
+const LONGEST: usize = 40;
+
+/// `users: 2 rows break unique constraint …`, and a few of the rows.
+pub(crate) fn conflict_lines(page: &mut Page<'_>, indent: &str, conflict: &Conflict) {
     let Conflict {
         table,
         breaks,
         rows,
         samples,
     } = conflict;
-    let head = format!("{table}: {rows} rows break {breaks}");
-    let samples = samples.iter().map(|sample| {
-        let values = sample
-            .iter()
-            .map(|(column, value)| format!("{column} = {}", value.as_deref().unwrap_or("null")));
-        format!("  {}", values.collect::<Vec<_>>().join(", "))
+    let rows = plural(*rows, "row breaks", "rows break");
+    page.field(indent, &format!("{table}: {rows} {breaks}"));
+    for sample in samples {
+        let below = format!("{indent}  ");
+        page.field(&below, &page.style.faint(&values(sample)));
+    }
+}
+
+/// `id = 7, email = ana@example.org`.
+pub(crate) fn values(row: &[(String, Option<String>)]) -> String {
+    let shown = row.iter().map(|(column, value)| match value {
+        Some(value) => format!("{column} = {}", cut(value, LONGEST)),
+        None => format!("{column} is null"),
     });
-    std::iter::once(head).chain(samples).collect()
+    shown.collect::<Vec<_>>().join(", ")
 }

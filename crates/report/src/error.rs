@@ -6,10 +6,11 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tightrope_engine::{Blocker, EngineError, ErrorKind};
 use tightrope_lifecycle::ScriptFailure;
-use tightrope_model::{Differences, Finding, Place};
+use tightrope_model::{Conflict, Differences, Finding, Place};
 use tightrope_script::LockTaken;
 
 use crate::check::show as show_finding;
+use crate::conflicts::conflict_lines;
 use crate::page::Page;
 use crate::words::{cut, duration, plural_of, seconds};
 use crate::{Lines, Style, place};
@@ -47,6 +48,8 @@ pub struct ErrorReport {
     /// What differs; in JSON each is its words.
     #[serde(serialize_with = "each_in_words")]
     pub differences: Differences,
+    /// Rows that the old schema cannot hold.
+    pub conflicts: Vec<Conflict>,
     /// What is wrong with the folder.
     pub findings: Vec<Finding>,
     /// How the database was left.
@@ -150,6 +153,9 @@ pub fn error(report: &ErrorReport, lines: Lines<'_>, style: &Style) -> String {
         page.field("  held by  ", &blocker_in_words(blocker));
     }
     page.some("  differs  ", &report.differences.in_words());
+    for conflict in &report.conflicts {
+        conflict_lines(&mut page, "  ", conflict);
+    }
     for finding in report.findings.iter().take(MOST) {
         page.gap();
         show_finding(&mut page, finding, lines);

@@ -6,12 +6,12 @@ use tightrope_lifecycle::{
     CertificateStanding, Plan, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
 };
 
-use crate::Style;
 use crate::check::short_findings;
 use crate::page::{Page, pad};
 use crate::rehearsal::rows_in_words;
 use crate::status::{drift_lines, interrupted, server_in_words};
 use crate::words::{ago, cut, duration, plural};
+use crate::{Style, keeps};
 
 /// How many statements of one step are shown.
 const MOST_STATEMENTS: usize = 12;
@@ -96,6 +96,7 @@ fn planned(page: &mut Page<'_>, migration: &PlannedMigration) {
         let destroys = migration.destroys.join("; ");
         page.field("  destroys ", &style.careful(&destroys));
     }
+    keeps::show(page, migration);
     if let Some(forward_ms) = migration.forward_ms {
         page.line(format!("  forward  {} in rehearsal", duration(forward_ms)));
     }
@@ -167,13 +168,13 @@ pub fn plan_json(plan: &Plan) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::rehearsal::tests::server;
     use crate::style::test_style;
     use tightrope_model::{Place, Verdict};
 
-    fn example() -> Plan {
+    pub(crate) fn planned() -> PlannedMigration {
         let statement = PlannedStatement {
             what: "alter table".to_owned(),
             text: "alter table orders drop column legacy_status".to_owned(),
@@ -190,7 +191,7 @@ mod tests {
             proven: "in rehearsal".to_owned(),
             open,
         };
-        let migration = PlannedMigration {
+        PlannedMigration {
             version: "0042".to_owned(),
             name: "drop_legacy_status".to_owned(),
             label: "0042_drop_legacy_status".to_owned(),
@@ -206,19 +207,26 @@ mod tests {
             },
             forward_ms: Some(20),
             footprint: None,
+            net: None,
+            derived: false,
+            losses: Vec::new(),
+            asks_fill: Vec::new(),
             ways_back: vec![
                 way('a', "inside the transaction", Some(0), true),
                 way('c', "rollback script", Some(40), true),
                 way('d', "restore a backup of your own", None, false),
             ],
             decision: None,
-        };
+        }
+    }
+
+    fn example() -> Plan {
         Plan {
             server: Some(server()),
             tables: 48,
             applied: 40,
             at: Some("0040".to_owned()),
-            migrations: vec![migration],
+            migrations: vec![planned()],
             changed: Vec::new(),
             missing: Vec::new(),
             drift: None,

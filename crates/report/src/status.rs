@@ -5,10 +5,10 @@ use tightrope_engine::Server;
 use tightrope_lifecycle::{AppliedStatus, DriftReport, HalfDone, OpenRunReport, Status};
 use tightrope_store::Direction;
 
-use crate::Style;
 use crate::check::short_findings;
 use crate::page::{Page, pad};
 use crate::words::{ago, cut, duration, plural_of, seconds};
+use crate::{Style, readiness};
 
 /// How many of the newest applied migrations are shown.
 const MOST_APPLIED: usize = 10;
@@ -191,10 +191,13 @@ fn applied_one(page: &mut Page<'_>, one: &AppliedStatus) {
         (None, Some(_)) => "unrehearsed".to_owned(),
         (None, None) => "no certificate".to_owned(),
     };
-    let back = match (one.can_roll_back, one.rollback_ms) {
-        (true, Some(milliseconds)) => format!("way back {}", duration(milliseconds)),
-        (true, None) => "way back not proven".to_owned(),
-        (false, _) => "no way back".to_owned(),
+    let back = match (&one.sealed_at, one.can_roll_back, one.rollback_ms) {
+        (Some(at), _, _) => format!("sealed {}", ago(at, style.now)),
+        // The gauge below says more.
+        _ if one.readiness.is_some() => String::new(),
+        (None, true, Some(milliseconds)) => format!("way back {}", duration(milliseconds)),
+        (None, true, None) => "way back not proven".to_owned(),
+        (None, false, _) => "no way back".to_owned(),
     };
     let facts = format!(
         "{}  {}  {back}",
@@ -210,6 +213,9 @@ fn applied_one(page: &mut Page<'_>, one: &AppliedStatus) {
     }
     if let Some(reason) = &one.unrehearsed {
         page.field("      ", &format!("applied unrehearsed: {reason}"));
+    }
+    if let Some(readiness) = &one.readiness {
+        readiness::show(page, "      ", readiness, one.rollback_ms);
     }
 }
 
@@ -258,6 +264,9 @@ fn next(status: &Status) -> String {
             "Apply is refused until the changed script is brought back to what ran."
         }
         (Some(pending), _) if !pending.is_empty() => "See what would run with `tightrope plan`.",
+        (_, Some(last)) if last.sealed_at.is_some() => {
+            "Up to date. The newest migration is sealed: go on with a new one."
+        }
         (_, Some(last)) if last.can_roll_back => {
             "Up to date. Go back one step with `tightrope rollback`."
         }
@@ -324,6 +333,29 @@ mod tests {
           0042_more
 
         See what would run with `tightrope plan`.
+        ");
+    }
+
+    #[test]
+    fn a_window_is_open_or_sealed() {
+        use crate::readiness::tests::readiness;
+        let mut open = example();
+        open.pending = Some(Vec::new());
+        open.applied[0].sealed_at = Some("2026-01-02T11:00:00Z".to_owned());
+        open.applied[1].readiness = Some(readiness(&[("orders", 1_912)], 0));
+        insta::assert_snapshot!(status(&open, 0, &test_style()), @r"
+        shop@staging:5432   PostgreSQL 15.18                               ledger intact
+
+        applied  2 migrations
+          0040_users                      2 h ago      unrehearsed   sealed 1 h ago
+              applied unrehearsed: first day
+          0041_orders                     2 h ago      exact
+              way back: c, 40 ms, 0 rows in conflict
+                by the derived rollback; 1912 rows written since (orders 1912); the net
+                keeps 480 MB until `tightrope seal`
+        pending  nothing
+
+        Up to date. Go back one step with `tightrope rollback`.
         ");
     }
 

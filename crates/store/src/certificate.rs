@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tightrope_engine::CopyReport;
+use tightrope_inverse::Loss;
 use tightrope_model::{Digest, EngineKind, Fingerprint, Footprint, NetPlan, Verdict};
 
 /// The layout of the file.
@@ -62,6 +63,9 @@ pub struct Certificate {
     /// What the net will keep, decided from what the rehearsal touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net: Option<NetPlan>,
+    /// What the derived rollback cannot bring back exactly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<Loss>,
     /// The digest over all the rest.
     pub seal: Option<Digest>,
 }
@@ -246,6 +250,7 @@ mod tests {
             },
             derived: false,
             net: None,
+            losses: Vec::new(),
             seal: None,
         }
         .sealed()

@@ -7,9 +7,11 @@ mod init;
 mod log;
 mod new;
 mod plan;
+mod quarantine;
 mod rehearse;
 mod review;
 mod rollback;
+mod seal;
 mod status;
 
 use clap::Subcommand;
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Apply(apply::Args),
     Rollback(rollback::Args),
     Status(status::Args),
+    Quarantine(quarantine::Args),
+    Seal(seal::Args),
     Log(log::Args),
     Review(review::Args),
 }
@@ -46,6 +50,8 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<Exit, CommandE
         Command::Apply(args) => apply::run(args, context),
         Command::Rollback(args) => rollback::run(args, context),
         Command::Status(args) => status::run(args, context),
+        Command::Quarantine(args) => quarantine::run(args, context),
+        Command::Seal(args) => seal::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Review(args) => review::run(args, context),
     }

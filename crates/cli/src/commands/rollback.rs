@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         },
         accept_drift: args.accept_drift.clone(),
     };
-    let prepared = tightrope_lifecycle::prepare_rollback(&project, &options)?;
+    let mut prepared = tightrope_lifecycle::prepare_rollback(&project, &options)?;
     if prepared.is_empty() {
         let nothing = RolledBack {
             migrations: Vec::new(),
@@ -70,19 +70,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     }
     let interrupted = prepared.interrupted();
     if args.dry_run {
-        show_plan(context, &prepared, interrupted.as_deref());
+        show_plan(context, &mut prepared, interrupted.as_deref())?;
         return Ok(Exit::Done);
     }
     if !context.options.yes {
-        let plan = |style: &_| {
-            tightrope_report::rollback_plan(
-                prepared.migrations(),
-                interrupted.as_deref(),
-                "",
-                style,
-            )
-        };
-        context.confirm("Roll back?", plan)?;
+        let gauges = prepared.readiness()?;
+        let migrations = prepared.migrations();
+        context.confirm("Roll back?", |style| {
+            tightrope_report::rollback_plan(migrations, &gauges, interrupted.as_deref(), "", style)
+        })?;
     }
     let progress = Progress::new(context.terminal);
     let edges = watching::edges();
@@ -102,10 +98,17 @@ fn show(context: &Context, rolled_back: &RolledBack) {
     );
 }
 
-fn show_plan(context: &Context, prepared: &PreparedRollback<'_>, interrupted: Option<&str>) {
+fn show_plan(
+    context: &Context,
+    prepared: &mut PreparedRollback<'_>,
+    interrupted: Option<&str>,
+) -> Result<(), CommandError> {
     let next = "Nothing was changed: this was a dry run. Do it with `tightrope rollback`.";
+    let gauges = prepared.readiness()?;
+    let migrations = prepared.migrations();
     context.terminal.show(
-        |style| tightrope_report::rollback_plan(prepared.migrations(), interrupted, next, style),
-        || tightrope_report::rollback_plan_json(prepared.migrations(), interrupted),
+        |style| tightrope_report::rollback_plan(migrations, &gauges, interrupted, next, style),
+        || tightrope_report::rollback_plan_json(migrations, &gauges, interrupted),
     );
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod engine;
+mod net;
 mod reading;
 mod rollback;
 
@@ -9,7 +10,7 @@ use std::error::Error;
 
 use serde_json::Value;
 use tightrope_lifecycle::{Drift, FailureReport, Rehearsed};
-use tightrope_model::{Differences, Finding, Place};
+use tightrope_model::{Conflict, Differences, Finding, Place};
 use tightrope_report::{ErrorReport, Style};
 
 use crate::exit::Exit;
@@ -26,6 +27,7 @@ pub(crate) struct CommandError {
     statement: Option<String>,
     tried: Option<(u32, u64)>,
     differences: Differences,
+    conflicts: Vec<Conflict>,
     findings: Vec<Finding>,
     state: Option<String>,
     hints: Vec<String>,
@@ -52,6 +54,7 @@ impl CommandError {
             statement: None,
             tried: None,
             differences: Differences::default(),
+            conflicts: Vec::new(),
             findings: Vec::new(),
             state: Some(UNCHANGED.to_owned()),
             hints: Vec::new(),
@@ -102,6 +105,12 @@ impl CommandError {
     }
 
     #[must_use]
+    fn conflicts(mut self, conflicts: Vec<Conflict>) -> Self {
+        self.conflicts = conflicts;
+        self
+    }
+
+    #[must_use]
     fn differing(mut self, differences: Option<&Differences>) -> Self {
         self.differences = differences.cloned().unwrap_or_default();
         self
@@ -145,6 +154,7 @@ impl CommandError {
             .tries
             .and(self.tried.map(|(_, milliseconds)| milliseconds));
         report.differences.clone_from(&self.differences);
+        report.conflicts.clone_from(&self.conflicts);
         report.findings.clone_from(&self.findings);
         report.state.clone_from(&self.state);
         report.hints.extend(self.hints.iter().cloned());

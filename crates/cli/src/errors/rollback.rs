@@ -43,9 +43,9 @@ impl From<RollbackError> for CommandError {
                 Self::of(exit, error).state(UNCHANGED).tried(tries, tried_ms).maybe_hint(hint)
             }
             RollbackError::Conflicts { ref gauge, .. } => {
-                let state = format!("{}\n{UNCHANGED}", tightrope_report::conflicts(gauge));
+                let conflicts = gauge.conflicts.clone();
                 Self::of(Exit::Refused, error)
-                    .state(state)
+                    .conflicts(conflicts)
                     .hint("leave `--conflicts stop` out: they go whole into quarantine, and `tightrope quarantine` has them")
                     .hint("or change those rows, then run `tightrope rollback` again")
             }

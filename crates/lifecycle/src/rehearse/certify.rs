@@ -88,6 +88,7 @@ impl Rehearsal<'_> {
             copy: self.copy.clone(),
             derived: false,
             net: None,
+            losses: Vec::new(),
             seal: None,
         }
     }

@@ -217,6 +217,7 @@ impl Rehearsal<'_> {
             let certificate = Certificate {
                 verdict: derived.verdict,
                 rollback_ms: derived.rollback_ms,
+                losses: derived.losses.clone(),
                 ..self.derived_certificate(
                     stage,
                     after,
@@ -235,9 +236,9 @@ impl Rehearsal<'_> {
             rehearsal.rollback_ms = Some(derived.rollback_ms);
             rehearsal.hint = None;
         } else if better {
-            let label = migration.label();
+            let version = &migration.version;
             rehearsal.hint = Some(format!(
-                "the derived rollback is {}: see it with `tightrope plan {label} --derived`, keep it with `tightrope new --derive {label}`",
+                "the derived rollback is {}: see it with `tightrope plan {version} --derived`, keep it with `tightrope new --derive {version}`",
                 derived.verdict
             ));
         }

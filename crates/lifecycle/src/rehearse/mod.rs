@@ -16,12 +16,14 @@ mod rows;
 mod run;
 mod scripts;
 mod state;
+mod write;
 
 pub use cluster::ClusterRefusal;
 pub use generated::GeneratedRows;
 pub use report::{DerivedRehearsal, MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};
+pub use write::{DeriveWhich, DerivedRollback, derive_rollbacks};
 
 pub(crate) use cluster::{makes_roles, refuse_busy};
 pub(crate) use run::{read_certificate, rehearse_pending, up_to};

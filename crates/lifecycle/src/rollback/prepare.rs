@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tightrope_engine::{Engine, Session};
@@ -8,6 +9,7 @@ use super::report::{RollbackError, RolledBack};
 use crate::project::{Access, Project};
 use crate::run::Watchers;
 use crate::situation::Situation;
+use crate::status::{Readiness, StatusError, readiness};
 
 /// What to roll back.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +57,14 @@ impl PreparedRollback<'_> {
         let open = self.situation.open_run.as_ref()?;
         open.open_migration()
             .map(|open| crate::recover::label(open.begun))
+    }
+
+    /// The readiness gauge of every migration whose window is open, by its version's key.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn readiness(&mut self) -> Result<BTreeMap<String, Readiness>, StatusError> {
+        readiness(self.session.as_mut(), &self.situation)
     }
 
     /// Where the database stands.

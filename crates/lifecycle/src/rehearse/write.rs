@@ -1,0 +1,141 @@
+//! Derived rollbacks to be written into the folder: forward on a copy, derive, next.
+
+use tightrope_engine::{CopyPlace, ErrorKind};
+use tightrope_inverse::Loss;
+use tightrope_model::Version;
+use tightrope_script::{Migration, MigrationKind};
+
+use super::cluster;
+use super::one::{Derive, Rehearsal, RehearsalStop};
+use super::run::RehearseError;
+use crate::execute::FailureReport;
+use crate::net;
+use crate::project::{Access, Project};
+use crate::situation::{Situation, Standing};
+use crate::{Event, Listener};
+
+/// For which migrations rollbacks are derived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeriveWhich {
+    /// For one.
+    Version(Version),
+    /// For each that has no rollback script, or an empty one.
+    Missing,
+}
+
+/// A rollback that was derived to be written.
+#[derive(Clone, Debug)]
+pub struct DerivedRollback {
+    /// The migration.
+    pub migration: Migration,
+    /// The script.
+    pub text: String,
+    /// What it cannot bring back exactly.
+    pub losses: Vec<Loss>,
+    /// Why there is none, if the forward script fails on the copy.
+    pub failure: Option<FailureReport>,
+}
+
+/// Derives rollbacks, to be read, changed and kept as any other.
+///
+/// If all that is asked for is pending, a copy of the target is what it begins with; otherwise an empty database, and the whole
+/// history runs forward.
+///
+/// # Errors
+/// When the folder, the target or the copy cannot be used, or the version is not in the folder.
+pub fn derive_rollbacks(
+    project: &Project,
+    which: &DeriveWhich,
+    listener: &dyn Listener,
+) -> Result<Vec<DerivedRollback>, RehearseError> {
+    let engine = project.engine()?;
+    let (folder, _) = project.read_folder(engine.kind())?;
+    let wanted = |migration: &Migration| match which {
+        DeriveWhich::Version(version) => &migration.version == version,
+        DeriveWhich::Missing => migration
+            .rollback
+            .as_ref()
+            .is_none_or(|script| script.is_empty(engine.kind())),
+    };
+    let versioned = |migration: &&Migration| migration.kind != MigrationKind::Baseline;
+    let history: Vec<&Migration> = folder.migrations.iter().filter(versioned).collect();
+    let Some(last) = history.iter().rposition(|migration| wanted(migration)) else {
+        return match which {
+            DeriveWhich::Version(version) => Err(RehearseError::UnknownVersion(version.clone())),
+            DeriveWhich::Missing => Ok(Vec::new()),
+        };
+    };
+    let applied = match project.connect(engine.as_ref(), Access::Read) {
+        Ok(mut session) => Situation::read(session.as_mut())?.applied,
+        Err(error) if error.kind == ErrorKind::DatabaseMissing => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let pending = Standing::of(&folder, &applied, engine.kind()).pending;
+    let is_pending = |migration: &&Migration| {
+        pending
+            .iter()
+            .any(|pending| std::ptr::eq(*pending, *migration))
+    };
+    let all = &history[..=last];
+    let from_target = !applied.is_empty()
+        && all
+            .iter()
+            .filter(|migration| wanted(migration))
+            .all(|migration| is_pending(migration));
+    let path: Vec<&Migration> = all
+        .iter()
+        .filter(|migration| !from_target || is_pending(migration))
+        .copied()
+        .collect();
+    let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
+    let place = CopyPlace {
+        url: project.rehearse_url.clone(),
+        empty: !from_target,
+    };
+    let swept = cloner.sweep(&project.url, &place)?;
+    if !swept.is_empty() {
+        listener.event(&Event::Swept { names: swept });
+    }
+    let base = cloner.copy(&project.url, &place)?;
+    let rehearsal = Rehearsal {
+        engine: engine.as_ref(),
+        mark: base.mark().map(str::to_owned),
+        roles: cluster::roles_at(engine.as_ref(), base.as_ref(), &path)?,
+        dialect: engine.kind(),
+        listener,
+        tool_version: &project.tool_version,
+        strict: false,
+        copy: base.report().clone(),
+        derived: Derive::Never,
+    };
+    if base.is_beside_source() {
+        cluster::refuse(&path, engine.kind(), &rehearsal.roles)?;
+    }
+    let mut stage = rehearsal.begin(base)?;
+    let mut derived = Vec::new();
+    for (number, migration) in path.iter().enumerate() {
+        listener.event(&Event::RehearsalBegun {
+            migration: migration.label(),
+            number: number + 1,
+            of: path.len(),
+        });
+        let before = stage.state.catalog.clone();
+        let failure = match rehearsal.skip(&mut stage, migration) {
+            Ok(()) => None,
+            Err(RehearsalStop::Engine(error)) => return Err(error.into()),
+            Err(RehearsalStop::Script(failure)) => Some(FailureReport::from(&failure)),
+        };
+        if wanted(migration) {
+            let renames = net::renames_of(&migration.forward.parse(engine.kind()));
+            let after = &stage.state.catalog;
+            let inverse = net::derived_script(engine.kind(), &before, after, &renames);
+            derived.push(DerivedRollback {
+                migration: (*migration).clone(),
+                text: inverse.script(),
+                losses: inverse.losses,
+                failure,
+            });
+        }
+    }
+    Ok(derived)
+}

@@ -1,0 +1,165 @@
+//! What the net keeps of a migration, and what it cannot keep.
+
+use tightrope_lifecycle::PlannedMigration;
+use tightrope_model::{ColumnPlan, Keep, NetPlan, TablePlan};
+
+use crate::page::Page;
+use crate::words::{plural, plural_of};
+
+/// How many tables are shown.
+const MOST: usize = 8;
+
+/// What is kept of each table, what a person should know about it, and what is asked for.
+pub(crate) fn show(page: &mut Page<'_>, migration: &PlannedMigration) {
+    if let Some(net) = &migration.net {
+        kept(page, net);
+        for remark in &net.remarks {
+            page.field("  note     ", remark);
+        }
+    }
+    let style = page.style;
+    for loss in &migration.losses {
+        let text = format!("{}: {} ({})", loss.object, loss.reason, loss.lost);
+        page.field("  loses    ", &style.careful(&text));
+    }
+    if !migration.asks_fill.is_empty() {
+        asks_fill(page, &migration.asks_fill);
+    }
+}
+
+fn kept(page: &mut Page<'_>, net: &NetPlan) {
+    let kept: Vec<String> = net.tables.iter().filter_map(in_words).collect();
+    for (number, words) in kept.iter().take(MOST).enumerate() {
+        let label = if number == 0 {
+            "  keeps    "
+        } else {
+            "           "
+        };
+        page.field(label, words);
+    }
+    if kept.len() > MOST {
+        let more = plural_of(&kept[MOST..], "more table", "more tables");
+        page.line(format!("           and {more} (all of them: `--json`)"));
+    }
+    let watched = net.tables.iter().filter(|table| table.is_watched());
+    let watched: Vec<String> = watched
+        .filter_map(|table| table.after.as_ref().map(ToString::to_string))
+        .collect();
+    if !watched.is_empty() {
+        let shown = watched[..watched.len().min(MOST)].join(", ");
+        let rest = match watched.len().saturating_sub(MOST) {
+            0 => String::new(),
+            more => format!(" and {}", plural(more as u64, "more table", "more tables")),
+        };
+        page.field(
+            "  watches  ",
+            &format!("writes to {shown}{rest}, until sealed"),
+        );
+    }
+}
+
+/// `orders: legacy_status, 31 204 112 values`; none where nothing is kept.
+fn in_words(table: &TablePlan) -> Option<String> {
+    let name = &table.before;
+    let rows = plural(table.rows_before, "row", "rows");
+    let words = match table.keep {
+        Keep::Nothing => return None,
+        Keep::Changed => format!("{name}: the rows that the script changes, of {rows}"),
+        Keep::Columns => {
+            let lost = table.columns.iter().filter(|column| column.is_lost());
+            let lost: Vec<&str> = lost
+                .map(|ColumnPlan { before, .. }| before.as_str())
+                .collect();
+            format!("{name}: {} of {rows}", lost.join(", "))
+        }
+        Keep::Whole if table.after.is_none() => format!("{name}: dropped, all {rows}"),
+        Keep::Whole => format!("{name}: all {rows} whole"),
+        Keep::Tombstone => format!("{name}: the table itself, set aside with {rows}"),
+    };
+    Some(words)
+}
+
+fn asks_fill(page: &mut Page<'_>, columns: &[String]) {
+    let columns: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
+    let style = page.style;
+    let text = format!(
+        "rows written since will need a value for {}: the schema of before demands one and has no default",
+        columns.join(", ")
+    );
+    page.field("  asks     ", &style.careful(&text));
+    page.hint(
+        "give an expression under [fill] in metadata.toml; without it those rows count as in conflict",
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::planned;
+    use crate::style::test_style;
+    use tightrope_inverse::Loss;
+    use tightrope_model::{ObjectId, ObjectKind, TableChange, TableName};
+
+    fn table(name: &str, keep: Keep, dropped: bool) -> TablePlan {
+        let before = TableName::new("public", name);
+        TablePlan {
+            number: 1,
+            after: (!dropped).then(|| before.clone()),
+            before,
+            key: Vec::new(),
+            columns: vec![ColumnPlan {
+                before: "legacy_status".to_owned(),
+                after: None,
+                type_before: "text".to_owned(),
+                type_after: None,
+            }],
+            added: Vec::new(),
+            keep,
+            rows: TableChange::default(),
+            truncated: false,
+            key_changes: false,
+            rows_before: 31_204_112,
+        }
+    }
+
+    #[test]
+    fn what_is_kept_and_what_is_asked_for() {
+        let net = NetPlan {
+            tables: vec![
+                table("orders", Keep::Columns, false),
+                table("old_orders", Keep::Whole, true),
+                table("users", Keep::Changed, false),
+                table("items", Keep::Nothing, false),
+            ],
+            remarks: vec![
+                "items has no key that stays: its rows are compared whole and counted".to_owned(),
+            ],
+        };
+        let migration = PlannedMigration {
+            net: Some(net),
+            derived: true,
+            losses: vec![Loss {
+                object: ObjectId::new(ObjectKind::Extension, ["hstore"]),
+                reason: "it is not installed here".to_owned(),
+                lost: "the extension".to_owned(),
+            }],
+            asks_fill: vec!["orders.legacy_status".to_owned()],
+            ..planned()
+        };
+        let style = test_style();
+        let mut page = Page::new(&style);
+        show(&mut page, &migration);
+        insta::assert_snapshot!(page.end("", 0), @r"
+        keeps    orders: legacy_status of 31 204 112 rows
+                 old_orders: dropped, all 31 204 112 rows
+                 users: the rows that the script changes, of 31 204 112 rows
+        watches  writes to orders, users, items, until sealed
+        note     items has no key that stays: its rows are compared whole and counted
+        loses    extension hstore: it is not installed here (the extension)
+        asks     rows written since will need a value for `orders.legacy_status`: the
+                 schema of before demands one and has no default
+        hint: give an expression under [fill] in metadata.toml; without it those rows
+              count as in conflict
+        ");
+    }
+}
