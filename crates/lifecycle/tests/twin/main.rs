@@ -10,16 +10,18 @@ use tightrope_postgres::PostgresEngine;
 use tightrope_sqlite::SqliteEngine;
 use tightrope_testkit::contract::ContractDatabase;
 use tightrope_testkit::servers;
-use tightrope_testkit::twin::Hunt;
+use tightrope_testkit::twin::{Hunt, Make};
 
 /// Cases an engine in the suite.
 const CASES: u64 = 40;
 
 #[expect(clippy::print_stdout, reason = "the test runner keeps it for failures")]
-fn hunt(registry: &Registry, make: &(dyn Fn() -> anyhow::Result<ContractDatabase> + Sync)) {
+fn hunt(registry: &Registry, make: &Make) {
     let hunt = Hunt::from_environment(CASES);
     let begun = Instant::now();
-    let bag = hunt.run(registry, make).expect("the databases work");
+    let bag = hunt
+        .run(registry, make, &|text| println!("{text}"))
+        .expect("the databases work");
     println!("{hunt:?} in {:?}", begun.elapsed());
     println!(
         "{} passed, {} writes, {} undone",
@@ -31,16 +33,13 @@ fn hunt(registry: &Registry, make: &(dyn Fn() -> anyhow::Result<ContractDatabase
     for (heading, count) in &bag.headings {
         println!("{count} failed: {heading}");
     }
-    for (case, why) in &bag.failed {
-        println!("-------- {why}\n{case}");
-    }
     assert!(bag.failed.is_empty(), "{} cases failed", bag.failed.len());
 }
 
 #[test]
 fn a_database_of_postgres_that_came_back_is_its_twins_equal() {
     for major in servers::postgres_majors() {
-        hunt(&Registry::new().with(PostgresEngine::new()), &|| {
+        hunt(&Registry::new().with(PostgresEngine::new()), &move || {
             let database = servers::postgres(major)?.create_database()?;
             Ok(ContractDatabase::from(database))
         });
@@ -49,7 +48,7 @@ fn a_database_of_postgres_that_came_back_is_its_twins_equal() {
 
 #[test]
 fn a_database_of_sqlite_that_came_back_is_its_twins_equal() {
-    hunt(&Registry::new().with(SqliteEngine::new()), &|| {
+    hunt(&Registry::new().with(SqliteEngine::new()), &move || {
         let folder = memory_folder()?;
         let path = folder.path().join("twin.db");
         let url = DatabaseUrl::new(format!("sqlite://{}", path.display()));

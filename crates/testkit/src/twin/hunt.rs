@@ -23,6 +23,9 @@ pub struct Hunt {
     pub failures: usize,
 }
 
+/// Makes databases, on any thread.
+pub type Make = dyn Fn() -> anyhow::Result<ContractDatabase> + Sync;
+
 /// What a hunt found.
 #[derive(Debug, Default)]
 pub struct Bag {
@@ -60,19 +63,20 @@ impl Hunt {
         }
     }
 
-    /// Runs the cases.
+    /// Runs the cases, and tells each shrunk failure at once.
     ///
     /// # Errors
     /// When a database breaks.
     pub fn run(
         &self,
         registry: &Registry,
-        make: &(dyn Fn() -> anyhow::Result<ContractDatabase> + Sync),
+        make: &Make,
+        tell: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<Bag> {
         let next = AtomicU64::new(self.seed);
         let bag = Mutex::new(Bag::default());
         std::thread::scope(|scope| {
-            let worker = || self.work(&next, &bag, registry, make);
+            let worker = || self.work(&next, &bag, registry, make, tell);
             let workers: Vec<_> = (0..self.threads).map(|_| scope.spawn(worker)).collect();
             workers.into_iter().try_for_each(|worker| {
                 worker
@@ -88,9 +92,10 @@ impl Hunt {
         next: &AtomicU64,
         bag: &Mutex<Bag>,
         registry: &Registry,
-        make: &(dyn Fn() -> anyhow::Result<ContractDatabase> + Sync),
+        make: &Make,
+        tell: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<()> {
-        let stage = Stage::new(registry.clone(), make)?;
+        let stage = Stage::new(registry.clone(), &make)?;
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             let enough = lock(bag).failed.len() >= self.failures;
@@ -123,6 +128,7 @@ impl Hunt {
                     }
                     let (case, outcome) = shrink(&stage, &case, &outcome)?;
                     if let Outcome::Failed(why) = outcome {
+                        tell(&format!("-------- {why}\n{case}"));
                         lock(bag).failed.push((case, why));
                     }
                 }

@@ -30,7 +30,7 @@ mod writes;
 
 pub use case::{TwinCase, Write};
 pub use generate::{Bench, generate};
-pub use hunt::{Bag, Hunt};
+pub use hunt::{Bag, Hunt, Make};
 pub use runner::{Outcome, run_case, run_seed};
 pub use shrink::shrink;
 pub use stage::Stage;
