@@ -17,4 +17,6 @@ pub struct Capabilities {
     pub lists_locks: bool,
     /// Renames can be told from a drop and an add, by object numbers.
     pub object_numbers: bool,
+    /// What is dropped can be set aside instead: a table moved away, a column renamed out of sight.
+    pub sets_aside: bool,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, Conflict, NetPlan, TableName, TablePlan};
 
-use crate::EngineError;
+use crate::{EngineError, ErrorKind};
 
 /// What the net holds of one applied migration. It is stored with the migration, and everything that the trait's calls need
 /// later is in it.
@@ -111,6 +111,32 @@ pub trait Net {
         before: &Catalog,
     ) -> Result<KeptNet, EngineError>;
 
+    /// In place of a statement that drops this table (by its name before): moves it out of sight, where the plan has
+    /// [`tightrope_model::Keep::Tombstone`].
+    ///
+    /// # Errors
+    /// When a lock is not granted, or something depends on the table.
+    fn set_aside(&mut self, kept: &KeptNet, table: &TableName) -> Result<(), EngineError> {
+        let _ = (kept, table);
+        Err(EngineError::new(
+            ErrorKind::Unsupported,
+            "this engine sets no table aside",
+        ))
+    }
+
+    /// In place of a statement that drops this column (by its names before): renames it out of sight and frees it of what it
+    /// demands of new rows.
+    ///
+    /// # Errors
+    /// When a lock is not granted, or something depends on the column.
+    fn hide(&mut self, kept: &KeptNet, table: &TableName, column: &str) -> Result<(), EngineError> {
+        let _ = (kept, table, column);
+        Err(EngineError::new(
+            ErrorKind::Unsupported,
+            "this engine hides no column",
+        ))
+    }
+
     /// After the forward script: takes away what caught its changes, drops what turned out not to be needed, and begins to
     /// write down what the application touches.
     ///
@@ -176,6 +202,15 @@ pub trait Net {
     /// # Errors
     /// When the connection breaks.
     fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError>;
+
+    /// Bytes that spreading a net would take at the most, if that can be told beforehand.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn estimate(&mut self, plan: &NetPlan) -> Result<Option<u64>, EngineError> {
+        let _ = plan;
+        Ok(None)
+    }
 
     /// Bytes that can still be written where the database is, if that can be known.
     ///

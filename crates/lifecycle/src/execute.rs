@@ -5,13 +5,13 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tightrope_engine::{EngineError, ErrorKind, RunStatement, Session, StatementOutcome};
-use tightrope_model::{EngineKind, Place, Severity, Span};
+use tightrope_engine::{EngineError, ErrorKind, KeptNet, RunStatement, Session, StatementOutcome};
+use tightrope_model::{EngineKind, NetPlan, Place, Severity, Span};
 use tightrope_script::{
     Command, LockTaken, Parsed, Script, StatementKind, Step, StepMode, StepRules, Steps, steps,
 };
 
-use crate::{Event, Listener};
+use crate::{Event, Listener, net};
 
 /// A statement of a script that failed: where it stands, what it is, why.
 #[derive(Debug, thiserror::Error)]
@@ -192,6 +192,27 @@ impl<'a> Ready<'a> {
     ) -> Result<(), ScriptFailure> {
         for index in step.statements.clone() {
             self.run_statement(session, index, listener)?;
+        }
+        Ok(())
+    }
+
+    /// Runs all steps in the open transaction; statements that drop what the plan sets aside are replaced by that.
+    pub(crate) fn run_with_net(
+        &self,
+        session: &mut dyn Session,
+        kept: Option<&KeptNet>,
+        plan: &NetPlan,
+        listener: &dyn Listener,
+    ) -> Result<(), ScriptFailure> {
+        let replaced = net::replaced(plan, self.script, &self.parsed);
+        for step in &self.steps.steps {
+            for index in step.statements.clone() {
+                match (kept, replaced.get(&index)) {
+                    (Some(kept), Some(what)) => net::replace(session, kept, what)
+                        .map_err(|error| self.failure(index, error))?,
+                    _ => drop(self.run_statement(session, index, listener)?),
+                }
+            }
         }
         Ok(())
     }

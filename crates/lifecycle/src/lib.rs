@@ -31,12 +31,12 @@ pub use apply::{
 };
 pub use events::{Edges, Event, Listener, Silent};
 pub use execute::{FailureReport, ScriptFailure};
-pub use net::{OutsideThePlan, Way};
+pub use net::{NoRoom, OutsideThePlan, Way};
 pub use plan::{
     CertificateStanding, Plan, PlanError, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
     plan,
 };
-pub use project::{Access, FolderError, Policy, Project};
+pub use project::{Access, DroppedColumns, FolderError, Policy, Project};
 pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
     ClusterRefusal, DeriveWhich, DerivedRehearsal, DerivedRollback, GeneratedRows,

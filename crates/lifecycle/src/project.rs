@@ -45,6 +45,25 @@ pub struct Policy {
     pub copy_limit_bytes: u64,
     /// Only the verdict `exact` passes.
     pub strict: bool,
+    /// What becomes of dropped columns.
+    pub dropped_columns: DroppedColumns,
+    /// How much the nets of all migrations may occupy, in bytes; none means as much as there is room for.
+    pub net_max_bytes: Option<u64>,
+    /// Whether the net is spread although a publication of all tables would publish it.
+    pub net_published: bool,
+}
+
+/// How the values of dropped columns are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DroppedColumns {
+    /// Archived, unless giving them back would take longer than the migration's rollback budget: hidden then, where that can be
+    /// done.
+    #[default]
+    Auto,
+    /// Copied, key and value, while the column really goes.
+    Archive,
+    /// Renamed out of sight where that can be done: costs nothing both ways, and `select *` still shows the column.
+    Hide,
 }
 
 impl Default for Policy {
@@ -55,6 +74,9 @@ impl Default for Policy {
             lease_wait_s: 5,
             copy_limit_bytes: 1 << 30,
             strict: false,
+            dropped_columns: DroppedColumns::Auto,
+            net_max_bytes: None,
+            net_published: false,
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::plan::label_of;
 use crate::project::Project;
 use crate::run::{Run, RunError, Watchers, stored, unstored};
 use crate::situation::version_key;
-use crate::{Event, Silent};
+use crate::{Event, Policy, Silent};
 
 /// The error of dealing with an interrupted run.
 #[derive(Debug, thiserror::Error)]
@@ -199,6 +199,7 @@ fn resume(
             catalog: None,
             sequence: record.sequence,
             accept_drift: None,
+            policy: Policy::default(),
         };
         let mut record = (**record).clone();
         record.forward = script.digest();

@@ -190,6 +190,7 @@ mod tests {
             after: None,
             type_before: "text".to_owned(),
             type_after: None,
+            hidden: false,
         };
         let table = TableName::new("public", "users");
         NetPlan {

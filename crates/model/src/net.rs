@@ -82,12 +82,15 @@ pub struct ColumnPlan {
     /// The type after, if it is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub type_after: Option<String>,
+    /// Whether it is renamed out of sight instead of dropped: its values stay where they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 impl ColumnPlan {
-    /// Whether its values are destroyed or rewritten by the change of the schema.
+    /// Whether its values are destroyed or rewritten by the change of the schema, and have to be kept elsewhere.
     pub fn is_lost(&self) -> bool {
-        self.after.is_none() || self.type_after.is_some()
+        !self.hidden && (self.after.is_none() || self.type_after.is_some())
     }
 }
 

@@ -112,6 +112,7 @@ mod tests {
                 after: None,
                 type_before: "text".to_owned(),
                 type_after: None,
+                hidden: false,
             }],
             added: Vec::new(),
             keep,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tightrope_engine::CopyReport;
-use tightrope_lifecycle::{MigrationRehearsal, RehearsalDifference, Rehearsed};
+use tightrope_lifecycle::{DerivedRehearsal, MigrationRehearsal, RehearsalDifference, Rehearsed};
 use tightrope_model::{Footprint, LockHeld, differences_in_words, grouped};
 
 use crate::page::Page;
@@ -101,8 +101,31 @@ pub(crate) fn migration(page: &mut Page<'_>, one: &MigrationRehearsal) {
     }
     let verdict = style.pass(one.verdict.name(), one.verdict.passes());
     page.field("  verdict  ", &format!("{verdict}: {}", one.because));
+    if let Some(derived) = &one.derived {
+        derivation(page, one, derived);
+    }
     if let Some(hint) = &one.hint {
         page.hint(hint);
+    }
+}
+
+/// How the derived rollback did beside the written one.
+fn derivation(page: &mut Page<'_>, one: &MigrationRehearsal, derived: &DerivedRehearsal) {
+    // Where none is written, the verdict above is that of the derived one already.
+    let is_told = one.because != derived.because && one.because.ends_with(&derived.because);
+    if !is_told {
+        let style = page.style;
+        let verdict = style.pass(derived.verdict.name(), derived.verdict.passes());
+        let time = duration(derived.rollback_ms);
+        let text = format!("{verdict}: {}, down {time}", derived.because);
+        page.field("  derived  ", &text);
+        let differences = derived.differences.iter();
+        let differences: Vec<String> = differences.map(|one| one.text().to_owned()).collect();
+        page.some("           ", &differences);
+    }
+    for loss in &derived.losses {
+        let text = format!("{}: {} ({})", loss.object, loss.reason, loss.lost);
+        page.field("  loses    ", &text);
     }
 }
 
@@ -337,6 +360,55 @@ pub(crate) mod tests {
         let mut page = Page::new(&style);
         touched(&mut page, &footprint);
         insta::assert_snapshot!(page.end("", 0), @"  locks    row exclusive on customers, row exclusive on orders_day");
+    }
+
+    pub(crate) fn derived(verdict: Verdict) -> DerivedRehearsal {
+        DerivedRehearsal {
+            verdict,
+            because: verdict.meaning().to_owned(),
+            differences: Vec::new(),
+            losses: Vec::new(),
+            rollback_ms: 40,
+            script: "alter table customers add column name text;\n".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_derived_rollback_stands_beside_the_written_one() {
+        let style = test_style();
+        let mut page = Page::new(&style);
+        let better = MigrationRehearsal {
+            derived: Some(derived(Verdict::Exact)),
+            hint: text(
+                "the derived rollback is exact: see it with `tightrope plan 0041 --derived`, keep it with `tightrope new --derive 0041`",
+            ),
+            ..data_differs()
+        };
+        let unwritten = MigrationRehearsal {
+            derived: Some(derived(Verdict::Exact)),
+            because: format!(
+                "no rollback is written; derived: {}",
+                Verdict::Exact.meaning()
+            ),
+            ..one("0042", "b", Verdict::Exact)
+        };
+        migration(&mut page, &better);
+        migration(&mut page, &unwritten);
+        insta::assert_snapshot!(page.end("", 0), @r"
+        0041_split_name                                           up 1.8 s   down 900 ms
+          data     table customers: 184 203 of 184 203 rows differ in `name`
+                   id 7  before          'Ana María Núñez'
+                         after rollback  'Ana Núñez'
+          verdict  data-differs: the schema comes back, but rows do not
+          derived  exact: schema and every row come back exactly, down 40 ms
+          hint: the derived rollback is exact: see it with
+                `tightrope plan 0041 --derived`, keep it with
+                `tightrope new --derive 0041`
+
+        0042_b                                                    up 1.8 s   down 900 ms
+          verdict  exact: no rollback is written; derived: schema and every row come
+                   back exactly
+        ");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A whole history of migrations, looked at: a page that one would show to one's team.
 
 use serde_json::{Value, json};
-use tightrope_lifecycle::{FailureReport, MigrationRehearsal, Review};
+use tightrope_lifecycle::{DerivedRehearsal, FailureReport, MigrationRehearsal, Review};
 use tightrope_model::Verdict;
 
 use crate::Style;
@@ -32,6 +32,7 @@ pub fn review(review: &Review, exit: u8, style: &Style) -> String {
         }
     }
     almost(&mut page, review);
+    bad_derived(&mut page, review);
     page.gap();
     let proven = review
         .migrations
@@ -42,25 +43,70 @@ pub fn review(review: &Review, exit: u8, style: &Style) -> String {
         "{proven} of {} have a way back that is proven.",
         review.migrations.len()
     );
-    page.end(&sum, exit)
+    if review.derived.is_empty() {
+        return page.end(&sum, exit);
+    }
+    page.line(sum);
+    page.field("", &derived_sum(review));
+    page.end("", exit)
 }
 
+fn derived_sum(review: &Review) -> String {
+    let rehearsed = derived_ones(review).count();
+    let passing = derived_ones(review)
+        .filter(|(_, derived)| derived.verdict.passes())
+        .count();
+    let sum = format!("derived rollbacks: {passing} of {rehearsed} are proven.");
+    match passing {
+        0 => sum,
+        _ => format!("{sum} Write them with `tightrope new --derive --all`."),
+    }
+}
+
+fn derived_ones(review: &Review) -> impl Iterator<Item = (&MigrationRehearsal, &DerivedRehearsal)> {
+    let migrations = review.migrations.iter();
+    migrations.filter_map(|one| Some((one, one.derived.as_ref()?)))
+}
+
+/// How many migrations got each verdict; where derived rollbacks were rehearsed, too, both side by side.
 fn counts(page: &mut Page<'_>, review: &Review) {
     let style = page.style;
-    let count = |verdict: &Verdict| {
-        review
-            .migrations
-            .iter()
-            .filter(|one| one.verdict == *verdict)
-            .count()
-    };
-    let counted = Verdict::ALL
-        .iter()
-        .map(|verdict| (verdict, count(verdict)))
-        .filter(|(_, count)| *count > 0);
-    for (verdict, count) in counted {
+    let both = !review.derived.is_empty();
+    if both {
+        page.line("  written  derived");
+    }
+    for verdict in Verdict::ALL {
+        let written = review.migrations.iter();
+        let written = written.filter(|one| one.verdict == verdict).count();
+        let derived = review.derived.get(verdict.name()).copied().unwrap_or(0);
+        if written + derived == 0 {
+            continue;
+        }
+        let numbers = match both {
+            true => format!("{written:>9}{derived:>9}"),
+            false => format!("{written:>7}"),
+        };
         let name = style.pass(&pad(verdict.name(), 15), verdict.passes());
-        page.field(&format!("  {count:>5}  {name}  "), verdict.meaning());
+        page.field(&format!("{numbers}  {name}  "), verdict.meaning());
+    }
+}
+
+/// Derived rollbacks that do not lead back.
+fn bad_derived(page: &mut Page<'_>, review: &Review) {
+    let bad: Vec<_> = derived_ones(review)
+        .filter(|(_, derived)| !derived.verdict.passes())
+        .collect();
+    if bad.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(page.style.bold("derived rollbacks that do not lead back"));
+    for (one, derived) in bad {
+        let verdict = page.style.bad(&pad(derived.verdict.name(), 15));
+        page.line(format!("  {verdict}  {}", page.style.bold(&label(one))));
+        let reason = derived.differences.first();
+        let reason = reason.map_or(derived.because.as_str(), |difference| difference.text());
+        page.field("      ", reason);
     }
 }
 
@@ -157,6 +203,7 @@ pub fn review_json(review: &Review) -> Value {
     json!({
         "migrations": review.migrations,
         "summary": review.summary,
+        "derived_summary": review.derived,
         "generated": review.generated,
         "skipped_failures": review.skipped_failures.iter().map(|(label, failure)| json!({
             "label": label,
@@ -171,7 +218,7 @@ pub fn review_json(review: &Review) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rehearsal::tests::{data_differs, failed, one, server};
+    use crate::rehearsal::tests::{data_differs, derived, failed, one, server};
     use crate::style::test_style;
 
     fn example() -> Review {
@@ -216,6 +263,47 @@ mod tests {
           column-order     0043_order
 
         2 of 4 have a way back that is proven.                                    exit 3
+        "#);
+    }
+
+    #[test]
+    fn derived_rollbacks_stand_beside_the_written_ones() {
+        let mut both = example();
+        for migration in &mut both.migrations {
+            let verdict = match migration.verdict {
+                Verdict::ColumnOrder => Verdict::SchemaDiffers,
+                _ => Verdict::Exact,
+            };
+            migration.derived = Some(derived(verdict));
+            *both.derived.entry(verdict.name()).or_default() += 1;
+        }
+        insta::assert_snapshot!(review(&both, 3, &test_style()), @r#"
+        4 migrations reviewed on PostgreSQL 15.18, 2 min 41 s
+          written  derived
+                1        3  exact            schema and every row come back exactly
+                1        0  column-order     everything comes back, but columns stand in
+                                             another order
+                0        1  schema-differs   the rollback runs, but the schema is not
+                                             what it was
+                1        0  data-differs     the schema comes back, but rows do not
+                1        0  rollback-fails   the rollback script fails
+
+        worst first
+          rollback-fails   0042_b
+              table "custmers" does not exist (migrations/0042_b/down.sql:2:13)
+          data-differs     0041_split_name
+              table customers: 184 203 of 184 203 rows differ in `name`
+
+        proven, though not to the letter
+          column-order     0043_order
+
+        derived rollbacks that do not lead back
+          schema-differs   0043_order
+              the rollback runs, but the schema is not what it was
+
+        2 of 4 have a way back that is proven.
+        derived rollbacks: 3 of 4 are proven. Write them with
+        `tightrope new --derive --all`.                                           exit 3
         "#);
     }
 

@@ -20,7 +20,7 @@ mod statement;
 mod steps;
 
 pub use folder::{Folder, ReadSettings, SourceFile, read_folder};
-pub use formats::{Format, UnknownFormat};
+pub use formats::{Format, NoPlace, UnknownFormat};
 pub use lint::{READING_RULES, RULES, Rule, lint};
 pub use migration::{Migration, MigrationKind, MigrationSettings};
 pub use renames::{Renamed, renames};

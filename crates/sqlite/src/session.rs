@@ -62,6 +62,11 @@ impl SqliteSession {
         })
     }
 
+    /// The connection, for the net.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// The error as the engine's; where a lock is in the way, with who holds it.
     fn error(&self, error: rusqlite::Error) -> EngineError {
         self.name_holders(from_sqlite(error))
@@ -120,6 +125,7 @@ fn capabilities() -> Capabilities {
         names_lock_holders: process::CAN_NAME_HOLDERS,
         lists_locks: false,
         object_numbers: false,
+        sets_aside: false,
     }
 }
 
@@ -289,6 +295,10 @@ impl Session for SqliteSession {
 
     fn index_validity(&mut self, _: Option<&str>, _: &str) -> Result<Option<bool>, EngineError> {
         Ok(None)
+    }
+
+    fn net(&mut self) -> Option<&mut dyn tightrope_engine::Net> {
+        Some(self)
     }
 
     fn quote(&self, identifier: &str) -> String {

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tightrope_lifecycle::DroppedColumns;
 use tightrope_model::Place;
 
 use super::nearest::nearest;
@@ -25,6 +26,9 @@ pub(super) struct File {
     /// What is allowed and how patient we are.
     #[serde(default)]
     pub(super) policy: PolicyTable,
+    /// What the net keeps, and how.
+    #[serde(default)]
+    pub(super) net: NetTable,
     /// Values for placeholders in scripts.
     #[serde(default)]
     pub(super) placeholders: BTreeMap<String, String>,
@@ -54,6 +58,34 @@ pub(super) struct PolicyTable {
     pub(super) lease_wait_s: Option<u64>,
     pub(super) copy_limit_bytes: Option<u64>,
     pub(super) strict: Option<bool>,
+}
+
+/// What is not set is at its default.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NetTable {
+    pub(super) max_bytes: Option<u64>,
+    pub(super) dropped_columns: Option<DroppedColumnsWord>,
+    pub(super) published: Option<bool>,
+}
+
+/// How the values of dropped columns are kept.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum DroppedColumnsWord {
+    Auto,
+    Archive,
+    Hide,
+}
+
+impl From<DroppedColumnsWord> for DroppedColumns {
+    fn from(word: DroppedColumnsWord) -> Self {
+        match word {
+            DroppedColumnsWord::Auto => Self::Auto,
+            DroppedColumnsWord::Archive => Self::Archive,
+            DroppedColumnsWord::Hide => Self::Hide,
+        }
+    }
 }
 
 /// Reads the file's text.
@@ -186,6 +218,10 @@ mod tests {
             "lease_wait_s",
             "copy_limit_bytes",
             "strict",
+            "net",
+            "max_bytes",
+            "dropped_columns",
+            "published",
         ])
         .chain(["env", "file", "command"])
         {

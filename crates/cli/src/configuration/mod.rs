@@ -93,13 +93,19 @@ impl Configuration {
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        let (said, default) = (&self.file.policy, Policy::default());
+        let (said, net) = (&self.file.policy, &self.file.net);
+        let default = Policy::default();
         Policy {
             lock_timeout_ms: said.lock_timeout_ms.unwrap_or(default.lock_timeout_ms),
             lock_tries: said.lock_tries.unwrap_or(default.lock_tries).max(1),
             lease_wait_s: said.lease_wait_s.unwrap_or(default.lease_wait_s),
             copy_limit_bytes: said.copy_limit_bytes.unwrap_or(default.copy_limit_bytes),
             strict: said.strict.unwrap_or(default.strict),
+            dropped_columns: net
+                .dropped_columns
+                .map_or(default.dropped_columns, Into::into),
+            net_max_bytes: net.max_bytes,
+            net_published: net.published.unwrap_or(default.net_published),
         }
     }
 

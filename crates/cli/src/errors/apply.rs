@@ -1,6 +1,6 @@
 use tightrope_engine::ErrorKind;
 use tightrope_lifecycle::{
-    ApplyError, Left, MigrationRehearsal, Rehearsed, ScriptFailure, VERIFY_DOES_NOT_HOLD,
+    ApplyError, Left, MigrationRehearsal, NoRoom, Rehearsed, ScriptFailure, VERIFY_DOES_NOT_HOLD,
 };
 use tightrope_model::Verdict;
 
@@ -44,6 +44,14 @@ impl From<ApplyError> for CommandError {
             ApplyError::OutsideThePlan { .. } => Self::of(Exit::NotProven, error)
                 .state(UNCHANGED)
                 .hint("the copy was not like the target: run `tightrope rehearse` again, on a fresh copy"),
+            ApplyError::NoRoom { ref because, .. } => {
+                let hint = match because {
+                    NoRoom::Limit { .. } => "free what old migrations keep with `tightrope seal --to VERSION`, or raise `max_bytes` under [net]",
+                    NoRoom::Disk { .. } => "make room on the disk, or free what old migrations keep with `tightrope seal --to VERSION`",
+                    NoRoom::Published { .. } => "make the schema `tightrope` on the subscriber and set `published = true` under [net], or publish the tables by name",
+                };
+                Self::of(Exit::Refused, error).state(UNCHANGED).hint(hint)
+            }
             ApplyError::RollbackOpen => Self::of(Exit::Interrupted, error).hint("finish it with `tightrope rollback`"),
             ApplyError::ResumeChanged { .. } => Self::of(Exit::Interrupted, error)
                 .hint("bring the script back to what has run of it, then `tightrope apply` goes on")

@@ -112,9 +112,8 @@ impl<'s, 'a> Decide<'s, 'a> {
         for now in self.survey.now.objects() {
             let gone = self.survey.before_of(&now.id).is_none();
             let part_of_view = now.id.kind == ObjectKind::Column
-                && names::owner(now, self.survey.now).is_some_and(|owner| {
-                    !is_table(owner.kind) && owner.kind != ObjectKind::Type
-                });
+                && names::owner(now, self.survey.now)
+                    .is_some_and(|owner| !is_table(owner.kind) && owner.kind != ObjectKind::Type);
             if gone && !part_of_view && registry::ddl(now.id.kind).is_some() {
                 self.doom(now);
             }
@@ -142,12 +141,12 @@ impl<'s, 'a> Decide<'s, 'a> {
         let view_columns_differ = matches!(
             before.id.kind,
             ObjectKind::View | ObjectKind::MaterializedView
-        ) && columns(self.survey.before, &before.id)
-            .iter()
-            .any(|column| {
+        ) && columns(self.survey.before, &before.id).iter().any(
+            |column| {
                 !self.survey.aligned.contains_key(&column.id)
                     || super::shape::type_differs(self.survey, column)
-            });
+            },
+        );
         if columns_differ || view_columns_differ {
             self.doom(now);
             return;
@@ -221,6 +220,11 @@ impl<'s, 'a> Decide<'s, 'a> {
                 .depends_on
                 .iter()
                 .find(|id| id.kind == ObjectKind::Trigger)
+                .cloned(),
+            _ if part("comes_with_type").is_some() => now
+                .depends_on
+                .iter()
+                .find(|id| matches!(id.kind, ObjectKind::Type | ObjectKind::Function))
                 .cloned(),
             _ => None,
         };
@@ -380,7 +384,8 @@ impl<'s, 'a> Decide<'s, 'a> {
             let Some(object) = self.survey.now.object(&id) else {
                 continue;
             };
-            let schema = names::schema(&id).map(|schema| ObjectId::new(ObjectKind::Schema, [schema]));
+            let schema =
+                names::schema(&id).map(|schema| ObjectId::new(ObjectKind::Schema, [schema]));
             let owner = names::owner(object, self.survey.now);
             for needed in object.depends_on.iter().chain(&schema).chain(&owner) {
                 if self.fates.dropped.contains(needed) {
@@ -392,7 +397,8 @@ impl<'s, 'a> Decide<'s, 'a> {
     }
 }
 
-fn statistics_table(object: &Object) -> Option<ObjectId> {
+/// The table of a statistics object.
+pub(super) fn statistics_table(object: &Object) -> Option<ObjectId> {
     if object.id.kind != ObjectKind::Statistics {
         return None;
     }

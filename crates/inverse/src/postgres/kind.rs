@@ -21,6 +21,12 @@ pub(super) trait KindDdl: Sync {
     /// made again. Owner, privileges, comment and security labels are left out.
     fn alter(&self, before: &Object, now: &Object, change: &Change<'_>) -> Option<Vec<String>>;
 
+    /// Statements that ready an object of now for giving way to the one of before: they run on the old type while columns still
+    /// hold values of it.
+    fn give_way(&self, _before: &Object, _now: &Object) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Something about it that cannot be brought back exactly.
     fn loss(&self, _before: Option<&Object>, _now: Option<&Object>) -> Option<Loss> {
         None

@@ -1,12 +1,28 @@
 //! The derived rollback for PostgreSQL.
+//!
+//! [`survey`] puts the two catalogs side by side and sees through renames; [`fates`] decides what goes, what is changed in
+//! place and which tables are built anew; [`plan`] writes the steps: [`clear`] drops last things first, [`rebuild`] and
+//! [`shape`] give tables their columns back, [`renames`] the names, and the rest is made again in the [`order`] in which it
+//! was needed. How an object of a kind is written is one file in [`kinds`]; what is written for all kinds alike is in
+//! [`finishing`].
+//!
+//! The statements hold under any `search_path`: every name outside `pg_catalog` carries its schema.
 
+mod acl;
+mod clear;
+mod fates;
+mod finishing;
 mod kind;
 mod kinds;
+mod names;
+mod order;
+mod plan;
 mod quote;
+mod rebuild;
+mod reference;
 mod registry;
+mod renames;
+mod shape;
+mod survey;
 
-use crate::{Change, Inverse};
-
-pub(crate) fn derive(_change: &Change<'_>) -> Inverse {
-    Inverse::default()
-}
+pub(crate) use plan::derive;

@@ -16,23 +16,27 @@ pub(super) fn unit(object: &Object, catalog: &Catalog) -> ObjectId {
     }
 }
 
-/// What each unit of a catalog needs.
-pub(super) fn needs(catalog: &Catalog) -> BTreeMap<ObjectId, BTreeSet<ObjectId>> {
+/// What each unit of a catalog needs; `unit` says to which one an object belongs.
+pub(super) fn needs(
+    catalog: &Catalog,
+    unit: impl Fn(&Object) -> ObjectId,
+) -> BTreeMap<ObjectId, BTreeSet<ObjectId>> {
     let mut needs: BTreeMap<ObjectId, BTreeSet<ObjectId>> = BTreeMap::new();
     for object in catalog.objects() {
-        let unit = unit(object, catalog);
-        let needed = needs.entry(unit.clone()).or_default();
+        let own = unit(object);
+        let needed = needs.entry(own.clone()).or_default();
         let needed_objects = object
             .depends_on
             .iter()
             .filter_map(|needed| catalog.object(needed));
-        needed.extend(needed_objects.map(|needed| self::unit(needed, catalog)));
-        needed.extend(names::owner(object, catalog));
+        needed.extend(needed_objects.map(&unit));
+        let owner = names::owner(object, catalog).and_then(|owner| catalog.object(&owner));
+        needed.extend(owner.map(&unit));
         if let Some(schema) = names::schema(&object.id) {
             let schema = ObjectId::new(ObjectKind::Schema, [schema]);
             needed.extend(catalog.object(&schema).map(|schema| schema.id.clone()));
         }
-        needed.remove(&unit);
+        needed.remove(&own);
     }
     needs
 }

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use tightrope_model::{Attribute, AttributeLevel, Catalog, Object, ObjectId};
+use tightrope_model::{Attribute, AttributeLevel, Catalog, Object, ObjectId, ObjectKind};
 
 use super::names;
 use crate::{Change, Matching};
@@ -17,6 +17,8 @@ pub(super) struct Survey<'a> {
     /// By its identity before: the object as it is now, under its name before, and with every attribute that means the
     /// same written as before.
     pub(super) aligned: BTreeMap<ObjectId, Object>,
+    /// Tables of now that belong to a parent to which they did not belong before, or as another part.
+    pub(super) detached: BTreeSet<ObjectId>,
 }
 
 impl<'a> Survey<'a> {
@@ -28,7 +30,9 @@ impl<'a> Survey<'a> {
             now: change.now,
             matching,
             aligned: BTreeMap::new(),
+            detached: BTreeSet::new(),
         };
+        survey.detached = survey.detached();
         let renamed = survey.renamed();
         let aligned = change.before.objects().filter_map(|before| {
             let now = survey.now_of(before)?;
@@ -60,16 +64,16 @@ impl<'a> Survey<'a> {
             .collect();
         names
             .into_iter()
-            .filter(|name| !FINISHING.contains(&name.as_str()))
+            .filter(|name| {
+                before.id.kind == ObjectKind::DefaultPrivileges
+                    || !FINISHING.contains(&name.as_str())
+            })
             .filter(|name| {
                 let level = [before, now]
                     .iter()
                     .find_map(|object| object.attributes.get(*name))
                     .map(|attribute| attribute.level);
-                !matches!(
-                    level,
-                    Some(AttributeLevel::Fact | AttributeLevel::Position)
-                )
+                !matches!(level, Some(AttributeLevel::Fact | AttributeLevel::Position))
             })
             .filter(|name| before.attribute(name) != now.attribute(name))
             .cloned()
@@ -90,6 +94,17 @@ impl<'a> Survey<'a> {
         renamed
     }
 
+    fn detached(&self) -> BTreeSet<ObjectId> {
+        let tables = self.before.objects().filter_map(|before| {
+            let now = self.now_of(before)?;
+            now.attribute("inherits")?;
+            let same = |name: &str| before.attribute(name) == now.attribute(name);
+            let parents_stay = same("same_inherits") && same("same_partition_bound");
+            (!parents_stay).then(|| now.id.clone())
+        });
+        tables.collect()
+    }
+
     fn align(&self, before: &Object, now: &Object, renamed: &BTreeSet<&ObjectId>) -> Object {
         let mut aligned = now.clone();
         aligned.id = before.id.clone();
@@ -101,6 +116,20 @@ impl<'a> Survey<'a> {
         let names_moved = needs
             .chain(owners.iter().flatten())
             .any(|id| renamed.contains(id));
+        let owner_now = names::owner(now, self.now).unwrap_or_else(|| now.id.clone());
+        if self.detached.contains(&owner_now) {
+            for name in [
+                "inherits",
+                "partition_bound",
+                "partition_of",
+                "inheritance",
+                "part",
+                "same_inherits",
+                "same_partition_bound",
+            ] {
+                aligned.attributes.remove(name);
+            }
+        }
         for (name, was) in &before.attributes {
             let numbers = format!("same_{name}");
             let (Some(number_was), Some(number_is)) =

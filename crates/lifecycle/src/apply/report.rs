@@ -4,7 +4,7 @@ use tightrope_model::Differences;
 use tightrope_store::StoreError;
 
 use crate::execute::ScriptFailure;
-use crate::net::OutsideThePlan;
+use crate::net::{NoRoom, OutsideThePlan};
 use crate::project::FolderError;
 use crate::rehearse::{RehearseError, Rehearsed};
 use crate::run::RunError;
@@ -140,6 +140,15 @@ pub enum ApplyError {
         /// Where.
         #[source]
         outside: OutsideThePlan,
+    },
+    /// The net may not be spread.
+    #[error("cannot spread the net for migration `{migration}`")]
+    NoRoom {
+        /// Its label.
+        migration: String,
+        /// Why.
+        #[source]
+        because: NoRoom,
     },
     /// A rollback is half done.
     #[error("a rollback was interrupted and must be finished first")]

@@ -9,7 +9,7 @@ use super::transaction;
 use crate::execute::Ready;
 use crate::run::{Run, RunError, Watchers, stored};
 use crate::situation::{Situation, version_key};
-use crate::{Event, recover};
+use crate::{Event, Policy, recover};
 
 /// Up to how many migrations without a certificate have the schema measured after each of them. Beyond that (a whole history
 /// on a new database) only the first's before and the last's after are measured: reading the schema three hundred times
@@ -73,6 +73,7 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         catalog: Some(situation.catalog.clone()),
         sequence: situation.applied.last().map_or(0, |last| last.sequence),
         accept_drift: situation.drift.as_ref().and(accept_drift.as_deref()),
+        policy: project.policy,
     };
     for (number, (migration, proof)) in work.iter().enumerate() {
         let is_last = number + 1 == work.len();
@@ -133,6 +134,7 @@ pub(crate) struct Job<'a> {
     pub(crate) catalog: Option<Catalog>,
     pub(crate) sequence: i64,
     pub(crate) accept_drift: Option<&'a str>,
+    pub(crate) policy: Policy,
 }
 
 impl Job<'_> {

@@ -11,6 +11,7 @@ use super::report::{ApplyError, Left};
 use super::run::{Done, Job};
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::net::{self, LookStop};
+use crate::plan::label_of;
 use crate::run::{Run, stored};
 use crate::verify;
 
@@ -155,8 +156,14 @@ fn inside(
         None => None,
     };
     let begun = Instant::now();
-    for step in &ready.steps.steps {
-        run.run_step(ready, step)?;
+    match &spread {
+        Some((plan, kept)) => run
+            .watched(|session, listener| ready.run_with_net(session, Some(kept), plan, listener))?,
+        None => {
+            for step in &ready.steps.steps {
+                run.run_step(ready, step)?;
+            }
+        }
     }
     record.forward_ms = elapsed_ms(begun);
     run.watchers.edges.reached("script run");
@@ -219,10 +226,17 @@ fn spread_net(
             LookStop::Engine(error) => waits(ready, error),
         })?,
     };
+    let applied = run.store().applied().map_err(ApplyError::from)?;
+    let session = run.session.as_mut();
+    net::room(session, &plan, before, &applied, &job.policy)?.map_err(|because| {
+        ApplyError::NoRoom {
+            migration: label_of(&record.version, &record.name),
+            because,
+        }
+    })?;
     let kept = net::spread(session, record.sequence, &plan, before)
         .map_err(|error| waits(ready, error))?;
     if let Some(kept) = &kept {
-        let applied = run.store().applied().map_err(ApplyError::from)?;
         net::suspend_older(run.session.as_mut(), &applied, kept)
             .map_err(|error| waits(ready, error))?;
     }

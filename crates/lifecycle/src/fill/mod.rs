@@ -79,6 +79,9 @@ fn fill_all(
 ) -> Result<Filled, EngineError> {
     let mut filled = Filled::default();
     let counts = counts(session, tables)?;
+    if counts.iter().all(|count| *count >= filling.rows) {
+        return Ok(filled);
+    }
     let mut done = BTreeSet::new();
     let mut later = Vec::new();
     for at in in_order(tables) {
@@ -125,40 +128,51 @@ fn in_order(tables: &[Table]) -> Vec<usize> {
         .enumerate()
         .map(|(at, table)| (&table.name, at))
         .collect();
-    let needs = |table: &Table, strict: bool| -> Vec<usize> {
-        let is_loose = |name: &TableName| {
-            let mut to_it = table
-                .foreigns
-                .iter()
-                .filter(|f| f.parent == *name)
-                .peekable();
-            to_it.peek().is_some() && to_it.all(|foreign| foreign.is_nullable)
+    let needs = |strict: bool| -> Vec<Vec<usize>> {
+        let of = |(at, table): (usize, &Table)| {
+            let names = table.needs.iter();
+            let names = names.filter(|name| !strict || !is_loose(table, name));
+            let known = names.filter_map(|name| numbers.get(name).copied());
+            known.filter(|need| *need != at).collect()
         };
-        let names = table.needs.iter().filter(|name| !strict || !is_loose(name));
-        names
-            .filter_map(|name| numbers.get(name).copied())
-            .collect()
+        tables.iter().enumerate().map(of).collect()
     };
+    let (all, strict) = (needs(false), needs(true));
+    let mut open: Vec<usize> = (0..tables.len()).collect();
+    let mut placed = vec![false; tables.len()];
     let mut order = Vec::new();
-    let mut placed = BTreeSet::new();
-    while order.len() < tables.len() {
-        let is_open = |at: &usize| !placed.contains(at);
-        let ready = |strict: Option<bool>| {
-            (0..tables.len()).filter(is_open).find(|at| {
-                strict.is_none_or(|strict| {
-                    let mut needs = needs(&tables[*at], strict).into_iter();
-                    needs.all(|need| need == *at || placed.contains(&need))
-                })
-            })
+    while !open.is_empty() {
+        let before = order.len();
+        let ready = |needs: &[Vec<usize>], at: usize, placed: &[bool]| {
+            needs[at].iter().all(|need| placed[*need])
         };
-        let next = ready(Some(false))
-            .or_else(|| ready(Some(true)))
-            .or_else(|| ready(None));
-        let Some(next) = next else { break };
-        placed.insert(next);
-        order.push(next);
+        open.retain(|at| {
+            let is_ready = ready(&all, *at, &placed);
+            if is_ready {
+                placed[*at] = true;
+                order.push(*at);
+            }
+            !is_ready
+        });
+        if order.len() == before {
+            let next = open.iter().position(|at| ready(&strict, *at, &placed));
+            let next = open.remove(next.unwrap_or(0));
+            placed[next] = true;
+            order.push(next);
+        }
     }
     order
+}
+
+/// Whether all references to that table may be NULL.
+fn is_loose(table: &Table, name: &TableName) -> bool {
+    let to_it = || {
+        table
+            .foreigns
+            .iter()
+            .filter(|foreign| foreign.parent == *name)
+    };
+    to_it().next().is_some() && to_it().all(|foreign| foreign.is_nullable)
 }
 
 /// How many rows each table has.

@@ -218,6 +218,7 @@ impl RowMaker<'_> {
         let text = maker.text(kind)?;
         Some(match kind {
             Type::Text(_) => measured(text, wish),
+            Type::Bytes => measured_bytes(text, wish),
             _ => text,
         })
     }
@@ -441,6 +442,21 @@ fn measured(text: String, wish: &Wish) -> String {
     }
 }
 
+/// Bytes of the length that is wished for; the first of them tell serial values apart.
+fn measured_bytes(text: String, wish: &Wish) -> String {
+    let mut digits = text.trim_start_matches("\\x").to_owned();
+    let shortest = wish.shortest.unwrap_or(0).min(100_000);
+    while digits.len() < 2 * shortest {
+        digits.push_str("5a");
+    }
+    if let Some(longest) = wish.longest
+        && digits.len() > 2 * longest
+    {
+        digits.truncate(2 * longest);
+    }
+    format!("\\x{digits}")
+}
+
 /// The text of a literal, where engines without booleans write numbers for them.
 fn truth(token: &Token, kind: &Type) -> String {
     match (kind, token.text.to_ascii_lowercase().as_str()) {
@@ -516,5 +532,6 @@ mod tests {
         };
         assert_eq!(measured("a".to_owned(), &wish), "axx");
         assert_eq!(measured("abcdefg".to_owned(), &wish), "cdefg");
+        assert_eq!(measured_bytes("\\x01".to_owned(), &wish), "\\x015a5a");
     }
 }

@@ -6,6 +6,8 @@
 mod back;
 mod older;
 mod plan;
+mod room;
+mod set_aside;
 mod spread;
 
 pub use back::Way;
@@ -13,6 +15,9 @@ pub(crate) use back::{
     Back, BackStop, Returned, come_back, derived_script, fill_of, gauge, one_line,
 };
 pub(crate) use older::{resume_older, suspend_older, taken_over_by};
+pub use room::NoRoom;
+pub(crate) use room::room;
+pub(crate) use set_aside::{SetAside, mark as mark_set_aside, replace, replaced};
 pub use spread::OutsideThePlan;
 pub(crate) use spread::{LookStop, look, open_window, outside, plan_of, spread};
 

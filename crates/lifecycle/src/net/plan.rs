@@ -120,6 +120,7 @@ impl Planner<'_> {
                     after: now.map(|now| last(&now.id)),
                     type_before,
                     type_after,
+                    hidden: false,
                 }
             })
             .collect()

@@ -13,7 +13,7 @@ use super::report::{DerivedRehearsal, MigrationRehearsal};
 use super::scripts::RunStop;
 use super::state::State;
 use crate::execute::{Ready, elapsed_ms, may_change_settings};
-use crate::net::{self, Back, BackStop, Returned};
+use crate::net::{self, Back, BackStop, Returned, SetAside};
 
 /// What the forward script left on the copy, with the net around it.
 struct Forward {
@@ -56,6 +56,13 @@ impl Rehearsal<'_> {
         )?;
         for table in &mut plan.tables {
             table.rows_before = stage.state.rows(&table.before);
+        }
+        if session.capabilities().sets_aside {
+            let how = SetAside {
+                columns: self.dropped_columns,
+                budget_s: migration.settings.rollback_budget_s,
+            };
+            net::mark_set_aside(&mut plan, catalogs.0, &migration.forward, self.dialect, how);
         }
         Ok(plan)
     }
@@ -145,9 +152,7 @@ impl Rehearsal<'_> {
         ready.run_prelude(session, self.listener)?;
         session.begin()?;
         let mut kept = net::spread(session, 1, plan, &before)?;
-        for step in &ready.steps.steps {
-            ready.run_step(session, step, self.listener)?;
-        }
+        ready.run_with_net(session, kept.as_ref(), plan, self.listener)?;
         if may_change_settings(&ready) {
             session.regain()?;
         }

@@ -19,7 +19,7 @@ use crate::execute::FailureReport;
 use crate::fill::{Filling, fill};
 
 /// How often tables are emptied before the migration is rehearsed without any generated row.
-const MOST_TRIES: usize = 3;
+const MOST_TRIES: usize = 5;
 
 /// What was generated for a review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -142,7 +142,7 @@ impl Generator {
         let mut except = BTreeSet::new();
         let mut latest = failed;
         for number in 1..=MOST_TRIES {
-            let blamed = blamed(rehearsal, migration, &latest, &all);
+            let blamed = blamed(rehearsal, migration, &latest, &except, &all);
             let is_last = number == MOST_TRIES || blamed.is_subset(&except);
             if is_last {
                 except.clone_from(&all);
@@ -252,16 +252,22 @@ fn empty(
     Ok(())
 }
 
-/// The tables that the failed statement and its error name.
+/// The tables that the error names, or else the failed statement.
 fn blamed(
     rehearsal: &Rehearsal<'_>,
     migration: &Migration,
     failed: &MigrationRehearsal,
+    except: &BTreeSet<TableName>,
     all: &BTreeSet<TableName>,
 ) -> BTreeSet<TableName> {
     let Some(failure) = &failed.failure else {
         return BTreeSet::new();
     };
+    let detail = failure.detail.as_deref().unwrap_or_default();
+    let named = named_in(&format!("{}\n{detail}", failure.message), all);
+    if !named.is_subset(except) {
+        return named;
+    }
     let parsed = migration.forward.parse(rehearsal.dialect);
     let statement = failure
         .number
@@ -269,26 +275,22 @@ fn blamed(
         .and_then(|at| parsed.statements.get(at));
     let text = statement
         .and_then(|statement| {
-            migration
-                .forward
-                .text
-                .get(statement.span.start..statement.span.end)
+            let span = statement.span;
+            migration.forward.text.get(span.start..span.end)
         })
         .unwrap_or_default();
-    let detail = failure.detail.as_deref().unwrap_or_default();
-    let said = format!("{text}\n{}\n{detail}", failure.message).to_lowercase();
-    let words: BTreeSet<&str> = said
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .collect();
-    let is_named = |table: &&TableName| {
-        let name = table.name.to_lowercase();
-        words.contains(name.as_str()) || !is_word(&name) && said.contains(&name)
-    };
-    all.iter().filter(is_named).cloned().collect()
+    named_in(text, all)
 }
 
-fn is_word(name: &str) -> bool {
-    name.chars().all(|c| c.is_alphanumeric() || c == '_')
+fn named_in(text: &str, all: &BTreeSet<TableName>) -> BTreeSet<TableName> {
+    let said = text.to_lowercase();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let words: BTreeSet<&str> = said.split(|c: char| !is_part(c)).collect();
+    let is_named = |table: &&TableName| {
+        let name = table.name.to_lowercase();
+        words.contains(name.as_str()) || !name.chars().all(is_part) && said.contains(&name)
+    };
+    all.iter().filter(is_named).cloned().collect()
 }
 
 fn remark(

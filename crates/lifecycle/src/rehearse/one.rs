@@ -10,8 +10,8 @@ use super::outcome::{Outcome, Ran, report};
 use super::report::{MigrationRehearsal, RehearsalDifference, how_to_keep, how_to_restore};
 use super::scripts::RunStop;
 use super::state::State;
-use crate::Listener;
 use crate::execute::{FailureReport, Ready, ScriptFailure};
+use crate::{DroppedColumns, Listener};
 
 /// Where a history of rehearsals has come to: a scratch database nobody is connected to, and its state.
 pub(crate) struct RehearsalStage {
@@ -38,6 +38,8 @@ pub(crate) struct Rehearsal<'a> {
     pub(crate) roles: Vec<Role>,
     /// Whether the derived rollback is rehearsed, too.
     pub(crate) derived: Derive,
+    /// What becomes of dropped columns.
+    pub(crate) dropped_columns: DroppedColumns,
 }
 
 /// When the derived rollback is rehearsed beside the written one.

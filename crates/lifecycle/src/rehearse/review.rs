@@ -103,6 +103,7 @@ pub fn review(
             true => Derive::Always,
             false => Derive::Never,
         },
+        dropped_columns: project.policy.dropped_columns,
     };
     let mut stage = rehearsal.begin(base)?;
     let server = rehearsal.connect(stage.base.as_ref())?.server().clone();

@@ -158,6 +158,7 @@ pub(crate) fn rehearse_pending(
             true => Derive::Always,
             false => Derive::WhereNeeded,
         },
+        dropped_columns: project.policy.dropped_columns,
     };
     let mut stage = rehearsal.begin(base)?;
     let mut rehearsed = Rehearsed {

@@ -107,6 +107,7 @@ pub fn derive_rollbacks(
         strict: false,
         copy: base.report().clone(),
         derived: Derive::Never,
+        dropped_columns: project.policy.dropped_columns,
     };
     if base.is_beside_source() {
         cluster::refuse(&path, engine.kind(), &rehearsal.roles)?;

@@ -11,6 +11,8 @@ use crate::session::PostgresSession;
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) name: String,
+    /// Its number in the table.
+    pub(super) number: i64,
     /// As the session's search path shows it.
     pub(super) type_name: String,
     /// The type is the server's own, and no script can change it.
@@ -104,7 +106,7 @@ impl Columns {
              (t.typcollation <> 0)::int, t.typcategory::text, \
              (t.oid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype, 'oid'::regtype, 'uuid'::regtype, \
              'date'::regtype, 'time'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype, 'bytea'::regtype, 'text'::regtype, \
-             'varchar'::regtype))::int \
+             'varchar'::regtype))::int, a.attnum::bigint \
              from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid \
              where a.attrelid = pg_catalog.to_regclass({}) and a.attnum > 0 and not a.attisdropped order by a.attnum",
             literal(&names::sql(table))
@@ -137,5 +139,6 @@ fn column(row: &[Value]) -> Column {
         collatable: yes(3),
         category: text(4),
         exact: yes(5),
+        number: row.get(6).and_then(Value::integer).unwrap_or_default(),
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn merge(
             );
             merged.kept += counted(session, &written)?;
         }
-        if table.rows.is_none() || table.plan.key.is_empty() {
+        if table.rows.is_none() {
             continue;
         }
         let terms = Terms::of(session, table, &table.plan.before, Shape::Before)?;
@@ -54,7 +54,7 @@ pub(super) fn merge(
     Ok((merged, displaced))
 }
 
-fn counted(session: &mut PostgresSession, sql: &str) -> Result<u64, EngineError> {
+pub(super) fn counted(session: &mut PostgresSession, sql: &str) -> Result<u64, EngineError> {
     let rows = session.query_own(sql, &[])?;
     let count = rows.first().and_then(|row| row.first()?.integer());
     Ok(count
@@ -68,12 +68,9 @@ fn quarantine_displaced(
     kept: &KeptTable,
     terms: &Terms<'_>,
 ) -> Result<Vec<Quarantined>, EngineError> {
-    let (Some(rows), Some(displaced)) = (&kept.rows, terms.displaced()?) else {
+    let (Some(rows), Some(displaced)) = (&kept.rows, &terms.joins.displaced) else {
         return Ok(Vec::new());
     };
-    if kept.plan.keep == Keep::Columns {
-        return Ok(Vec::new());
-    }
     let columns = kept
         .plan
         .columns
@@ -123,16 +120,9 @@ impl TableMerge<'_> {
         names::sql(&self.kept.plan.before)
     }
 
-    fn rows(&self) -> String {
-        self.kept.rows.as_ref().map(names::sql).unwrap_or_default()
-    }
-
     /// Rows that the migration deleted.
     fn bring_back(&self, session: &mut PostgresSession) -> Result<u64, EngineError> {
-        if self.kept.plan.keep == Keep::Columns {
-            return Ok(0);
-        }
-        let Some(gone) = self.terms.gone(&self.table())? else {
+        let Some(gone) = &self.terms.joins.gone else {
             return Ok(0);
         };
         let plan = &self.kept.plan;
@@ -141,11 +131,12 @@ impl TableMerge<'_> {
             .map(|at| self.terms.before(at))
             .collect();
         session.change(&format!(
-            "insert into {} ({}) overriding system value select {} from {} p where {gone}",
+            "insert into {} ({}) overriding system value select {} from {} where {}",
             self.table(),
             columns.join(", "),
             values.join(", "),
-            self.rows(),
+            gone.from.replace("{now}", &self.table()),
+            gone.filter,
         ))
     }
 
@@ -166,30 +157,32 @@ impl TableMerge<'_> {
             given_back.push(format!("v.c{at}"));
             now.push(format!("t.{name}"));
             then.push(format!(
-                "case when {} is true then t.{name} else {} end as c{at}",
+                "case when {} then t.{name} else {} end as c{at}",
                 self.terms.written(at + 1),
                 self.terms.before(at),
             ));
         }
         let (now, then) = (now.join(", "), then.join(", "));
         session.change(&format!(
-            "update only {table} t set {sets} from (select t.ctid as place, {then} from only {table} t {joins} where {found}) v \
+            "update only {table} t set {sets} from (select t.ctid as place, {then} from {from} where {found}) v \
              where t.ctid = v.place and {differ}",
             table = self.table(),
             sets = sets.join(", "),
-            joins = self.terms.joins()?,
-            found = self.terms.has_before(),
+            from = self.terms.from(),
+            found = self.terms.joins.has_before,
             differ = rows_differ(&now, &given_back.join(", ")),
         ))
     }
 
     /// Rows that only the migration made.
     fn remove(&self, session: &mut PostgresSession) -> Result<u64, EngineError> {
-        match self.terms.only_the_migrations()? {
+        match &self.terms.joins.own {
             None => Ok(0),
-            Some(own) => {
-                session.change(&format!("delete from only {} t where {own}", self.table()))
-            }
+            Some(own) => session.change(&format!(
+                "delete from only {} where ctid in (select t.ctid from {} where {own})",
+                self.table(),
+                self.terms.from(),
+            )),
         }
     }
 }

@@ -3,27 +3,32 @@
 //!
 //! Every watched table with a key has a *touch log*. Each of its rows tells of one row of the table: `k1`, `k2`, … is the key
 //! that it has now (NULL if it is gone), `o1`, `o2`, … the key that it had when the window began (NULL if it is new), and
-//! `w1`, `w2`, … whether the column of that number in [`Watch`] was written. A log row with neither says that the table was
-//! truncated. The log has no unique index: it must never refuse what the table accepts.
+//! `w1`, `w2`, … whether the column of that number ([`touch::numbered`]) was written. A log row with neither key says that the
+//! table was truncated. The log has no unique index: it must never refuse what the table accepts. Where a table has no key,
+//! the text of the row stands for it.
 //!
 //! Values of types that are not the server's own are kept as text, so that nothing of the net stands in the way of a script
 //! that drops or changes such a type.
 
+mod by_key;
+mod by_row;
+mod catch;
 mod columns;
+mod conflicts;
 mod gauge;
 mod merge;
 mod names;
 mod size;
 mod sources;
 mod spread;
+mod take_out;
 mod terms;
 mod touch;
 mod triggers;
+mod unlike;
 mod window;
 
-use tightrope_engine::{
-    EngineError, ErrorKind, Fill, Gauge, KeptNet, Merged, Net, Quarantined, Window,
-};
+use tightrope_engine::{EngineError, Fill, Gauge, KeptNet, Merged, Net, Quarantined, Window};
 use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
 
@@ -52,16 +57,16 @@ impl Net for PostgresSession {
         self.writing_pinned(|session| window::close(session, kept))
     }
 
-    fn gauge(&mut self, kept: &KeptNet, _window: &Window<'_>) -> Result<Gauge, EngineError> {
-        gauge::of(self, kept)
+    fn gauge(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Gauge, EngineError> {
+        gauge::of(self, kept, window)
     }
 
     fn take_out(
         &mut self,
-        _kept: &KeptNet,
-        _window: &Window<'_>,
+        kept: &KeptNet,
+        window: &Window<'_>,
     ) -> Result<Vec<Quarantined>, EngineError> {
-        Ok(Vec::new())
+        self.writing_pinned(|session| take_out::take_out(session, kept, window))
     }
 
     fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {
@@ -77,8 +82,8 @@ impl Net for PostgresSession {
         self.writing_pinned(|session| merge::merge(session, kept, rebuilt))
     }
 
-    fn unlike(&mut self, _kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
-        Ok(Vec::new())
+    fn unlike(&mut self, kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
+        self.writing_pinned(|session| unlike::of(session, kept))
     }
 
     fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError> {
@@ -89,13 +94,9 @@ impl Net for PostgresSession {
         size::free(self, kept)
     }
 
-    fn put_back(&mut self, _row: &Quarantined) -> Result<(), EngineError> {
-        Err(not_yet())
+    fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError> {
+        self.writing_pinned(|session| take_out::put_back(session, row))
     }
-}
-
-fn not_yet() -> EngineError {
-    EngineError::new(ErrorKind::Unsupported, "the net cannot do this yet")
 }
 
 /// The fill expression of a column of before.

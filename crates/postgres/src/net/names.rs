@@ -17,6 +17,11 @@ pub(super) fn own(number: i64, plan: &TablePlan, what: &str) -> TableName {
     TableName::new(SCHEMA, format!("{}{}_{what}", prefix(number), plan.number))
 }
 
+/// An own function that serves all tables of a migration.
+pub(super) fn of_all(number: i64, what: &str) -> TableName {
+    TableName::new(SCHEMA, format!("{}{what}", prefix(number)))
+}
+
 /// A table as it stands in SQL.
 pub(super) fn sql(table: &TableName) -> String {
     quote_qualified(&table.schema, &table.name)

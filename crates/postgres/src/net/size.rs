@@ -52,7 +52,7 @@ fn bytes(session: &mut PostgresSession, table: &TableName) -> Result<u64, Engine
 /// Drops all that the net of a migration holds.
 pub(super) fn free(session: &mut PostgresSession, kept: &KeptNet) -> Result<(), EngineError> {
     let prefix = names::prefix(kept.number);
-    drop_functions(session, &prefix)?;
+    drop_functions(session, &prefix, false)?;
     let tables = session.query_own(
         "select c.oid::regclass::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
          where n.nspname = 'tightrope' and c.relkind = 'r' and pg_catalog.starts_with(c.relname::text, $1)",
@@ -68,15 +68,20 @@ pub(super) fn free(session: &mut PostgresSession, kept: &KeptNet) -> Result<(), 
     session.execute_own(&format!("drop table {}", tables.join(", ")))
 }
 
-/// Drops the functions whose names begin so, and with them the triggers that call them.
+/// Drops the (trigger) functions whose names begin so, and with them the triggers that call them.
 pub(super) fn drop_functions(
     session: &mut PostgresSession,
     prefix: &str,
+    only_triggers: bool,
 ) -> Result<(), EngineError> {
     let functions = session.query_own(
         "select p.oid::regprocedure::text from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace \
-         where n.nspname = 'tightrope' and pg_catalog.starts_with(p.proname::text, $1) order by 1",
-        &[Value::from(prefix)],
+         where n.nspname = 'tightrope' and pg_catalog.starts_with(p.proname::text, $1) \
+         and ($2 = 'all' or p.prorettype = 'trigger'::regtype) order by 1",
+        &[
+            Value::from(prefix),
+            Value::from(if only_triggers { "triggers" } else { "all" }),
+        ],
     )?;
     for function in functions.iter().filter_map(|row| row.first()?.text()) {
         session.execute_own(&format!("drop function {function} cascade"))?;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
 use tightrope_inverse::{MoreRows, Sources, TableSource};
-use tightrope_model::{ColumnPlan, Keep, ObjectId, ObjectKind};
+use tightrope_model::{ColumnPlan, ObjectId, ObjectKind};
 
 use super::columns::Column;
-use super::terms::{Shape, Terms};
+use super::terms::{Shape, Terms, before};
 use super::{fill, names};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
@@ -19,11 +19,9 @@ pub(super) fn of(
     window: &Window<'_>,
 ) -> Result<Sources, EngineError> {
     let mut sources = Sources::default();
-    for table in &kept.tables {
-        if table.rows.is_some() && (!table.plan.key.is_empty() || table.plan.after.is_none()) {
-            let source = source(session, table, window)?;
-            sources.tables.insert(table.plan.before.clone(), source);
-        }
+    for table in kept.tables.iter().filter(|table| table.rows.is_some()) {
+        let source = source(session, table, window)?;
+        sources.tables.insert(table.plan.before.clone(), source);
     }
     Ok(sources)
 }
@@ -35,67 +33,76 @@ fn source(
 ) -> Result<TableSource, EngineError> {
     let Some(after) = &kept.plan.after else {
         return Ok(TableSource {
-            more: more(kept, None),
+            more: vec![all_rows(kept)],
             ..TableSource::default()
         });
     };
     let terms = Terms::of(session, kept, after, Shape::After)?;
     let mut columns = BTreeMap::new();
     for (at, column) in kept.plan.columns.iter().enumerate() {
-        let otherwise = match &column.after {
-            None => comes_back(kept, column, window),
-            Some(name) => {
-                let now = terms.now.get(name);
-                let now = now.ok_or_else(|| super::spread::not_as_planned(&kept.plan, name))?;
-                converted(session, now, column)?
-            }
-        };
         if !terms.keeps(at) {
             continue;
         }
         let value = format!(
-            "case when {} and {} is not true then {} else {otherwise} end",
-            terms.has_before(),
+            "case when {} and not ({}) then {} else {} end",
+            terms.joins.has_before,
             terms.written(at + 1),
             terms.before(at),
+            as_it_is(session, &terms, column, window)?,
         );
         columns.insert(column.before.clone(), value);
     }
-    let filter = terms
-        .only_the_migrations()?
-        .map(|own| format!("not ({own})"));
-    let more = match kept.plan.keep {
-        Keep::Columns | Keep::Nothing => Vec::new(),
-        _ => more(kept, terms.gone("{now}")?),
-    };
+    let more = terms.joins.gone.iter().map(|gone| MoreRows {
+        from: gone.from.clone(),
+        filter: Some(gone.filter.clone()),
+        columns: all_columns(kept),
+    });
     Ok(TableSource {
-        joins: terms.joins()?,
-        filter,
+        more: more.collect(),
+        filter: terms.joins.own.as_ref().map(|own| format!("not ({own})")),
         columns,
-        more,
+        joins: terms.joins.all,
         ..TableSource::default()
     })
 }
 
-/// The rows that are in the net alone.
-fn more(kept: &KeptTable, filter: Option<String>) -> Vec<MoreRows> {
-    let Some(rows) = &kept.rows else {
-        return Vec::new();
-    };
-    let columns = kept.plan.columns.iter().map(|column| {
-        let value = format!("(p.{})::{}", quote(&column.before), column.type_before);
-        (column.before.clone(), value)
-    });
-    vec![MoreRows {
-        from: format!("{} p", names::sql(rows)),
-        filter,
-        columns: columns.collect(),
-    }]
+/// The rows of a table that is not there any more.
+fn all_rows(kept: &KeptTable) -> MoreRows {
+    let rows = kept.rows.as_ref().map(names::sql).unwrap_or_default();
+    MoreRows {
+        from: format!("{rows} p"),
+        filter: None,
+        columns: all_columns(kept),
+    }
+}
+
+fn all_columns(kept: &KeptTable) -> BTreeMap<String, String> {
+    let columns = kept.plan.columns.iter().enumerate();
+    columns
+        .map(|(at, column)| (column.before.clone(), before(&kept.plan, at)))
+        .collect()
+}
+
+/// The value that a column of before has in a row `t` of the table as it is since the migration.
+pub(super) fn as_it_is(
+    session: &mut PostgresSession,
+    terms: &Terms<'_>,
+    column: &ColumnPlan,
+    window: &Window<'_>,
+) -> Result<String, EngineError> {
+    match &column.after {
+        None => Ok(comes_back(terms, column, window)),
+        Some(name) => {
+            let now = terms.facts.now.get(name);
+            let now = now.ok_or_else(|| super::spread::not_as_planned(terms.facts.plan, name))?;
+            converted(session, now, column)
+        }
+    }
 }
 
 /// The value of a column that was gone in a row that never had it: what the author of the migration says, or the default.
-fn comes_back(kept: &KeptTable, column: &ColumnPlan, window: &Window<'_>) -> String {
-    let table = &kept.plan.before;
+fn comes_back(terms: &Terms<'_>, column: &ColumnPlan, window: &Window<'_>) -> String {
+    let table = &terms.facts.plan.before;
     if let Some(expression) = fill(window.fill, table, &column.before) {
         // The names in it are the row's own, whatever else is joined to it.
         return format!("(select ({expression}) from (select t.*) as f)");

@@ -3,6 +3,7 @@
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
 use tightrope_model::{Keep, NetPlan, TablePlan, Value};
 
+use super::catch::Catch;
 use super::columns::Columns;
 use super::names;
 use crate::quote::quote;
@@ -36,8 +37,10 @@ pub(super) fn spread(
             touched: None,
             set_aside: None,
         };
-        if table.keep != Keep::Nothing {
-            copy(session, number, &mut of_table)?;
+        match table.keep {
+            Keep::Nothing => {}
+            Keep::Changed if !table.key.is_empty() => catch(session, number, &mut of_table)?,
+            _ => copy(session, number, &mut of_table)?,
         }
         kept.tables.push(of_table);
     }
@@ -89,6 +92,27 @@ fn lock(session: &mut PostgresSession, tables: &[&TablePlan]) -> Result<(), Engi
         "lock table {} in share row exclusive mode",
         names.join(", ")
     ))
+}
+
+/// Lets triggers keep what the script changes.
+fn catch(
+    session: &mut PostgresSession,
+    number: i64,
+    kept: &mut KeptTable,
+) -> Result<(), EngineError> {
+    let (rows, inserted) = (
+        names::own(number, &kept.plan, "rows"),
+        names::own(number, &kept.plan, "inserted"),
+    );
+    Catch {
+        number,
+        plan: &kept.plan,
+        rows: &rows,
+        inserted: &inserted,
+    }
+    .begin(session)?;
+    (kept.rows, kept.inserted) = (Some(rows), Some(inserted));
+    Ok(())
 }
 
 fn copy(

@@ -1,13 +1,15 @@
 //! The pieces of SQL with which a table's rows find their pre-images. In all of them `t` is a row of the table, `l` its entry
-//! in the touch log, and `p` its pre-image.
+//! in the touch log, `p` its pre-image, and `i` says that the migration inserted it.
+//!
+//! A table with a key is joined by it ([`super::by_key`]); rows of a table without one are told apart by their text and
+//! counted ([`super::by_row`]).
 
 use tightrope_engine::{EngineError, KeptTable};
 use tightrope_model::{TableName, TablePlan};
 
-use super::columns::{Column, Columns, same};
-use super::names;
-use super::spread::not_as_planned;
+use super::columns::Columns;
 use super::touch::numbered;
+use super::{by_key, by_row, names};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -20,15 +22,58 @@ pub(super) enum Shape {
     Before,
 }
 
-/// One table with a key, its log and its pre-images.
-pub(super) struct Terms<'k> {
+/// Pre-images whose rows are no more in the table, and not by the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Gone {
+    /// The FROM clause; `{now}` stands for the table.
+    pub(super) from: String,
+    pub(super) filter: String,
+}
+
+/// The joins and conditions of one table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Joins {
+    /// What follows `only … t` in a FROM clause, for its entry, its pre-image and its being the migration's own.
+    pub(super) all: String,
+    /// A FROM clause of rows that the application has written and that are there, with their pre-images; none if nothing is
+    /// watched.
+    pub(super) written: Option<String>,
+    /// `t` has been written.
+    pub(super) touched: String,
+    /// Where its entry is in the log.
+    pub(super) entry: String,
+    /// The key of `t` as the log keeps it.
+    pub(super) key: Vec<String>,
+    /// There is a pre-image of `t`.
+    pub(super) has_before: String,
+    /// `t` is a row of the migration that nobody has touched; none if it inserted no row.
+    pub(super) own: Option<String>,
+    /// None if no whole rows are kept.
+    pub(super) gone: Option<Gone>,
+    /// A condition on `p`: the migration deleted it, and its key is another row's now; none if that cannot be.
+    pub(super) displaced: Option<String>,
+    /// A FROM clause of pre-images whose rows have not been touched, with these rows where they are there (`t`), and the
+    /// condition that a row is missing.
+    pub(super) untouched: Option<(String, String)>,
+}
+
+/// What is known of one table when the pieces are put together.
+pub(super) struct Facts<'k> {
     pub(super) plan: &'k TablePlan,
-    shape: Shape,
+    pub(super) shape: Shape,
+    /// The table that the rows are read from, as it stands in SQL.
+    pub(super) table: String,
     /// The table's columns now.
     pub(super) now: Columns,
-    log: Option<(&'k TableName, Columns)>,
-    rows: Option<(&'k TableName, Columns)>,
-    inserted: Option<(&'k TableName, Columns)>,
+    pub(super) log: Option<(String, Columns)>,
+    pub(super) rows: Option<(String, Columns)>,
+    pub(super) inserted: Option<(String, Columns)>,
+}
+
+/// One table, its log and its pre-images.
+pub(super) struct Terms<'k> {
+    pub(super) facts: Facts<'k>,
+    pub(super) joins: Joins,
 }
 
 impl<'k> Terms<'k> {
@@ -39,261 +84,70 @@ impl<'k> Terms<'k> {
         table: &TableName,
         shape: Shape,
     ) -> Result<Self, EngineError> {
-        let mut own = |name: &'k Option<TableName>| match name {
-            Some(name) => Ok::<_, EngineError>(Some((name, Columns::of(session, name)?))),
+        let mut own = |name: &Option<TableName>| match name {
+            Some(name) => {
+                Ok::<_, EngineError>(Some((names::sql(name), Columns::of(session, name)?)))
+            }
             None => Ok(None),
         };
         let (log, rows, inserted) = (own(&kept.touched)?, own(&kept.rows)?, own(&kept.inserted)?);
-        Ok(Self {
+        let facts = Facts {
             plan: &kept.plan,
             shape,
+            table: names::sql(table),
             now: Columns::of(session, table)?,
             log,
             rows,
             inserted,
-        })
-    }
-
-    /// How many columns the key has.
-    fn places(&self) -> impl Iterator<Item = usize> + use<> {
-        1..=self.plan.key.len()
-    }
-
-    fn missing(&self, column: &str) -> EngineError {
-        not_as_planned(self.plan, column)
-    }
-
-    /// The key's column of `t` in that place.
-    fn of_table(&self, place: usize) -> Result<(String, &Column), EngineError> {
-        let key = &self.plan.key[place - 1];
-        let name = match self.shape {
-            Shape::After => &key.after,
-            Shape::Before => &key.before,
         };
-        let column = self.now.get(name).ok_or_else(|| self.missing(name))?;
-        Ok((format!("t.{}", quote(name)), column))
-    }
-
-    /// The key's column of the pre-image.
-    fn of_rows(&self, place: usize) -> Result<(String, &Column), EngineError> {
-        let name = &self.plan.key[place - 1].before;
-        let column = self
-            .rows
-            .as_ref()
-            .and_then(|(_, columns)| columns.get(name));
-        Ok((
-            format!("p.{}", quote(name)),
-            column.ok_or_else(|| self.missing(name))?,
-        ))
-    }
-
-    /// A key column of the log (`k` or `o`), under the alias.
-    fn of_log(
-        &self,
-        alias: &str,
-        letter: &str,
-        place: usize,
-    ) -> Result<(String, &Column), EngineError> {
-        let name = format!("{letter}{place}");
-        let column = self
-            .log
-            .as_ref()
-            .and_then(|(_, columns)| columns.get(&name));
-        Ok((
-            format!("{alias}.{name}"),
-            column.ok_or_else(|| self.missing(&name))?,
-        ))
-    }
-
-    fn of_inserted(&self, place: usize) -> Result<(String, &Column), EngineError> {
-        let name = format!("k{place}");
-        let column = self
-            .inserted
-            .as_ref()
-            .and_then(|(_, columns)| columns.get(&name));
-        Ok((
-            format!("i.{name}"),
-            column.ok_or_else(|| self.missing(&name))?,
-        ))
-    }
-
-    /// The key that `t` had when the window began.
-    fn origin(&self, place: usize) -> Result<(String, Column), EngineError> {
-        let (now, of_now) = self.of_table(place)?;
-        if self.log.is_none() {
-            return Ok((now, of_now.clone()));
-        }
-        let (origin, of_origin) = self.of_log("l", "o", place)?;
-        let alike = of_now.built_in && of_now.kept_type() == of_origin.kept_type();
-        let text = if alike { "" } else { "::text" };
-        let expression =
-            format!("case when l.k1 is null then ({now}){text} else ({origin}){text} end");
-        let column = if alike {
-            of_now.clone()
+        let joins = if facts.now.is_empty() {
+            Joins::default()
+        } else if facts.plan.key.is_empty() {
+            by_row::joins(&facts)
         } else {
-            of_now.as_text()
+            by_key::joins(&facts)?
         };
-        Ok((expression, column))
+        Ok(Self { facts, joins })
     }
 
-    fn all(
-        &self,
-        pair: impl Fn(usize) -> Result<String, EngineError>,
-    ) -> Result<String, EngineError> {
-        let pairs: Result<Vec<String>, EngineError> = self.places().map(pair).collect();
-        Ok(pairs?.join(" and "))
-    }
-
-    /// Joins the log and the pre-images to `t`.
-    pub(super) fn joins(&self) -> Result<String, EngineError> {
-        let mut joins = Vec::new();
-        if let Some((log, _)) = &self.log {
-            joins.push(format!(
-                "left join {} l on {}",
-                names::sql(log),
-                self.is_entry("l")?
-            ));
-        }
-        if let Some((rows, _)) = &self.rows {
-            let on = self.all(|place| {
-                let (origin, of_origin) = self.origin(place)?;
-                let (was, of_was) = self.of_rows(place)?;
-                Ok(same((&was, of_was), (&origin, &of_origin)))
-            })?;
-            joins.push(format!("left join {} p on {on}", names::sql(rows)));
-        }
-        Ok(joins.join(" "))
-    }
-
-    /// The log's entry under that alias is about `t`.
-    pub(super) fn is_entry(&self, alias: &str) -> Result<String, EngineError> {
-        self.all(|place| {
-            let (now, of_now) = self.of_table(place)?;
-            let (key, of_key) = self.of_log(alias, "k", place)?;
-            Ok(same((&key, of_key), (&now, of_now)))
-        })
-    }
-
-    /// `t` is the row that the migration inserted under the key `i`.
-    fn is_inserted(&self) -> Result<String, EngineError> {
-        self.all(|place| {
-            let (now, of_now) = self.of_table(place)?;
-            let (key, of_key) = self.of_inserted(place)?;
-            Ok(same((&key, of_key), (&now, of_now)))
-        })
-    }
-
-    /// `t` is a row of the migration that nobody has touched; none if it inserted no row.
-    pub(super) fn only_the_migrations(&self) -> Result<Option<String>, EngineError> {
-        let Some((inserted, _)) = &self.inserted else {
-            return Ok(None);
-        };
-        let untouched = match &self.log {
-            Some((log, _)) => format!(
-                " and not exists (select from {} l where {})",
-                names::sql(log),
-                self.is_entry("l")?
-            ),
-            None => String::new(),
-        };
-        Ok(Some(format!(
-            "exists (select from {} i where {}){untouched}",
-            names::sql(inserted),
-            self.is_inserted()?
-        )))
-    }
-
-    /// The entry `l` is about the row that was `p`.
-    pub(super) fn began_as(&self, alias: &str) -> Result<String, EngineError> {
-        self.all(|place| {
-            let (was, of_was) = self.of_rows(place)?;
-            let (origin, of_origin) = self.of_log(alias, "o", place)?;
-            Ok(same((&origin, of_origin), (&was, of_was)))
-        })
-    }
-
-    /// The pre-image `p` is gone, and not by the application: its row is no more in the table (as `{now}` stands for it),
-    /// and the log knows nothing of it.
-    pub(super) fn gone(&self, now: &str) -> Result<Option<String>, EngineError> {
-        if self.now.is_empty() {
-            return Ok(None);
-        }
-        let at_its_key = self.all(|place| {
-            let (was, of_was) = self.of_rows(place)?;
-            let (key, of_key) = self.of_table(place)?;
-            Ok(same((&key, of_key), (&was, of_was)))
-        })?;
-        let gone = format!("not exists (select from only {now} t where {at_its_key})");
-        Ok(Some(match self.unknown_to_log()? {
-            Some(unknown) => format!("{gone} and {unknown}"),
-            None => gone,
-        }))
-    }
-
-    /// The log knows nothing of the row that was `p`; none if there is no log.
-    fn unknown_to_log(&self) -> Result<Option<String>, EngineError> {
-        let Some((log, _)) = &self.log else {
-            return Ok(None);
-        };
-        let log = names::sql(log);
-        Ok(Some(format!(
-            "not exists (select from {log} l where {}) and not exists (select from {log} l where l.k1 is null and l.o1 is null)",
-            self.began_as("l")?
-        )))
-    }
-
-    /// The pre-image `p` was deleted by the migration, and its key is another row's now; none if that cannot be.
-    pub(super) fn displaced(&self) -> Result<Option<String>, EngineError> {
-        let (Some(unknown), Some((log, _))) = (self.unknown_to_log()?, &self.log) else {
-            return Ok(None);
-        };
-        let taken = self.all(|place| {
-            let (was, of_was) = self.of_rows(place)?;
-            let (key, of_key) = self.of_log("l", "k", place)?;
-            Ok(same((&key, of_key), (&was, of_was)))
-        })?;
-        Ok(Some(format!(
-            "{unknown} and exists (select from {} l where {taken})",
-            names::sql(log)
-        )))
+    /// `only … t` with everything joined.
+    pub(super) fn from(&self) -> String {
+        format!("only {} t {}", self.facts.table, self.joins.all)
     }
 
     /// The application has written that column (its number in the log) of `t`; never true where it cannot have.
     pub(super) fn written(&self, number: usize) -> String {
-        let logged = numbered(self.plan)
+        let logged = numbered(self.facts.plan)
             .iter()
             .any(|(logged, _)| *logged == number);
-        if self.log.is_some() && logged {
-            format!("l.w{number}")
+        if self.facts.log.is_some() && logged {
+            format!("l.w{number} is true")
         } else {
             "false".to_owned()
         }
     }
 
-    /// There is a pre-image of `t`.
-    pub(super) fn has_before(&self) -> String {
-        match self.plan.key.first() {
-            Some(key) if self.rows.is_some() => format!("p.{} is not null", quote(&key.before)),
-            _ => "false".to_owned(),
-        }
-    }
-
     /// The value of a column of before in the pre-image.
     pub(super) fn before(&self, column: usize) -> String {
-        let column = &self.plan.columns[column];
-        format!("(p.{})::{}", quote(&column.before), column.type_before)
+        before(self.facts.plan, column)
     }
 
     /// Whether the pre-images have that column.
     pub(super) fn keeps(&self, column: usize) -> bool {
-        let name = &self.plan.columns[column].before;
-        let rows = self.rows.as_ref();
+        let name = &self.facts.plan.columns[column].before;
+        let rows = self.facts.rows.as_ref();
         rows.is_some_and(|(_, columns)| columns.get(name).is_some())
     }
 
     /// Whether that column is of the key.
     pub(super) fn is_key(&self, column: usize) -> bool {
-        let name = &self.plan.columns[column].before;
-        self.plan.key.iter().any(|key| &key.before == name)
+        let name = &self.facts.plan.columns[column].before;
+        self.facts.plan.key.iter().any(|key| &key.before == name)
     }
+}
+
+/// The value of a column of before in the pre-image `p`.
+pub(super) fn before(plan: &TablePlan, column: usize) -> String {
+    let column = &plan.columns[column];
+    format!("(p.{})::{}", quote(&column.before), column.type_before)
 }

@@ -8,8 +8,9 @@ use tightrope_engine::EngineError;
 use tightrope_model::{TableName, TablePlan};
 
 use super::columns::{Column, Columns};
-use super::names;
 use super::spread::not_as_planned;
+use super::terms::Shape;
+use super::{by_row, names};
 use crate::quote::{literal, quote};
 
 /// The columns of a table whose writing is logged, by their name now, in the order of their numbers from 1: those that it had
@@ -23,11 +24,46 @@ pub(super) fn numbered(plan: &TablePlan) -> Vec<(usize, &str)> {
         .collect()
 }
 
+/// One part of what tells a row from the others.
+struct KeyPart {
+    /// The type and collation that it has in the log.
+    definition: String,
+    /// The value of the row OLD and of NEW.
+    old: String,
+    new: String,
+    /// It is text that is made from a value, and depends on how a session writes it.
+    is_written: bool,
+    /// It may be too long for an index.
+    is_long: bool,
+}
+
+impl KeyPart {
+    fn of_column(column: &Column) -> Self {
+        let value = |side: &str| column.to_kept(&format!("{side}.{}", quote(&column.name)));
+        Self {
+            definition: column.kept_definition(),
+            old: value("old"),
+            new: value("new"),
+            is_written: !column.built_in,
+            is_long: false,
+        }
+    }
+
+    fn of_row(plan: &TablePlan) -> Self {
+        Self {
+            definition: "text collate \"C\"".to_owned(),
+            old: by_row::text(plan, Shape::After, "old"),
+            new: by_row::text(plan, Shape::After, "new"),
+            is_written: true,
+            is_long: true,
+        }
+    }
+}
+
 /// What is written down of one table.
 pub(super) struct TouchLog<'a> {
     log: &'a TableName,
-    /// The key's columns.
-    key: Vec<&'a Column>,
+    key: Vec<KeyPart>,
     /// The logged columns with their numbers.
     watched: Vec<(usize, &'a Column)>,
 }
@@ -40,13 +76,17 @@ impl<'a> TouchLog<'a> {
         columns: &'a Columns,
     ) -> Result<Self, EngineError> {
         let find = |name: &str| columns.get(name).ok_or_else(|| not_as_planned(plan, name));
-        Ok(Self {
-            log,
-            key: plan
+        let key = match plan.key.is_empty() {
+            true => vec![KeyPart::of_row(plan)],
+            false => plan
                 .key
                 .iter()
-                .map(|key| find(&key.after))
-                .collect::<Result<_, _>>()?,
+                .map(|key| Ok(KeyPart::of_column(find(&key.after)?)))
+                .collect::<Result<_, EngineError>>()?,
+        };
+        Ok(Self {
+            log,
+            key,
             watched: numbered(plan)
                 .into_iter()
                 .map(|(number, name)| Ok((number, find(name)?)))
@@ -60,8 +100,8 @@ impl<'a> TouchLog<'a> {
         let log = names::sql(self.log);
         let mut columns = Vec::new();
         for letter in ["k", "o"] {
-            for (number, column) in (1..).zip(&self.key) {
-                columns.push(format!("{letter}{number} {}", column.kept_definition()));
+            for (number, part) in (1..).zip(&self.key) {
+                columns.push(format!("{letter}{number} {}", part.definition));
             }
         }
         for (number, _) in &self.watched {
@@ -71,8 +111,15 @@ impl<'a> TouchLog<'a> {
             "create table {log} ({}) with (fillfactor = 70); create index on {log} ({}); \
              alter table {log} replica identity full",
             columns.join(", "),
-            self.list("k", |_| String::new()),
+            self.indexed(),
         )
+    }
+
+    fn indexed(&self) -> String {
+        match self.key.iter().any(|part| part.is_long) {
+            true => "pg_catalog.hashtextextended(k1, 0)".to_owned(),
+            false => self.list("k", |_| String::new()),
+        }
     }
 
     /// The function that the row triggers call.
@@ -124,7 +171,7 @@ impl<'a> TouchLog<'a> {
             no_origin = self.list("o", |_| " = null".to_owned()),
             no_key = self.list("k", |_| " = null".to_owned()),
         );
-        trigger_function(name, &body, self.key.iter().any(|column| !column.built_in))
+        trigger_function(name, &body, self.key.iter().any(|part| part.is_written))
     }
 
     /// The function that the trigger for TRUNCATE calls: rows that were new are forgotten, and a row without keys stands for
@@ -151,25 +198,29 @@ impl<'a> TouchLog<'a> {
         items.join(between)
     }
 
-    fn value(&self, side: &str, number: usize) -> String {
-        let column = self.key[number - 1];
-        column.to_kept(&format!("{side}.{}", quote(&column.name)))
+    fn value(&self, side: &str, number: usize) -> &str {
+        let part = &self.key[number - 1];
+        if side == "old" { &part.old } else { &part.new }
     }
 
     fn values(&self, side: &str) -> String {
         let numbers = 1..=self.key.len();
-        numbers
-            .map(|number| self.value(side, number))
-            .collect::<Vec<_>>()
-            .join(", ")
+        let values: Vec<&str> = numbers.map(|number| self.value(side, number)).collect();
+        values.join(", ")
     }
 
     fn found_by(&self, side: &str) -> String {
         let numbers = 1..=self.key.len();
-        numbers
-            .map(|number| format!("l.k{number} = {}", self.value(side, number)))
-            .collect::<Vec<_>>()
-            .join(" and ")
+        let each = numbers.map(|number| {
+            let value = self.value(side, number);
+            match self.key[number - 1].is_long {
+                true => format!(
+                    "pg_catalog.hashtextextended(l.k1, 0) = pg_catalog.hashtextextended({value}, 0) and l.k1 = {value}"
+                ),
+                false => format!("l.k{number} = {value}"),
+            }
+        });
+        each.collect::<Vec<_>>().join(" and ")
     }
 
     fn moved(&self) -> String {

@@ -3,18 +3,28 @@
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
 use tightrope_model::{Keep, TableName};
 
+use super::catch::must_have_seen_all;
 use super::columns::{Columns, same};
-use super::names;
+use super::conflicts::make_function;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
+use super::terms::Shape;
 use super::touch::TouchLog;
+use super::{by_row, names};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
 /// Begins to write down what the application touches.
 pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<(), EngineError> {
     let number = kept.number;
+    for table in &kept.tables {
+        if let (Some(after), Some(_)) = (&table.plan.after, caught(table)) {
+            must_have_seen_all(session, number, &table.plan, after)?;
+        }
+    }
+    drop_functions(session, &names::prefix(number), true)?;
     for table in &mut kept.tables {
+        drop_what_caught_nothing(session, table)?;
         let Some(after) = table.plan.after.clone() else {
             continue;
         };
@@ -26,13 +36,42 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
             )
             .hint("rehearse the migration again"));
         }
-        if table.plan.key.is_empty() {
-            continue;
-        }
         note_what_was_inserted(session, number, table, &after, &columns)?;
         watch(session, number, table, &after, &columns)?;
     }
+    make_function(session, number)?;
     protect(session, number)
+}
+
+/// The tables in which the changes of the script were caught.
+fn caught(table: &KeptTable) -> Option<[&TableName; 2]> {
+    let is_caught = table.plan.keep == Keep::Changed && !table.plan.key.is_empty();
+    let (rows, inserted) = (table.rows.as_ref()?, table.inserted.as_ref()?);
+    is_caught.then_some([rows, inserted])
+}
+
+/// What the script did not change needs no tables.
+fn drop_what_caught_nothing(
+    session: &mut PostgresSession,
+    table: &mut KeptTable,
+) -> Result<(), EngineError> {
+    let Some([rows, inserted]) = caught(table) else {
+        return Ok(());
+    };
+    let any = |own: &TableName| format!("exists (select from {})", names::sql(own));
+    let found = session.query_own(
+        &format!("select ({} or {})::int", any(rows), any(inserted)),
+        &[],
+    )?;
+    if found.first().and_then(|row| row.first()?.integer()) == Some(0) {
+        session.execute_own(&format!(
+            "drop table {}, {}",
+            names::sql(rows),
+            names::sql(inserted)
+        ))?;
+        (table.rows, table.inserted) = (None, None);
+    }
+    Ok(())
 }
 
 /// Writes down the keys of the rows that the migration inserted: only rows that are known to be its own ever go again.
@@ -47,7 +86,22 @@ fn note_what_was_inserted(
     let Some(rows) = &table.rows else {
         return Ok(());
     };
-    if plan.keep == Keep::Changed || (plan.rows.inserted == 0 && !plan.truncated) {
+    // An update may have given rows other keys.
+    let inserts = plan.rows.inserted > 0 || plan.truncated || plan.rows.updated > 0;
+    if table.inserted.is_some() || !inserts {
+        return Ok(());
+    }
+    let inserted = names::own(number, plan, "inserted");
+    if plan.key.is_empty() {
+        let now = by_row::text(plan, Shape::After, "t");
+        let was = by_row::text(plan, Shape::Before, "p");
+        session.execute_own(&format!(
+            "create table {} as select {now} as k1 from only {} t except all select {was} from {} p",
+            names::sql(&inserted),
+            names::sql(after),
+            names::sql(rows),
+        ))?;
+        table.inserted = Some(inserted);
         return Ok(());
     }
     let kept = Columns::of(session, rows)?;
@@ -66,7 +120,6 @@ fn note_what_was_inserted(
         selected.push(format!("{} as k{place}", now.to_kept(&of_now)));
         pairs.push(same((&of_now, now), (&of_was, was)));
     }
-    let inserted = names::own(number, plan, "inserted");
     session.execute_own(&format!(
         "create table {} as select {} from only {} t where not exists (select from {} p where {})",
         names::sql(&inserted),
@@ -104,9 +157,10 @@ fn watch(
         after,
         &rows,
         "after insert or update or delete",
+        "",
         "row",
     )?;
-    attach(session, after, &truncate, "after truncate", "statement")?;
+    attach(session, after, &truncate, "after truncate", "", "statement")?;
     table.touched = Some(log);
     Ok(())
 }
@@ -117,11 +171,12 @@ pub(super) fn attach(
     table: &TableName,
     function: &TableName,
     event: &str,
+    tables: &str,
     each: &str,
 ) -> Result<(), EngineError> {
     let (table, trigger) = (names::sql(table), names::trigger(function));
     session.execute_own(&format!(
-        "create trigger {trigger} {event} on {table} for each {each} execute function {}(); \
+        "create trigger {trigger} {event} on {table} {tables} for each {each} execute function {}(); \
          alter table only {table} enable always trigger {trigger}",
         names::sql(function)
     ))
@@ -142,7 +197,7 @@ pub(super) fn close(session: &mut PostgresSession, kept: &KeptNet) -> Result<(),
             tables.join(", ")
         ))?;
     }
-    drop_functions(session, &names::prefix(kept.number))?;
+    drop_functions(session, &names::prefix(kept.number), true)?;
     for table in &kept.tables {
         for own in [&table.rows, &table.touched].into_iter().flatten() {
             session.execute_own(&format!("analyze {}", names::sql(own)))?;

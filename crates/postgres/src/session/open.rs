@@ -112,6 +112,7 @@ fn capabilities() -> Capabilities {
         names_lock_holders: true,
         lists_locks: true,
         object_numbers: true,
+        sets_aside: true,
     }
 }
 

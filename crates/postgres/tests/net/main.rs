@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod columns;
+mod conflicts;
+mod keyless;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;

@@ -12,7 +12,7 @@ insert into goods select i, 'thing ' || i, i + 0.50 from generate_series(1, 20) 
 
 fn walk(walk: &Walk<'_>, check: impl Fn(Walked)) {
     for server in servers() {
-        for keep in [Keep::Whole] {
+        for keep in [Keep::Whole, Keep::Changed] {
             let rebuild = Some((
                 "goods",
                 "(id int primary key, name text not null, price numeric not null)",

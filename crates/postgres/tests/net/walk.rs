@@ -207,7 +207,7 @@ fn more(session: &mut dyn Session, rows: &[tightrope_inverse::MoreRows], now: &s
                 "insert into tightrope_new ({}) overriding system value select {} from {} {}",
                 columns.join(", "),
                 values.join(", "),
-                more.from,
+                more.from.replace("{now}", now),
                 filter.unwrap_or_default().replace("{now}", now),
             ),
         );
@@ -321,6 +321,7 @@ fn planned(
             let type_before = column.attribute("type").unwrap().to_owned();
             let now = renamed(column);
             ColumnPlan {
+                hidden: false,
                 before: column.id.path[2].clone(),
                 after: now.as_ref().map(|(name, _)| name.clone()),
                 type_after: now.map(|(_, now)| now).filter(|now| *now != type_before),

@@ -23,6 +23,14 @@ fn marker(line: &str) -> Option<Marker<'_>> {
         .then_some(Marker { is_up, options })
 }
 
+/// The line before a rollback script.
+pub(super) const DOWN: &str = "-- migrate:down";
+
+/// Whether a line begins a section, and whether that is the forward script's.
+pub(super) fn direction(line: &str) -> Option<bool> {
+    marker(line).map(|marker| marker.is_up)
+}
+
 /// Whether the file has a section of this format.
 pub(super) fn recognizes(source: &Source<'_>) -> bool {
     source.is_top_level()

@@ -9,6 +9,7 @@ mod golang_migrate;
 mod native;
 mod pairs;
 mod placeholders;
+mod rollback_place;
 mod sections;
 mod source;
 mod sql_migrate;
@@ -23,6 +24,8 @@ use serde::Serialize;
 use tightrope_model::{Finding, Place, Severity};
 
 use crate::{Folder, Migration, MigrationKind, ReadSettings, SourceFile};
+
+pub use rollback_place::NoPlace;
 
 use source::Source;
 

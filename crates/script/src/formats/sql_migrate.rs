@@ -31,6 +31,29 @@ fn marker(line: &str) -> Option<Marker<'_>> {
     Some(Marker { is_up, options })
 }
 
+/// The line before a rollback script.
+pub(super) const DOWN: &str = "-- +migrate Down";
+
+/// Whether a line begins a section, and whether that is the forward script's.
+pub(super) fn direction(line: &str) -> Option<bool> {
+    marker(line).map(|marker| marker.is_up)
+}
+
+/// A script as sql-migrate takes it: it parts statements at every semicolon, bodies and quotes or not, unless it is told.
+pub(super) fn as_section(script: &str) -> String {
+    let parts_wrongly = script.lines().any(|line| {
+        let code = line.split("--").next().unwrap_or_default().trim_end();
+        code.trim_end_matches(';').contains(';') || code.contains('$')
+    }) || script.to_lowercase().contains("create trigger");
+    match parts_wrongly {
+        true => format!(
+            "{PREFIX} StatementBegin\n{}\n{PREFIX} StatementEnd",
+            script.trim_end()
+        ),
+        false => script.to_owned(),
+    }
+}
+
 /// Whether the file has a section of this format.
 pub(super) fn recognizes(source: &Source<'_>) -> bool {
     source.is_top_level()

@@ -509,3 +509,70 @@ fn the_examples_of_the_docs_are_read() {
         assert_eq!(folder.migrations[0].forward.transaction, Required);
     }
 }
+
+/// A rollback script that is written reads back as that, and the forward script stays to the letter.
+#[test]
+fn a_written_rollback_script_finds_its_place_in_every_format() {
+    let check = |format: Format, files: &[(&str, &str)], expect: &str| {
+        let folder = good(files);
+        let migration = &folder.migrations[0];
+        let file = format.rollback_file(migration).unwrap();
+        assert_eq!(file, Path::new("m").join(expect), "{format}");
+        let path = file.strip_prefix("m").unwrap().to_str().unwrap().to_owned();
+        let now = files.iter().find(|(known, _)| *known == path);
+        let now = now.map_or("", |(_, text)| *text);
+        let written = format
+            .with_rollback(now, "-- derived\ndrop table b;\n")
+            .unwrap();
+        let mut files: Vec<(&str, &str)> = files
+            .iter()
+            .copied()
+            .filter(|(known, _)| *known != path)
+            .collect();
+        files.push((&path, &written));
+        let again = good(&files);
+        let (before, after) = (migration, &again.migrations[0]);
+        let forward = |m: &crate::Migration| m.forward.source().trim().to_owned();
+        assert_eq!(forward(before), forward(after), "{format}");
+        let rollback = after.rollback.as_ref().unwrap();
+        assert_eq!(
+            rollback.source().trim(),
+            "-- derived\ndrop table b;",
+            "{written}"
+        );
+    };
+    use Format::{Dbmate, Flyway, GolangMigrate, Native, SqlMigrate};
+    let up = "create table b (id integer);\n";
+    check(Native, &[("1_b/up.sql", up)], "1_b/down.sql");
+    check(
+        Native,
+        &[("1_b/up.sql", up), ("1_b/down.sql", "")],
+        "1_b/down.sql",
+    );
+    check(GolangMigrate, &[("1_b.up.sql", up)], "1_b.down.sql");
+    check(Flyway, &[("sub/V1.2__b.sql", up)], "sub/U1.2__b.sql");
+    let one = |marker: &str| format!("{marker}\n{up}");
+    check(
+        SqlMigrate,
+        &[("1_b.sql", &one("-- +migrate Up"))],
+        "1_b.sql",
+    );
+    check(Dbmate, &[("1_b.sql", &one("-- migrate:up"))], "1_b.sql");
+    let both = format!("-- migrate:up\n{up}\n-- migrate:down\ndrop table old;\n");
+    check(Dbmate, &[("1_b.sql", &both)], "1_b.sql");
+    let both = format!("-- +migrate Down\ndrop table old;\n\n-- +migrate Up\n{up}");
+    check(SqlMigrate, &[("1_b.sql", &both)], "1_b.sql");
+}
+
+#[test]
+fn bodies_are_one_statement_for_sql_migrate() {
+    let body = "create function f() returns int as $$ begin; return 1; end $$ language plpgsql;";
+    let written = Format::SqlMigrate
+        .with_rollback("-- +migrate Up\nselect 1;\n", body)
+        .unwrap();
+    assert!(
+        written.contains("-- +migrate StatementBegin\ncreate function"),
+        "{written}"
+    );
+    assert!(Format::Flyway.with_rollback("", "select '${a}'").is_err());
+}

@@ -13,6 +13,10 @@ impl KindDdl for Cast {
     }
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
+        // One from a range to its multirange comes with the type.
+        if object.attribute("comes_with_type").is_some() {
+            return Vec::new();
+        }
         let how = match (object.attribute("method"), object.attribute("function")) {
             (Some("input and output"), _) => "with inout".to_owned(),
             (None, Some(function)) => format!("with function {function}"),

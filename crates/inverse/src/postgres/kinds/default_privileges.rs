@@ -6,7 +6,7 @@ use super::super::kind::KindDdl;
 use super::super::quote::quote;
 use super::block::block;
 use super::place::text;
-use super::text::members;
+use super::text::{members, unquoted};
 use crate::Change;
 
 /// `alter default privileges`. Those for a schema are added to the others, so they begin with none; those for all schemas
@@ -163,10 +163,10 @@ fn kind(object: &Object) -> &str {
 
 /// A grantee as the server writes it: nobody is everybody, and a name that needs it is in double quotes.
 fn role(grantee: &str) -> String {
-    match grantee.strip_prefix('"') {
-        _ if grantee.is_empty() => "public".to_owned(),
-        Some(quoted) => quote(&quoted.trim_end_matches('"').replace("\"\"", "\"")),
-        None => quote(grantee),
+    if grantee.is_empty() {
+        "public".to_owned()
+    } else {
+        quote(&unquoted(grantee))
     }
 }
 

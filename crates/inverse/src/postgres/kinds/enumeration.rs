@@ -24,40 +24,55 @@ impl KindDdl for Enumeration {
     }
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
-        if same(before, now, "labels") {
-            return Some(Vec::new());
-        }
-        if !same(before, now, "numbers") {
-            return None;
-        }
-        let (wanted, there) = (labels(before), labels(now));
-        let renamed: Vec<(&str, &str)> = there
-            .into_iter()
-            .zip(wanted)
-            .filter(|(now, before)| now != before)
-            .collect();
-        let mut statements = Vec::new();
-        let mut rename = |from: &str, to: &str| {
-            let name = qualified(&before.id.path);
-            statements.push(format!("alter type {name} rename value {from} to {to}"));
-        };
-        // Values that change their names among each other give them up first.
-        let crossed = renamed
-            .iter()
-            .any(|(_, to)| renamed.iter().any(|(from, _)| from == to));
-        let spare = |number: usize| literal(&format!("tightrope_{number}"));
-        for (number, (from, to)) in renamed.iter().enumerate() {
-            let between = spare(number);
-            rename(from, if crossed { &between } else { to });
-        }
-        for (number, (_, to)) in renamed.iter().enumerate().filter(|_| crossed) {
-            rename(&spare(number), to);
-        }
-        Some(statements)
+        let same = same(before, now, "labels");
+        let values_kept = same || same_values(before, now);
+        values_kept.then(|| renamed(before, now))
+    }
+
+    fn give_way(&self, before: &Object, now: &Object) -> Vec<String> {
+        renamed(before, now)
     }
 }
 
-/// The values of an enum as literals, in their order.
-fn labels(object: &Object) -> Vec<&str> {
-    members(text(object, "labels"))
+/// Whether no value was added: the server numbers them.
+fn same_values(before: &Object, now: &Object) -> bool {
+    same(before, now, "numbers")
+}
+
+/// The values of an enum by their numbers, as literals.
+fn values(object: &Object) -> Vec<(&str, &str)> {
+    let numbers = members(text(object, "numbers"));
+    numbers
+        .into_iter()
+        .zip(members(text(object, "labels")))
+        .collect()
+}
+
+/// Gives the values of the type of now the names that they had. A name that is taken by then is made free first.
+fn renamed(before: &Object, now: &Object) -> Vec<String> {
+    let name = qualified(&before.id.path);
+    let (wanted, there) = (values(before), values(now));
+    let back: Vec<(&str, &str)> = there
+        .iter()
+        .filter_map(|(number, is)| {
+            let (_, was) = wanted.iter().find(|(same, _)| same == number)?;
+            (was != is).then_some((*is, *was))
+        })
+        .collect();
+    let taken = |label: &str| back.iter().any(|(_, was)| *was == label);
+    let (mut first, mut then) = (Vec::new(), Vec::new());
+    for (number, (_, is)) in there.iter().enumerate() {
+        let spare = literal(&format!("tightrope_{number}"));
+        let was = back
+            .iter()
+            .find(|(from, _)| from == is)
+            .map(|(_, was)| *was);
+        let mut from = *is;
+        if taken(is) {
+            first.push(format!("alter type {name} rename value {is} to {spare}"));
+            from = &spare;
+        }
+        then.extend(was.map(|was| format!("alter type {name} rename value {from} to {was}")));
+    }
+    first.into_iter().chain(then).collect()
 }

@@ -2,6 +2,7 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::kind::KindDdl;
 use super::super::quote::{qualified, quote};
+use super::super::survey::columns;
 use super::place::{alike, last, text};
 use super::secret::options_lost;
 use crate::{Change, Loss};
@@ -18,8 +19,8 @@ impl KindDdl for ForeignTable {
         let name = qualified(&object.id.path);
         let server = quote(text(object, "server"));
         let parents = text(object, "inherits");
-        let columns = super::columns_in_order(object, catalog).into_iter();
-        let own = columns.filter(|column| column.attribute("inheritance") != Some("inherited"));
+        let own = columns(catalog, &object.id).into_iter();
+        let own = own.filter(|column| column.attribute("inheritance") != Some("inherited"));
         let columns: Vec<String> = own.map(column).collect();
         let body = match object.attribute("partition_bound") {
             Some(bound) => format!("partition of {parents} {bound}"),

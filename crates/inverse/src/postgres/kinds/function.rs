@@ -1,7 +1,7 @@
 use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::kind::KindDdl;
-use super::place::{alike, named, same, text};
+use super::place::{alike, circle, named, same, text};
 use crate::Change;
 
 /// `create function` and `create procedure`, in the server's own words.
@@ -13,16 +13,21 @@ impl KindDdl for Function {
     }
 
     fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
+        // The functions that make ranges come with their type.
+        if object.attribute("comes_with_type").is_some() {
+            return Vec::new();
+        }
         vec![text(object, "definition").trim_end().to_owned()]
     }
 
-    fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
-        format!(
-            "drop {} {}({})",
-            object.id.kind,
-            named(object),
-            text(object, "signature")
-        )
+    fn drop(&self, object: &Object, catalog: &Catalog) -> String {
+        let (kind, name, arguments) = (object.id.kind, named(object), text(object, "signature"));
+        if circle(object, catalog).next().is_some() {
+            // It goes together with the base type that it reads or writes, whichever is first.
+            format!("drop {kind} if exists {name}({arguments}) cascade")
+        } else {
+            format!("drop {kind} {name}({arguments})")
+        }
     }
 
     fn alter(&self, before: &Object, now: &Object, change: &Change<'_>) -> Option<Vec<String>> {

@@ -60,11 +60,8 @@ impl KindDdl for MaterializedView {
     fn loss(&self, before: Option<&Object>, now: Option<&Object>) -> Option<Loss> {
         let before = before?;
         let filled = before.attribute("populated").is_none();
-        let kept = now.is_some_and(|now| {
-            before.native == now.native
-                && same(before, now, "definition")
-                && same(before, now, "populated")
-        });
+        let kept =
+            now.is_some_and(|now| before.native == now.native && same(before, now, "populated"));
         (filled && !kept).then(|| Loss {
             object: before.id.clone(),
             reason: "it is filled anew from its query".to_owned(),

@@ -5,6 +5,8 @@ mod aggregate;
 mod block;
 mod cast;
 mod collation;
+pub(super) mod column;
+mod constraint;
 mod conversion;
 mod default_privileges;
 mod domain;
@@ -16,20 +18,23 @@ mod foreign_data_wrapper;
 mod foreign_server;
 mod foreign_table;
 mod function;
+mod index;
 mod language;
 mod materialized_view;
 mod operator;
 mod operator_class;
 mod operator_family;
-mod options;
+pub(super) mod options;
 mod place;
 mod policy;
 mod publication;
 mod rule;
 mod schema;
 mod secret;
+pub(super) mod sequence;
 mod setting;
 mod statistics;
+pub(super) mod table;
 mod text;
 mod text_search;
 mod transform;
@@ -42,6 +47,8 @@ pub(super) use access_method::AccessMethod;
 pub(super) use aggregate::Aggregate;
 pub(super) use cast::Cast;
 pub(super) use collation::Collation;
+pub(super) use column::Column;
+pub(super) use constraint::Constraint;
 pub(super) use conversion::Conversion;
 pub(super) use default_privileges::DefaultPrivileges;
 pub(super) use domain::Domain;
@@ -52,6 +59,7 @@ pub(super) use foreign_data_wrapper::ForeignDataWrapper;
 pub(super) use foreign_server::ForeignServer;
 pub(super) use foreign_table::ForeignTable;
 pub(super) use function::Function;
+pub(super) use index::Index;
 pub(super) use language::Language;
 pub(super) use materialized_view::MaterializedView;
 pub(super) use operator::Operator;
@@ -61,30 +69,13 @@ pub(super) use policy::Policy;
 pub(super) use publication::Publication;
 pub(super) use rule::Rule;
 pub(super) use schema::Schema;
+pub(super) use sequence::Sequence;
 pub(super) use setting::Setting;
 pub(super) use statistics::Statistics;
+pub(super) use table::Table;
 pub(super) use text_search::TextSearch;
 pub(super) use transform::Transform;
 pub(super) use trigger::Trigger;
 pub(super) use types::Type;
 pub(super) use user_mapping::UserMapping;
 pub(super) use view::View;
-
-use tightrope_model::{Catalog, Object, ObjectKind};
-
-/// The columns of a relation or a composite type in their order.
-fn columns_in_order<'a>(relation: &Object, catalog: &'a Catalog) -> Vec<&'a Object> {
-    let place = |column: &Object| {
-        column
-            .attribute("position")
-            .and_then(|place| place.parse::<u32>().ok())
-    };
-    let mut columns: Vec<&Object> = catalog
-        .objects()
-        .skip_while(|object| object.id.kind < ObjectKind::Column)
-        .take_while(|object| object.id.kind == ObjectKind::Column)
-        .filter(|column| column.id.path.len() == 3 && column.id.path[..2] == relation.id.path[..])
-        .collect();
-    columns.sort_by_key(|column| place(column));
-    columns
-}

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::super::quote::literal;
 
 /// The clause that sets them where something is made: ` with (fillfactor=70)`.
-pub(super) fn with(options: &str) -> String {
+pub(in super::super) fn with(options: &str) -> String {
     let list: Vec<String> = read(options).into_iter().map(set).collect();
     format!(" with ({})", list.join(", "))
 }
 
 /// The statements that bring the options of an object from `now` to `before`.
-pub(super) fn altered(
+pub(in super::super) fn altered(
     what: &str,
     name: &str,
     before: Option<&str>,

@@ -1,6 +1,6 @@
 //! How an object is named in statements, and whether two are alike.
 
-use tightrope_model::{AttributeLevel, Object};
+use tightrope_model::{AttributeLevel, Catalog, Object};
 
 use super::super::quote::{qualified, quote};
 
@@ -73,4 +73,13 @@ pub(super) fn same(before: &Object, now: &Object, attribute: &str) -> bool {
 /// What an attribute says, or nothing.
 pub(super) fn text<'a>(object: &'a Object, attribute: &str) -> &'a str {
     object.attribute(attribute).unwrap_or_default()
+}
+
+/// What needs an object and is needed by it: a base type and the functions that read and write it.
+pub(super) fn circle<'a>(
+    object: &'a Object,
+    catalog: &'a Catalog,
+) -> impl Iterator<Item = &'a Object> {
+    let needed = object.depends_on.iter().filter_map(|id| catalog.object(id));
+    needed.filter(|needed| needed.depends_on.contains(&object.id))
 }

@@ -4,7 +4,7 @@ use super::super::kind::KindDdl;
 use super::super::quote::{literal, quote};
 use super::block::block;
 use super::place::{last, same, single, text};
-use super::text::members;
+use super::text::{members, unquoted};
 use crate::Change;
 
 /// `alter database … set` and `alter role … in database … set`. The database is the one in which it runs.
@@ -51,10 +51,7 @@ fn value(name: &str, value: &str) -> String {
     }
     let names = members(value)
         .into_iter()
-        .map(|name| match name.strip_prefix('"') {
-            Some(quoted) => literal(&quoted.trim_end_matches('"').replace("\"\"", "\"")),
-            None => literal(name),
-        });
+        .map(|name| literal(&unquoted(name)));
     let names: Vec<String> = names.collect();
     if names.is_empty() {
         "''".to_owned()

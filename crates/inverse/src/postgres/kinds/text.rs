@@ -18,6 +18,14 @@ pub(super) fn operator(signature: &str) -> String {
     format!("operator({})", routine(signature))
 }
 
+/// A name without the double quotes that the server puts around it.
+pub(super) fn unquoted(name: &str) -> String {
+    let inner = name
+        .strip_prefix('"')
+        .and_then(|name| name.strip_suffix('"'));
+    inner.map_or_else(|| name.to_owned(), |inner| inner.replace("\"\"", "\""))
+}
+
 /// The members of a list, cut at commas outside of quotes and parentheses, without the white space around them.
 pub(super) fn members(list: &str) -> Vec<&str> {
     let mut members = Vec::new();
@@ -52,6 +60,8 @@ mod tests {
         check("shop.f(integer,text)", "shop.f");
         check("shop.\"f(x)\"(integer)", "shop.\"f(x)\"");
         check("shop.f", "shop.f");
+        assert_eq!(unquoted("a"), "a");
+        assert_eq!(unquoted("\"a \"\"b\"\"\""), "a \"b\"");
         assert_eq!(operator("shop.===(integer,integer)"), "operator(shop.===)");
     }
 

@@ -2,7 +2,8 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::kind::KindDdl;
 use super::super::quote::{qualified, quote};
-use super::place::{alike, last, text};
+use super::super::survey::columns;
+use super::place::{alike, circle, last, text};
 use super::text::routine;
 use crate::Change;
 
@@ -19,7 +20,7 @@ impl KindDdl for Type {
         let shell = format!("create type {name}");
         match text(object, "form") {
             "composite" => {
-                let attributes = super::columns_in_order(object, catalog);
+                let attributes = columns(catalog, &object.id);
                 let attributes: Vec<String> = attributes.into_iter().map(attribute).collect();
                 vec![format!("create type {name} as ({})", attributes.join(", "))]
             }
@@ -27,16 +28,28 @@ impl KindDdl for Type {
                 "create type {name} as range ({})",
                 range(object).join(", ")
             )],
-            "base" => vec![
-                shell,
-                format!("create type {name} ({})", text(object, "definition")),
-            ],
+            "base" => {
+                // Its functions take and return it, so they stand between; they are made again when it is their turn.
+                let functions =
+                    circle(object, catalog).map(|function| text(function, "definition"));
+                let functions = functions.map(|definition| definition.trim_end().to_owned());
+                let whole = format!("create type {name} ({})", text(object, "definition"));
+                std::iter::once(shell)
+                    .chain(functions)
+                    .chain([whole])
+                    .collect()
+            }
             _ => vec![shell],
         }
     }
 
-    fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
-        format!("drop type {}", qualified(&object.id.path))
+    fn drop(&self, object: &Object, catalog: &Catalog) -> String {
+        let name = qualified(&object.id.path);
+        if circle(object, catalog).next().is_some() {
+            format!("drop type if exists {name} cascade")
+        } else {
+            format!("drop type {name}")
+        }
     }
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
@@ -79,11 +92,7 @@ fn range(object: &Object) -> Vec<String> {
                 .map(|name| format!("{option} = {}", routine(name))),
         );
     }
-    if let (Some(multirange), Some(schema)) =
-        (object.attribute("multirange"), object.id.path.first())
-    {
-        let name = qualified(&[schema.clone(), multirange.to_owned()]);
-        parts.push(format!("multirange_type_name = {name}"));
-    }
+    let multirange = object.attribute("multirange_name");
+    parts.extend(multirange.map(|name| format!("multirange_type_name = {name}")));
     parts
 }

@@ -2,8 +2,9 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::kind::KindDdl;
 use super::super::quote::{qualified, quote};
+use super::super::survey::columns;
+use super::options;
 use super::place::{last, same, text};
-use super::{columns_in_order, options};
 use crate::Change;
 
 /// `create view`. Its columns follow from its query; only their defaults are said apart.
@@ -16,7 +17,7 @@ impl KindDdl for View {
 
     fn create(&self, object: &Object, catalog: &Catalog) -> Vec<String> {
         let mut statements = vec![format!("create {}", body(object))];
-        statements.extend(defaults(object, catalog, None));
+        statements.extend(defaults(object, catalog));
         statements
     }
 
@@ -40,7 +41,6 @@ impl KindDdl for View {
                 now.attribute("options"),
             ));
         }
-        statements.extend(defaults(before, change.before, Some((now, change.now))));
         Some(statements)
     }
 }
@@ -62,10 +62,19 @@ pub(super) fn query(view: &Object) -> &str {
     text(view, "definition").trim().trim_end_matches(';')
 }
 
+/// The columns that a view has now, in their order. The view itself is known by the name that it had before.
+fn columns_now<'a>(now: &Object, change: &Change<'a>) -> Vec<&'a Object> {
+    let same = |object: &&Object| object.id.kind == now.id.kind && object.native == now.native;
+    let there = change.now.objects().find(same);
+    there
+        .map(|there| columns(change.now, &there.id))
+        .unwrap_or_default()
+}
+
 /// Whether the view takes its old query in place: it may gain columns at its end, and lose none.
 fn fits(before: &Object, now: &Object, change: &Change<'_>) -> bool {
-    let wanted = columns_in_order(before, change.before);
-    let there = columns_in_order(now, change.now);
+    let wanted = columns(change.before, &before.id);
+    let there = columns_now(now, change);
     there.len() <= wanted.len()
         && there.iter().zip(&wanted).all(|(there, wanted)| {
             last(there) == last(wanted)
@@ -75,25 +84,17 @@ fn fits(before: &Object, now: &Object, change: &Change<'_>) -> bool {
         })
 }
 
-/// Sets the defaults of a view's columns that are not as they were.
-fn defaults(view: &Object, catalog: &Catalog, now: Option<(&Object, &Catalog)>) -> Vec<String> {
-    let there = now
-        .map(|(now, catalog)| columns_in_order(now, catalog))
-        .unwrap_or_default();
+/// Sets the defaults of a view's columns.
+fn defaults(view: &Object, catalog: &Catalog) -> Vec<String> {
     let name = qualified(&view.id.path);
-    let mut statements = Vec::new();
-    for column in columns_in_order(view, catalog) {
-        let there = there.iter().find(|there| last(there) == last(column));
-        let is = there.and_then(|there| there.attribute("default"));
-        let to = match column.attribute("default") {
-            wanted if wanted == is => continue,
-            Some(default) => format!("set default {default}"),
-            None => "drop default".to_owned(),
-        };
-        statements.push(format!(
-            "alter view {name} alter column {} {to}",
-            quote(last(column))
-        ));
-    }
-    statements
+    let columns = columns(catalog, &view.id).into_iter();
+    columns
+        .filter_map(|column| {
+            let default = column.attribute("default")?;
+            let column = quote(last(column));
+            Some(format!(
+                "alter view {name} alter column {column} set default {default}"
+            ))
+        })
+        .collect()
 }

@@ -3,5 +3,6 @@ select
 , a.oid
 , case a.amtype when 'i' then 'index' when 't' then 'table' end as type
 , a.amhandler::oid::regprocedure::text as handler
+, a.amhandler::oid as fact_same_handler
 from pg_am a
 where a.oid >= 16384

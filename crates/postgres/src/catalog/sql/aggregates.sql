@@ -30,6 +30,19 @@ select
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(p.proacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i) as fact_default_privileges
+, hashtextextended(row(p.proargtypes, p.proallargtypes, p.proargmodes, p.proargnames, p.provariadic, p.proargdefaults::text)::text, 0) as fact_same_arguments
+, p.prorettype as fact_same_result
+, a.aggtransfn::oid as fact_same_transition
+, nullif(a.aggfinalfn::oid, 0) as fact_same_final
+, nullif(a.aggcombinefn::oid, 0) as fact_same_combine
+, nullif(a.aggserialfn::oid, 0) as fact_same_serial
+, nullif(a.aggdeserialfn::oid, 0) as fact_same_deserial
+, nullif(a.aggmtransfn::oid, 0) as fact_same_moving_transition
+, nullif(a.aggminvtransfn::oid, 0) as fact_same_moving_inverse
+, nullif(a.aggmfinalfn::oid, 0) as fact_same_moving_final
+, nullif(a.aggsortop, 0) as fact_same_sort_operator
+, a.aggtranstype as fact_same_state_type
+, nullif(a.aggmtranstype, 0) as fact_same_moving_state_type
 from pg_proc p
 join pg_aggregate a on a.aggfnoid = p.oid
 join pg_namespace n on n.oid = p.pronamespace

@@ -29,6 +29,7 @@ select
 , case when a.attinhcount > 0 then case when a.attislocal then 'inherited and own' else 'inherited' end end as inheritance
 , case when a.attacl is not null then
     (select string_agg(i::text, ', ' order by i::text) from unnest(a.attacl) i) end as privileges
+, case t.typstorage when 'p' then 'plain' when 'm' then 'main' when 'e' then 'external' else 'extended' end as fact_default_storage
 , a.atttypid || '/' || a.atttypmod as fact_same_type
 , nullif(a.attcollation, 0) as fact_same_collation
 , case when a.attgenerated = '' then hashtextextended(d.adbin::text, 0) end as fact_same_default

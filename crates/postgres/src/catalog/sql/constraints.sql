@@ -12,6 +12,7 @@ select
 , case when c.contype = 'f' and exists
     (select from pg_trigger g where g.tgconstraint = c.oid and g.tgenabled <> 'O') then 'disabled' end as triggers
 , c.contype as fact_form
+, case when c.contypid <> 0 then 'yes' end as fact_of_domain
 , hashtextextended(row(c.contype, c.condeferrable, c.condeferred, c.convalidated, c.conrelid, c.contypid, c.conkey, c.confrelid, c.confkey
   , c.confupdtype, c.confdeltype, c.confmatchtype, c.conexclop, c.connoinherit, c.conbin::text
   , case when c.contype in ('p', 'u', 'x') then

@@ -7,6 +7,7 @@ select
 , pg_encoding_to_char(c.contoencoding) as target
 , c.conproc::oid::regprocedure::text as function
 , case when c.condefault then 'yes' end as "default"
+, c.conproc::oid as fact_same_function
 from pg_conversion c
 join pg_namespace n on n.oid = c.connamespace
 where c.oid >= 16384

@@ -22,8 +22,12 @@ with
     union all select 'pg_publication_rel'::regclass, r.oid, 'pg_publication'::regclass, r.prpubid, 0 from pg_publication_rel r
 --15+     union all select 'pg_publication_namespace'::regclass, r.oid, 'pg_publication'::regclass, r.pnpubid, 0
 --15+       from pg_publication_namespace r
-    union all select 'pg_amop'::regclass, o.oid, 'pg_opfamily'::regclass, o.amopfamily, 0 from pg_amop o where o.oid >= 16384
-    union all select 'pg_amproc'::regclass, p.oid, 'pg_opfamily'::regclass, p.amprocfamily, 0 from pg_amproc p where p.oid >= 16384
+    union all select 'pg_amop'::regclass, o.oid, coalesce(c.refclassid, 'pg_opfamily'::regclass), coalesce(c.refobjid, o.amopfamily), 0
+      from pg_amop o left join pg_depend c on c.classid = 'pg_amop'::regclass and c.objid = o.oid and c.refclassid = 'pg_opclass'::regclass
+      where o.oid >= 16384
+    union all select 'pg_amproc'::regclass, p.oid, coalesce(c.refclassid, 'pg_opfamily'::regclass), coalesce(c.refobjid, p.amprocfamily), 0
+      from pg_amproc p left join pg_depend c on c.classid = 'pg_amproc'::regclass and c.objid = p.oid and c.refclassid = 'pg_opclass'::regclass
+      where p.oid >= 16384
   )
 , edge as (
     select

@@ -14,6 +14,9 @@ select
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(t.typacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('T', t.typowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('T', t.typowner)) i) as fact_default_privileges
+, t.typbasetype || '/' || t.typtypmod as fact_same_type
+, hashtextextended(t.typdefaultbin::text, 0) as fact_same_default
+, nullif(t.typcollation, 0) as fact_same_collation
 from pg_type t
 join pg_namespace n on n.oid = t.typnamespace
 join pg_type b on b.oid = t.typbasetype

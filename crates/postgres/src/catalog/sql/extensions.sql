@@ -8,5 +8,6 @@ select
 , case when exists (select from pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid
     and d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e') then 'yes' end as fact_makes_schema
 , to_json(e.extconfig::bigint[]) as _configuration
+, e.extnamespace as fact_same_schema
 from pg_extension e
 join pg_namespace n on n.oid = e.extnamespace

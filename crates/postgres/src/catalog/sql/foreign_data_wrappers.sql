@@ -10,4 +10,6 @@ select
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(w.fdwacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('F', w.fdwowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('F', w.fdwowner)) i) as fact_default_privileges
+, nullif(w.fdwhandler, 0) as fact_same_handler
+, nullif(w.fdwvalidator, 0) as fact_same_validator
 from pg_foreign_data_wrapper w

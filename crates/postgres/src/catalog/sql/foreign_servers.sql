@@ -11,5 +11,6 @@ select
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(s.srvacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('S', s.srvowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('S', s.srvowner)) i) as fact_default_privileges
+, s.srvfdw as fact_same_wrapper
 from pg_foreign_server s
 join pg_foreign_data_wrapper w on w.oid = s.srvfdw

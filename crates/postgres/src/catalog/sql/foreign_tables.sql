@@ -12,6 +12,9 @@ select
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(c.relacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i) as fact_default_privileges
+, f.ftserver as fact_same_server
+, case when c.relispartition then hashtextextended(c.relpartbound::text, 0) end as fact_same_partition_bound
+, (select string_agg(i.inhparent::text, ', ' order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid) as fact_same_inherits
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 join pg_foreign_table f on f.ftrelid = c.oid

@@ -27,6 +27,13 @@ select
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(p.proacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i) as fact_default_privileges
+, hashtextextended(row(p.proargtypes, p.proallargtypes, p.proargmodes, p.proargnames, p.provariadic, p.proargdefaults::text)::text, 0) as fact_same_arguments
+, hashtextextended(row(p.prorettype, p.proretset, p.proallargtypes, p.proargmodes)::text, 0) as fact_same_result
+--14+ , hashtextextended(p.prosqlbody::text, 0) as fact_same_sql_body
+, nullif(p.prosupport::oid, 0) as fact_same_support
+, p.protrftypes as fact_same_transforms
+, case when exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
+    and d.refclassid = 'pg_type'::regclass and d.deptype = 'i') then 'yes' end as fact_comes_with_type
 from pg_proc p
 join pg_namespace n on n.oid = p.pronamespace
 join pg_language l on l.oid = p.prolang

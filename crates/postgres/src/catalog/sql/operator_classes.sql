@@ -21,6 +21,11 @@ select
 , quote_ident(fn.nspname) || '.' || quote_ident(f.opfname) as family
 , case when o.opcdefault then 'yes' end as "default"
 , case when o.opckeytype <> 0 then format_type(o.opckeytype, null) end as storage
+, o.opcintype as fact_same_type
+, o.opcfamily as fact_same_family
+, nullif(o.opckeytype, 0) as fact_same_storage
+, (select string_agg(d.objid::text, ', ' order by d.objid) from pg_depend d
+   where d.classid in ('pg_amop'::regclass, 'pg_amproc'::regclass) and d.refclassid = 'pg_opclass'::regclass and d.refobjid = o.oid) as fact_same_items
 from pg_opclass o
 join pg_am a on a.oid = o.opcmethod
 join pg_opfamily f on f.oid = o.opcfamily

@@ -24,6 +24,10 @@ select
 , (select string_agg(p.amprocnum || ' (' || format_type(p.amproclefttype, null) || ', ' || format_type(p.amprocrighttype, null) || ') '
      || p.amproc::oid::regprocedure::text, ', ' order by p.amprocnum, p.amproc::oid::regprocedure::text)
    from pg_amproc p where p.amprocfamily = f.oid) as functions
+, (select string_agg(o.oid::text, ', ' order by o.oid) from pg_amop o where o.amopfamily = f.oid) as fact_same_operators
+, (select string_agg(p.oid::text, ', ' order by p.oid) from pg_amproc p where p.amprocfamily = f.oid) as fact_same_functions
+, (select string_agg(d.objid::text, ', ' order by d.objid) from pg_depend d
+   where d.classid in ('pg_amop'::regclass, 'pg_amproc'::regclass) and d.refclassid = 'pg_opfamily'::regclass and d.refobjid = f.oid) as fact_same_items
 from pg_opfamily f
 join pg_am a on a.oid = f.opfmethod
 join pg_namespace n on n.oid = f.opfnamespace

@@ -15,6 +15,12 @@ select
 , nullif(o.oprjoin::oid, 0)::regprocedure::text as "join"
 , case when o.oprcanmerge then 'yes' end as merges
 , case when o.oprcanhash then 'yes' end as hashes
+, nullif(o.oprresult, 0) as fact_same_result
+, nullif(o.oprcode::oid, 0) as fact_same_function
+, nullif(o.oprcom, 0) as fact_same_commutator
+, nullif(o.oprnegate, 0) as fact_same_negator
+, nullif(o.oprrest::oid, 0) as fact_same_restrict
+, nullif(o.oprjoin::oid, 0) as fact_same_join
 from pg_operator o
 join pg_namespace n on n.oid = o.oprnamespace
 where o.oid >= 16384

@@ -18,6 +18,9 @@ select
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(p.proacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('f', p.proowner)) i) as fact_default_privileges
+, hashtextextended(row(p.proargtypes, p.proallargtypes, p.proargmodes, p.proargnames, p.provariadic, p.proargdefaults::text)::text, 0) as fact_same_arguments
+--14+ , hashtextextended(p.prosqlbody::text, 0) as fact_same_sql_body
+, p.protrftypes as fact_same_transforms
 from pg_proc p
 join pg_namespace n on n.oid = p.pronamespace
 join pg_language l on l.oid = p.prolang

@@ -19,4 +19,8 @@ select
 --15+         where a.attrelid = r.prrelid and a.attnum = any (r.prattrs)) || ')', '')
 --15+     || coalesce(' where (' || pg_get_expr(r.prqual, r.prrelid) || ')', '')
      , E'\n' order by r.prrelid::regclass::text) from pg_publication_rel r where r.prpubid = p.oid) as fact_table_list
+, (select hashtextextended(string_agg(row(r.prrelid
+--15+     , r.prattrs, r.prqual::text
+     )::text, ', ' order by r.prrelid), 0) from pg_publication_rel r where r.prpubid = p.oid) as fact_same_tables
+--15+ , (select string_agg(m.pnnspid::text, ', ' order by m.pnnspid) from pg_publication_namespace m where m.pnpubid = p.oid) as fact_same_schemas
 from pg_publication p

@@ -12,6 +12,9 @@ select
      select format('for %s with %s', t.alias, string_agg(m.mapdict::regdictionary::text, ', ' order by m.mapseqno)) as line
      from pg_ts_config_map m join ts_token_type(c.cfgparser) t on t.tokid = m.maptokentype
      where m.mapcfg = c.oid group by t.alias) l) as fact_mappings_by_token
+, c.cfgparser as fact_same_parser
+, (select string_agg(m.maptokentype || ' ' || m.mapdict, ', ' order by m.maptokentype, m.mapseqno)
+   from pg_ts_config_map m where m.mapcfg = c.oid) as fact_same_mappings
 from pg_ts_config c
 join pg_ts_parser p on p.oid = c.cfgparser
 join pg_namespace pn on pn.oid = p.prsnamespace

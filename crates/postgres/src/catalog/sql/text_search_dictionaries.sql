@@ -6,6 +6,7 @@ select
 , pg_get_userbyid(d.dictowner) as owner
 , quote_ident(tn.nspname) || '.' || quote_ident(t.tmplname) as template
 , d.dictinitoption as options
+, d.dicttemplate as fact_same_template
 from pg_ts_dict d
 join pg_ts_template t on t.oid = d.dicttemplate
 join pg_namespace tn on tn.oid = t.tmplnamespace

@@ -8,6 +8,7 @@ select
   , 'headline ' || nullif(p.prsheadline::oid, 0)::regprocedure) as functions
 , concat_ws(', ', 'start = ' || p.prsstart, 'gettoken = ' || p.prstoken, 'end = ' || p.prsend, 'lextypes = ' || p.prslextype
   , 'headline = ' || nullif(p.prsheadline::oid, 0)::regproc) as fact_definition
+, row(p.prsstart::oid, p.prstoken::oid, p.prsend::oid, p.prslextype::oid, p.prsheadline::oid)::text as fact_same_functions
 from pg_ts_parser p
 join pg_namespace n on n.oid = p.prsnamespace
 where p.oid >= 16384

@@ -37,6 +37,13 @@ select
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(t.typacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('T', t.typowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('T', t.typowner)) i) as fact_default_privileges
+, nullif(r.rngsubtype, 0) as fact_same_subtype
+, nullif(r.rngcanonical::oid, 0) as fact_same_canonical
+, nullif(r.rngsubdiff::oid, 0) as fact_same_subtype_difference
+, nullif(r.rngsubopc, 0) as fact_same_operator_class
+, nullif(r.rngcollation, 0) as fact_same_collation
+--14+ , (select format('%I.%I', mn.nspname, m.typname) from pg_type m join pg_namespace mn on mn.oid = m.typnamespace
+--14+    where m.oid = r.rngmultitypid) as fact_multirange_name
 from pg_type t
 join pg_namespace n on n.oid = t.typnamespace
 left join pg_range r on r.rngtypid = t.oid

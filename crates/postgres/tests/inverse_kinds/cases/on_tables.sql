@@ -74,7 +74,7 @@ drop function shop.watch cascade
 
 drop rule no_delete on shop.customers
 
-create rule noted as on insert to shop.orders where new.note = 'x' do also notify orders
+create rule noted as on insert to shop.orders do also notify orders
 
 -- given create rule noted as on update to shop.orders where new.note = 'x' do also (insert into shop.parent values (1); insert into shop.parent values (2))
 -- given comment on rule noted on shop.orders is 'x'

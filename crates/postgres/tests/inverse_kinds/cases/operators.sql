@@ -74,8 +74,8 @@ drop cast (text as shop.mood)
 -- given create cast (text as shop.mood) with function shop.moody(text) as implicit
 drop function shop.moody cascade
 
--- given create cast (int as shop.positive) without function
-drop cast (int as shop.positive)
+-- given create cast (text as bytea) without function
+drop cast (text as bytea)
 
 -- given create cast (text as shop.mood) with inout
 drop cast (text as shop.mood)
@@ -106,9 +106,9 @@ drop language sql2
 -- given create language sql2 handler plpgsql_call_handler
 alter language sql2 rename to sql3
 
--- given create function shop.from_sql(internal) returns internal language internal as 'textin'
+-- given create function shop.from_sql(internal) returns internal language internal immutable as 'textin'
 -- given create transform for int language plpgsql (from sql with function shop.from_sql(internal))
 drop transform for int language plpgsql
 
--- given create function shop.from_sql(internal) returns internal language internal as 'textin'
+-- given create function shop.from_sql(internal) returns internal language internal immutable as 'textin'
 create transform for int language plpgsql (from sql with function shop.from_sql(internal))

@@ -121,11 +121,11 @@ alter publication feed drop table shop.orders
 alter publication feed drop table shop.orders
 
 -- since 15
--- given create publication exact for table shop.orders (id, note) where (note <> 'x'), tables in schema public with (publish_via_partition_root = true)
+-- given create publication exact for table shop.orders where (note <> 'x'), tables in schema public with (publish_via_partition_root = true)
 drop publication exact
 
 -- since 15
--- given create publication exact for table shop.orders (id, note) where (id > 1), shop.customers, tables in schema public with (publish = 'insert')
+-- given create publication exact for table shop.orders (id, note) where (id > 1), shop.customers with (publish = 'insert')
 alter publication exact set table shop.orders (id) where (id > 5), shop.customers
 
 -- since 18
@@ -174,7 +174,7 @@ do $$ begin execute format('alter database %I set search_path = shop, "Odd, one"
 do $$ begin execute format('alter database %I reset all', current_database()); end $$
 
 -- given do $$ begin execute format('alter database %I set work_mem = %L', current_database(), '9MB'); end $$
--- given do $$ begin execute format('alter role tightrope_test_reader in database %I set application_name = %L', current_database(), 'it''s $$ %I'); end $$
+-- given do $$ begin execute format('alter role tightrope_test_reader in database %I set application_name = %L', current_database(), 'it''s %I'); end $$
 do $$ begin execute format('alter database %I set work_mem = %L', current_database(), '8MB'); end $$
 do $$ begin execute format('alter role tightrope_test_reader in database %I reset all', current_database()); end $$
 

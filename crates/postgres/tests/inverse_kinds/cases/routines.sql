@@ -1,4 +1,4 @@
-create function shop.extra(a int, b text default 'x', out c int, variadic d int[]) returns int language sql as 'select 1'
+create function shop.extra(a int, b text, out c int, variadic d int[]) returns int language sql as 'select 1'
 
 drop function shop.twice(int)
 

@@ -66,7 +66,7 @@ create view shop.longer as select id, mail from shop.names
 -- given create view shop.doubled as select shop.twice(1) as two
 drop function shop.twice cascade
 
--- given create recursive view shop.counted (n) as values (1) union all select n + 1 from shop.counted where n < 9
+-- given create view shop.counted as with recursive c (n) as (values (1) union all select n + 1 from c where n < 9) select n from c
 drop view shop.counted
 
 -- given create view shop."Odd name" as select 1 as "Select", 'a;b' as "b c"

@@ -1,0 +1,237 @@
+//! What goes, last first.
+
+use std::collections::BTreeMap;
+
+use tightrope_model::{Attribute, AttributeLevel, Object, ObjectId, ObjectKind};
+
+use super::fates::{Fates, is_table, statistics_table};
+use super::kinds::sequence;
+use super::plan::Script;
+use super::quote::{qualified, quote};
+use super::survey::Survey;
+use super::{names, order, registry, renames, shape};
+
+/// Writes the phase in which what the migration made goes.
+pub(super) fn write(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    let_sequences_go(survey, fates, script);
+    detach(survey, fates, script);
+    drop_defaults(survey, fates, script);
+    let going = |id: &ObjectId| fates.dropped.contains(id) && !fates.late.contains(id);
+    drop_all(survey, fates, &going, script);
+}
+
+/// Drops what other things needed until tables had their shape.
+pub(super) fn drop_late(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    let mut late = Script::late();
+    std::mem::swap(&mut late.renamed, &mut script.renamed);
+    let going = |id: &ObjectId| fates.late.contains(id);
+    drop_all(survey, fates, &going, &mut late);
+    for mut step in late.into_steps() {
+        step.phase = crate::Phase::Reshape;
+        script.push(step);
+    }
+}
+
+/// Sequences that stay are let go by columns that do not, or that are not theirs.
+fn let_sequences_go(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    for (sequence, owner) in sequence::owned(survey.now) {
+        if sequence.attribute("identity").is_some() || !fates.stays(&sequence.id) {
+            continue;
+        }
+        let column = ObjectId::new(ObjectKind::Column, owner);
+        let before = survey.before_of(&sequence.id);
+        let same = before.is_some_and(|before| {
+            before.attribute("same_owned_by") == sequence.attribute("same_owned_by")
+        });
+        if !same || !fates.stays(&column) && !fates.with_rebuilt.contains(&column) {
+            let sql = format!(
+                "alter sequence {} owned by none",
+                qualified(&sequence.id.path)
+            );
+            script.clear(&sequence.id, sql, None);
+        }
+    }
+}
+
+/// Tables that were no parts of others, or of others, are detached.
+fn detach(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    for now in survey.now.objects().filter(|now| is_table(now.id.kind)) {
+        let rebuilt = survey
+            .before_of(&now.id)
+            .is_some_and(|before| fates.rebuilt.contains(&before.id));
+        let partition = now.attribute("partition_bound").is_some();
+        let parents: Vec<&ObjectId> = now
+            .depends_on
+            .iter()
+            .filter(|id| id.kind == ObjectKind::Table)
+            .collect();
+        let stays = fates.stays(&now.id);
+        let alone = rebuilt
+            && partition
+            && parents.iter().all(|parent| {
+                let parent = survey.matching.before(parent);
+                parent.is_some_and(|parent| !fates.rebuilt.contains(parent))
+            });
+        if !(stays && survey.detached.contains(&now.id)) && !alone {
+            continue;
+        }
+        let name = qualified(&now.id.path);
+        for parent in parents {
+            let parent = qualified(&parent.path);
+            let sql = if partition {
+                format!("alter table {parent} detach partition {name}")
+            } else {
+                format!("alter table {name} no inherit {parent}")
+            };
+            script.clear(&now.id, sql, None);
+        }
+    }
+}
+
+/// Defaults go before what they call, and before their column's type changes.
+fn drop_defaults(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    for before in survey
+        .before
+        .objects()
+        .filter(|before| is_table(before.id.kind))
+    {
+        let now = survey.now_of(before);
+        let Some(now) = now.filter(|now| fates.stays(&now.id)) else {
+            continue;
+        };
+        if fates.rebuilt.contains(&before.id) {
+            continue;
+        }
+        for (column, action) in shape::cleared(survey, fates, before) {
+            let name = column.id.path.last().map(|name| quote(name));
+            let sql = format!(
+                "alter table only {} alter column {} {action}",
+                qualified(&now.id.path),
+                name.unwrap_or_default()
+            );
+            script.clear(&column.id, sql, None);
+        }
+    }
+}
+
+fn drop_all(
+    survey: &Survey<'_>,
+    fates: &Fates,
+    going: &dyn Fn(&ObjectId) -> bool,
+    script: &mut Script,
+) {
+    let needs = order::needs(survey.now, |object| unit(survey, fates, object));
+    let sorted = order::sorted(survey.now, &needs);
+    let place: BTreeMap<&ObjectId, usize> =
+        sorted.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    // Foreign keys in a circle are dropped by themselves.
+    for key in survey
+        .now
+        .objects()
+        .filter(|object| object.attribute("form") == Some("f"))
+    {
+        let (Some(own), true) = (names::owner(key, survey.now), going(&key.id)) else {
+            continue;
+        };
+        if !goes_with(survey, fates, key) {
+            continue;
+        }
+        let circle = key.depends_on.iter().any(|needed| {
+            let other = is_table(needed.kind) && *needed != own && going(needed);
+            other && place.get(needed) > place.get(&own)
+        });
+        if circle && key.attribute("part").is_none() {
+            write_drop(survey, key, script);
+        }
+    }
+    for id in sorted.iter().rev().filter(|id| going(id)) {
+        if let Some(object) = survey.now.object(id)
+            && !goes_with(survey, fates, object)
+        {
+            write_drop(survey, object, script);
+        }
+    }
+}
+
+/// Whether a column has to be dropped by itself: its table stays, and it is not only a parent's.
+fn is_dropped_alone(survey: &Survey<'_>, fates: &Fates, column: &Object) -> bool {
+    let Some(owner) = names::owner(column, survey.now) else {
+        return false;
+    };
+    let kept = is_table(owner.kind) || owner.kind == ObjectKind::Type;
+    let before = survey.matching.before(&owner);
+    let rebuilt = before.is_some_and(|before| fates.rebuilt.contains(before));
+    let inherited = column.attribute("inheritance") == Some("inherited");
+    kept && !rebuilt && !inherited
+}
+
+/// The object with which one goes: its table, where that goes, too.
+fn unit(survey: &Survey<'_>, fates: &Fates, object: &Object) -> ObjectId {
+    let owner = names::owner(object, survey.now).or_else(|| statistics_table(object));
+    let with_owner = owner.filter(|owner| {
+        let column_stays =
+            object.id.kind == ObjectKind::Column && !fates.dropped.contains(&object.id);
+        fates.dropped.contains(owner) || column_stays
+    });
+    with_owner.unwrap_or_else(|| object.id.clone())
+}
+
+/// Whether an object goes with another one, and needs no statement of its own.
+fn goes_with(survey: &Survey<'_>, fates: &Fates, object: &Object) -> bool {
+    let owner = names::owner(object, survey.now).or_else(|| statistics_table(object));
+    if owner.is_some_and(|owner| fates.dropped.contains(&owner)) {
+        return true;
+    }
+    let detached =
+        names::owner(object, survey.now).is_some_and(|owner| survey.detached.contains(&owner));
+    match object.id.kind {
+        ObjectKind::Column => !is_dropped_alone(survey, fates, object),
+        ObjectKind::Index => {
+            object.attribute("constraint").is_some()
+                || !detached && object.attribute("partition_of").is_some()
+        }
+        ObjectKind::Constraint => {
+            let part = object.attribute("part").is_some() || super::fates::inherited(object);
+            part && !detached
+        }
+        ObjectKind::Trigger => object.attribute("of_partition").is_some(),
+        ObjectKind::Sequence => {
+            object.attribute("identity").is_some()
+                || sequence::owner(object).is_some_and(|owner| {
+                    let column = ObjectId::new(ObjectKind::Column, owner);
+                    fates.dropped.contains(&column)
+                })
+        }
+        _ => false,
+    }
+}
+
+fn write_drop(survey: &Survey<'_>, object: &Object, script: &mut Script) {
+    let Some(ddl) = registry::ddl(object.id.kind) else {
+        return;
+    };
+    let mut other = object.clone();
+    if script.late
+        && names::schema(&object.id).is_some()
+        && let Some(schema) = other.id.path.first_mut()
+    {
+        *schema = renames::schema_before(survey, schema);
+    }
+    let Some(renamed) = script.renamed.get(&object.id).cloned() else {
+        script.clear(&object.id, ddl.drop(&other, survey.now), None);
+        return;
+    };
+    if let Some(last) = other.id.path.last_mut() {
+        last.clone_from(&renamed);
+    }
+    let name = quote(names::own_name(&other.id));
+    let rest = renamed.strip_prefix(names::own_name(&other.id));
+    other.attributes.insert(
+        "name".to_owned(),
+        Attribute {
+            level: AttributeLevel::Fact,
+            value: format!("{name}{}", rest.unwrap_or_default()),
+        },
+    );
+    script.clear(&object.id, ddl.drop(&other, survey.now), None);
+}

@@ -1,0 +1,106 @@
+use tightrope_model::{Catalog, Object, ObjectKind};
+
+use super::super::kind::KindDdl;
+use super::super::quote::qualified;
+use super::place::{alike, same, text};
+use crate::Change;
+
+/// `create sequence`. An identity's sequence is made with its column; who owns a sequence is said when its table is there.
+pub(in super::super) struct Sequence;
+
+impl KindDdl for Sequence {
+    fn kinds(&self) -> &'static [ObjectKind] {
+        &[ObjectKind::Sequence]
+    }
+
+    fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
+        let unlogged = if object.attribute("persistence").is_some() {
+            "unlogged "
+        } else {
+            ""
+        };
+        vec![format!(
+            "create {unlogged}sequence {} as {} {}",
+            qualified(&object.id.path),
+            text(object, "type"),
+            options(object, None).join(" ")
+        )]
+    }
+
+    fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
+        format!("drop sequence {}", qualified(&object.id.path))
+    }
+
+    fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
+        if before.attribute("identity") != now.attribute("identity") {
+            return None;
+        }
+        let name = qualified(&before.id.path);
+        let mut statements = Vec::new();
+        if !alike(before, now, &["owned_by", "persistence"]) {
+            let kind =
+                (!same(before, now, "type")).then(|| format!("as {} ", text(before, "type")));
+            statements.push(format!(
+                "alter sequence {name} {}{}",
+                kind.unwrap_or_default(),
+                options(before, Some(now)).join(" ")
+            ));
+        }
+        if !same(before, now, "persistence") {
+            let logged = match before.attribute("persistence") {
+                Some(_) => "unlogged",
+                None => "logged",
+            };
+            statements.push(format!("alter sequence {name} set {logged}"));
+        }
+        Some(statements)
+    }
+}
+
+/// The options of a sequence; only those that differ from `now`, if that is given, and the bounds always together with the
+/// type.
+pub(in super::super) fn options(sequence: &Object, now: Option<&Object>) -> Vec<String> {
+    let typed = now.is_some_and(|now| !same(sequence, now, "type"));
+    let mut options = Vec::new();
+    for (attribute, option, default) in [
+        ("increment", "increment by", "1"),
+        ("minimum", "minvalue", ""),
+        ("maximum", "maxvalue", ""),
+        ("start", "start with", ""),
+        ("cache", "cache", "1"),
+    ] {
+        let value = sequence.attribute(attribute).unwrap_or(default);
+        let said = match now {
+            None => value != default,
+            Some(now) => {
+                !same(sequence, now, attribute)
+                    || typed && matches!(attribute, "minimum" | "maximum")
+            }
+        };
+        if said {
+            options.push(format!("{option} {value}"));
+        }
+    }
+    let cycles = sequence.attribute("cycle").is_some();
+    if now.map_or(cycles, |now| !same(sequence, now, "cycle")) {
+        options.push(if cycles { "cycle" } else { "no cycle" }.to_owned());
+    }
+    options
+}
+
+/// All sequences that belong to a column, with that column's path.
+pub(in super::super) fn owned(catalog: &Catalog) -> impl Iterator<Item = (&Object, Vec<String>)> {
+    catalog
+        .objects()
+        .skip_while(|object| object.id.kind < ObjectKind::Sequence)
+        .take_while(|object| object.id.kind == ObjectKind::Sequence)
+        .filter_map(|sequence| Some((sequence, owner(sequence)?)))
+}
+
+/// The path of the column that owns a sequence.
+pub(in super::super) fn owner(sequence: &Object) -> Option<Vec<String>> {
+    ["owner_schema", "owner_table", "owner_column"]
+        .iter()
+        .map(|name| sequence.attribute(name).map(str::to_owned))
+        .collect()
+}

@@ -1,0 +1,486 @@
+//! The steps in their order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
+
+use super::fates::{Fates, is_table, source};
+use super::kinds::{sequence, table};
+use super::quote::{literal, qualified, quote};
+use super::rebuild::{self, Aside};
+use super::survey::{Survey, columns};
+use super::{clear, finishing, names, order, registry, renames, shape};
+use crate::{Change, Inverse, Phase, Step};
+
+/// The steps as they are written.
+#[derive(Default)]
+pub(super) struct Script {
+    steps: Vec<Step>,
+    pub(super) rebuilt: Vec<TableName>,
+    /// What goes late and had to give up its name: its last name in the meantime.
+    pub(super) renamed: BTreeMap<ObjectId, String>,
+    /// Whether schemas have their names of before.
+    pub(super) late: bool,
+    spares: usize,
+}
+
+impl Script {
+    pub(super) fn add(&mut self, phase: Phase, about: &ObjectId, sql: String, why: Option<&str>) {
+        self.steps.push(Step {
+            phase,
+            about: about.clone(),
+            sql,
+            comment: why.map(str::to_owned),
+        });
+    }
+
+    pub(super) fn clear(&mut self, about: &ObjectId, sql: String, why: Option<&str>) {
+        self.add(Phase::Clear, about, sql, why);
+    }
+
+    pub(super) fn reshape(&mut self, about: &ObjectId, sql: String, why: Option<&str>) {
+        self.add(Phase::Reshape, about, sql, why);
+    }
+
+    pub(super) fn restore(&mut self, about: &ObjectId, sql: String) {
+        self.add(Phase::Restore, about, sql, None);
+    }
+
+    pub(super) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    pub(super) fn into_steps(self) -> Vec<Step> {
+        self.steps
+    }
+
+    /// A script for what goes when schemas have their names of before.
+    pub(super) fn late() -> Self {
+        Self {
+            late: true,
+            ..Self::default()
+        }
+    }
+
+    /// A name that nobody has.
+    pub(super) fn spare(&mut self) -> String {
+        self.spares += 1;
+        format!("tightrope_old_{}", self.spares)
+    }
+}
+
+pub(crate) fn derive(change: &Change<'_>) -> Inverse {
+    let survey = Survey::of(change);
+    let fates = Fates::of(&survey);
+    let needs = order::needs(survey.before, |object| order::unit(object, survey.before));
+    let sorted = order::sorted(survey.before, &needs);
+    let mut plan = Plan {
+        survey: &survey,
+        fates: &fates,
+        early: early(&survey, &fates, &needs, &sorted),
+        sorted,
+        script: Script::default(),
+    };
+    plan.write();
+    let mut script = plan.script;
+    if script.steps.iter().any(|step| {
+        matches!(
+            step.about.kind,
+            ObjectKind::Function | ObjectKind::Procedure
+        )
+    }) && let Some(first) = script.steps.first()
+    {
+        let about = first.about.clone();
+        script.steps.insert(
+            0,
+            Step {
+                phase: Phase::Clear,
+                about,
+                sql: "set local check_function_bodies = off".to_owned(),
+                comment: Some("a function may be made before what its body names".to_owned()),
+            },
+        );
+    }
+    script.steps.sort_by_key(|step| step.phase);
+    Inverse {
+        losses: losses(&survey, &fates),
+        steps: script.steps,
+        rebuilt: script.rebuilt,
+    }
+}
+
+/// What tables need to get their shape, and the tables.
+fn early(
+    survey: &Survey<'_>,
+    fates: &Fates,
+    needs: &BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    sorted: &[ObjectId],
+) -> BTreeSet<ObjectId> {
+    let mut early = BTreeSet::new();
+    for id in sorted.iter().rev() {
+        let first = survey
+            .before
+            .object(id)
+            .is_some_and(|object| names::rank(object) <= 13)
+            || is_table(id.kind);
+        if first || fates.rebuilt.contains(id) {
+            early.insert(id.clone());
+        }
+        if early.contains(id) {
+            early.extend(needs.get(id).into_iter().flatten().cloned());
+        }
+    }
+    early
+}
+
+fn losses(survey: &Survey<'_>, fates: &Fates) -> Vec<crate::Loss> {
+    let mut losses = Vec::new();
+    for before in survey.before.objects() {
+        let now = survey.now_of(before);
+        let stays = now.is_some_and(|now| fates.stays(&now.id));
+        let changed = !stays || !survey.differences(before).is_empty();
+        if let (true, Some(ddl)) = (changed, registry::ddl(before.id.kind)) {
+            let aligned = survey.aligned.get(&before.id).filter(|_| stays);
+            losses.extend(ddl.loss(Some(before), aligned));
+        }
+    }
+    for now in survey.now.objects() {
+        if let (None, Some(ddl)) = (survey.before_of(&now.id), registry::ddl(now.id.kind)) {
+            losses.extend(ddl.loss(None, Some(now)));
+        }
+    }
+    losses
+}
+
+struct Plan<'s, 'a> {
+    survey: &'s Survey<'a>,
+    fates: &'s Fates,
+    /// Units of before, each after what it needs.
+    sorted: Vec<ObjectId>,
+    /// Those that are made or changed before rows are merged.
+    early: BTreeSet<ObjectId>,
+    script: Script,
+}
+
+impl Plan<'_, '_> {
+    fn write(&mut self) {
+        clear::write(self.survey, self.fates, &mut self.script);
+        let aside = rebuild::put_aside(self.survey, self.fates, &self.sorted, &mut self.script);
+        renames::write(self.survey, self.fates, &mut self.script);
+        let sorted = std::mem::take(&mut self.sorted);
+        let (early, later): (Vec<&ObjectId>, Vec<&ObjectId>) =
+            sorted.iter().partition(|id| self.early.contains(*id));
+        for id in early {
+            self.unit(id, &aside, Phase::Reshape);
+        }
+        aside.drop(&mut self.script);
+        self.attach(&aside);
+        clear::drop_late(self.survey, self.fates, &mut self.script);
+        for id in sorted.iter().filter(|id| is_table(id.kind)) {
+            self.restore_columns(id);
+        }
+        for id in later {
+            self.unit(id, &aside, Phase::Restore);
+        }
+        for id in sorted.iter().filter(|id| id.kind == ObjectKind::Sequence) {
+            self.own_sequence(id);
+        }
+        for id in sorted.iter().filter(|id| is_table(id.kind)) {
+            self.row_security(id);
+        }
+    }
+
+    fn stays(&self, id: &ObjectId) -> bool {
+        let now = self.survey.matching.now(id);
+        now.is_some_and(|now| self.fates.stays(now))
+    }
+
+    /// Whether an object comes back with a table that was set aside.
+    fn comes_back_whole(&self, object: &Object) -> bool {
+        let set_aside = |id: &ObjectId| {
+            !self.stays(id)
+                && source(self.survey, id).is_some_and(|source| source.set_aside.is_some())
+        };
+        let owner = names::owner(object, self.survey.before)
+            .or_else(|| super::fates::statistics_table(object))
+            .or_else(|| {
+                let owner = sequence::owner(object)?;
+                Some(ObjectId::new(ObjectKind::Table, owner[..2].to_vec()))
+            });
+        object.attribute("form") != Some("f") && owner.is_some_and(|owner| set_aside(&owner))
+    }
+
+    /// Makes or changes one unit.
+    fn unit(&mut self, id: &ObjectId, aside: &Aside, phase: Phase) {
+        let Some(before) = self.survey.before.object(id) else {
+            return;
+        };
+        if self.comes_back_whole(before) {
+            return;
+        }
+        if self.fates.rebuilt.contains(id) {
+            aside.make(self.survey, before, &mut self.script);
+            self.finish_created(before, phase);
+        } else if self.stays(id) {
+            self.change(before, phase);
+        } else {
+            self.create(before, phase);
+        }
+    }
+
+    fn create(&mut self, before: &Object, phase: Phase) {
+        let set_aside =
+            source(self.survey, &before.id).and_then(|source| source.set_aside.as_ref());
+        if let Some(from) = set_aside.filter(|_| before.id.kind == ObjectKind::Table) {
+            self.bring_back(before, from);
+            return;
+        }
+        let Some(ddl) = registry::ddl(before.id.kind) else {
+            return;
+        };
+        if before.attribute("identity").is_some() && before.id.kind == ObjectKind::Sequence {
+            return;
+        }
+        for sql in ddl.create(before, self.survey.before) {
+            self.script.add(phase, &before.id, sql, None);
+        }
+        self.finish_created(before, phase);
+    }
+
+    fn finish_created(&mut self, before: &Object, phase: Phase) {
+        let parts = columns(self.survey.before, &before.id);
+        for object in std::iter::once(before).chain(parts) {
+            for sql in finishing::created(object, self.survey.before, self.survey.now) {
+                self.script.add(phase, &object.id, sql, None);
+            }
+        }
+    }
+
+    /// Moves a table back that was set aside.
+    fn bring_back(&mut self, before: &Object, from: &TableName) {
+        let [schema, name] = &before.id.path[..] else {
+            return;
+        };
+        if from.schema != *schema {
+            let sql = format!(
+                "alter table {} set schema {}",
+                qualified(&[from.schema.clone(), from.name.clone()]),
+                quote(schema)
+            );
+            self.script.reshape(
+                &before.id,
+                sql,
+                Some("the table itself was set aside, and comes back with its rows"),
+            );
+        }
+        if from.name != *name {
+            let there = qualified(&[schema.clone(), from.name.clone()]);
+            let sql = format!("alter table {there} rename to {}", quote(name));
+            self.script.reshape(&before.id, sql, None);
+        }
+    }
+
+    fn change(&mut self, before: &Object, phase: Phase) {
+        let Some(now) = self.survey.aligned.get(&before.id) else {
+            return;
+        };
+        if is_table(before.id.kind) {
+            self.change_table(before, now);
+        } else if before.id.kind == ObjectKind::Type {
+            self.change_type(before);
+        }
+        for sql in self
+            .fates
+            .alters
+            .get(&before.id)
+            .cloned()
+            .unwrap_or_default()
+        {
+            self.script.add(phase, &before.id, sql, None);
+        }
+        for sql in finishing::changed(before, now, self.survey.before) {
+            self.script.add(phase, &before.id, sql, None);
+        }
+        for column in columns(self.survey.before, &before.id) {
+            let statements = match self.survey.aligned.get(&column.id) {
+                Some(now) => finishing::changed(column, now, self.survey.before),
+                None => finishing::created(column, self.survey.before, self.survey.now),
+            };
+            for sql in statements {
+                self.script.add(phase, &column.id, sql, None);
+            }
+        }
+    }
+
+    fn change_table(&mut self, before: &Object, now: &Object) {
+        let differs = !self.survey.differences(before).is_empty()
+            || ["same_partition_bound", "same_inherits"]
+                .iter()
+                .any(|name| before.attribute(name) != now.attribute(name));
+        if let (true, Some(ddl)) = (differs, registry::ddl(before.id.kind)) {
+            let statements = ddl.alter(before, now, &self.survey.change);
+            for sql in statements.unwrap_or_default() {
+                self.script.reshape(&before.id, sql, None);
+            }
+        }
+        let changes = shape::changes(self.survey, self.fates, before);
+        let what = if before.id.kind == ObjectKind::ForeignTable {
+            "foreign table"
+        } else {
+            "table"
+        };
+        let name = qualified(&before.id.path);
+        for (only, actions) in [("", &changes.actions), ("only ", &changes.only)] {
+            if let Some(sql) = one_statement(&format!("alter {what} {only}{name}"), actions) {
+                self.script.reshape(&before.id, sql, None);
+            }
+        }
+        self.add_columns(&changes.added);
+    }
+
+    fn add_columns(&mut self, added: &[ObjectId]) {
+        for id in added {
+            let (Some(column), Some(ddl)) = (self.survey.before.object(id), registry::ddl(id.kind))
+            else {
+                continue;
+            };
+            for sql in ddl.create(column, self.survey.before) {
+                self.script.reshape(id, sql, None);
+            }
+            let settings = table::column_settings(column);
+            let owner = qualified(&id.path[..id.path.len() - 1]);
+            if let Some(sql) = one_statement(&format!("alter table {owner}"), &settings) {
+                self.script.reshape(id, sql, None);
+            }
+        }
+    }
+
+    /// Attributes of a composite type that are added again at its end.
+    fn change_type(&mut self, before: &Object) {
+        let lost: Vec<ObjectId> = columns(self.survey.before, &before.id)
+            .into_iter()
+            .filter(|column| !self.survey.aligned.contains_key(&column.id))
+            .map(|column| column.id.clone())
+            .collect();
+        for id in lost {
+            let (Some(column), Some(ddl)) =
+                (self.survey.before.object(&id), registry::ddl(id.kind))
+            else {
+                continue;
+            };
+            for sql in ddl.create(column, self.survey.before) {
+                self.script.reshape(&id, sql, None);
+            }
+        }
+    }
+
+    /// Parts of partitioned tables that were built anew are attached when the old ones are gone.
+    fn attach(&mut self, aside: &Aside) {
+        for id in aside.order() {
+            let before = self.survey.before.object(id);
+            if let Some(sql) = before.and_then(table::attach) {
+                self.script.reshape(id, sql, None);
+            }
+        }
+    }
+
+    /// What columns must hold again when the rows are merged.
+    fn restore_columns(&mut self, id: &ObjectId) {
+        let Some(before) = self.survey.before.object(id) else {
+            return;
+        };
+        let name = qualified(&before.id.path);
+        let actions = if self.fates.rebuilt.contains(id) {
+            let filled = shape::filled(self.survey, before);
+            let columns = columns(self.survey.before, id).into_iter();
+            columns
+                .filter(|column| filled.contains(&column.id.path))
+                .filter_map(shape::set_not_null)
+                .collect()
+        } else if self.stays(id) {
+            shape::changes(self.survey, self.fates, before).restored
+        } else {
+            return;
+        };
+        let what = if id.kind == ObjectKind::ForeignTable {
+            "foreign table"
+        } else {
+            "table"
+        };
+        if let Some(sql) = one_statement(&format!("alter {what} {name}"), &actions) {
+            self.script.restore(id, sql);
+        }
+    }
+
+    fn row_security(&mut self, id: &ObjectId) {
+        let Some(before) = self.survey.before.object(id) else {
+            return;
+        };
+        let rebuilt = self.fates.rebuilt.contains(id);
+        if !rebuilt && !self.stays(id) {
+            return;
+        }
+        let now = self.survey.aligned.get(id).filter(|_| !rebuilt);
+        for sql in table::row_security(before, now) {
+            self.script.restore(id, sql);
+        }
+    }
+
+    /// Gives a sequence back to its column; one that was made anew goes on behind the column's values.
+    fn own_sequence(&mut self, id: &ObjectId) {
+        let Some(before) = self.survey.before.object(id) else {
+            return;
+        };
+        let Some(owner) = sequence::owner(before) else {
+            return;
+        };
+        if self.comes_back_whole(before) {
+            return;
+        }
+        let identity = before.attribute("identity").is_some();
+        let stays = self.stays(id);
+        let name = qualified(&before.id.path);
+        let column = ObjectId::new(ObjectKind::Column, owner.clone());
+        let table = ObjectId::new(ObjectKind::Table, owner[..2].to_vec());
+        let rebuilt = self.fates.rebuilt.contains(&table);
+        let same_owner =
+            self.survey.aligned.get(id).is_some_and(|now| {
+                now.attribute("same_owned_by") == before.attribute("same_owned_by")
+            });
+        let owned = stays && same_owner && self.stays(&column) && !rebuilt && self.stays(&table);
+        if !owned && !identity {
+            let sql = format!("alter sequence {name} owned by {}", qualified(&owner));
+            self.script.restore(id, sql);
+        }
+        let carried = identity
+            && rebuilt
+            && self
+                .survey
+                .aligned
+                .get(&column)
+                .is_some_and(|now| now.attribute("identity").is_some());
+        if !stays && !carried && self.stays(&table) {
+            let column = quote(&owner[2]);
+            let sql = format!(
+                "select setval({}, max({column})) from {} having max({column}) > 0",
+                literal(&name),
+                qualified(&table.path)
+            );
+            self.script.add(
+                Phase::Restore,
+                id,
+                sql,
+                Some("made anew: it goes on behind the values that are there"),
+            );
+        }
+    }
+}
+
+/// Actions as one statement.
+fn one_statement(alter: &str, actions: &[String]) -> Option<String> {
+    match actions {
+        [] => None,
+        [one] => Some(format!("{alter} {one}")),
+        many => Some(format!("{alter}\n    {}", many.join(",\n    "))),
+    }
+}

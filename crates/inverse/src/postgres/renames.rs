@@ -1,0 +1,352 @@
+//! Names that come back: schemas first, then what is in them, then the parts of that. Whoever finds its name taken by one
+//! that still has to move goes by a name in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tightrope_model::{Object, ObjectId, ObjectKind};
+
+use super::fates::Fates;
+use super::names::{self, Space};
+use super::plan::Script;
+use super::quote::{qualified, quote};
+use super::reference::{self, Reference};
+use super::registry;
+use super::survey::Survey;
+
+/// What has another name now.
+struct Move<'a> {
+    before: &'a Object,
+    now: &'a Object,
+}
+
+/// Writes the renames.
+pub(super) fn write(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    let moves: Vec<Move<'_>> = survey
+        .before
+        .objects()
+        .filter_map(|before| {
+            let now = survey.now_of(before)?;
+            let moved = now.id.path != before.id.path
+                && fates.stays(&now.id)
+                && !fates.rebuilt.contains(&before.id);
+            moved.then_some(Move { before, now })
+        })
+        .collect();
+    let mut schemas = BTreeMap::new();
+    rename_in_turn(
+        moves
+            .iter()
+            .filter(|step| step.before.id.kind == ObjectKind::Schema),
+        survey,
+        &mut schemas,
+        script,
+    );
+    move_between_schemas(survey, fates, script);
+    parts(&moves, survey, script);
+}
+
+type Names = BTreeMap<String, String>;
+
+/// Renames schemas; fills `schemas` with the name before by the name now.
+fn rename_in_turn<'a>(
+    moves: impl Iterator<Item = &'a Move<'a>>,
+    survey: &Survey<'_>,
+    schemas: &mut Names,
+    script: &mut Script,
+) {
+    let moves: Vec<&Move<'_>> = moves.collect();
+    let mut pending: Vec<(String, String, &Move<'_>)> = moves
+        .iter()
+        .map(|step| {
+            let (from, to) = (
+                names::own_name(&step.now.id),
+                names::own_name(&step.before.id),
+            );
+            schemas.insert(from.to_owned(), to.to_owned());
+            (from.to_owned(), to.to_owned(), *step)
+        })
+        .collect();
+    let mut taken: BTreeSet<String> = pending.iter().map(|(from, ..)| from.clone()).collect();
+    settle(&mut pending, &mut taken, |from, to, step| {
+        if let Some(Reference { kind, .. }) = Reference::of(step.before, survey.before) {
+            let sql = format!("alter {kind} {} rename to {}", quote(from), quote(to));
+            script.reshape(&step.before.id, sql, None);
+        }
+    });
+}
+
+/// Carries out renames so that no target is taken; `taken` has the names that are in use.
+fn settle<T: Copy>(
+    pending: &mut Vec<(String, String, T)>,
+    taken: &mut BTreeSet<String>,
+    mut rename: impl FnMut(&str, &str, T),
+) {
+    let mut spare = 0;
+    // Bounded: each turn ends a rename, or takes one out of the way once.
+    while !pending.is_empty() {
+        let free = pending.iter().position(|(_, to, _)| !taken.contains(to));
+        if let Some(at) = free {
+            let (from, to, what) = pending.remove(at);
+            rename(&from, &to, what);
+            taken.remove(&from);
+            taken.insert(to);
+        } else {
+            spare += 1;
+            let (from, _, what) = &mut pending[0];
+            let between = format!("tightrope_between_{spare}");
+            rename(from, &between, *what);
+            taken.remove(from);
+            taken.insert(between.clone());
+            *from = between;
+        }
+    }
+}
+
+/// Where an object in a schema stands: its space, its schema and its last name.
+type Place = (Space, String, String);
+
+struct Placed<'a> {
+    at: Place,
+    to: Place,
+    now: &'a Object,
+    before: &'a Object,
+}
+
+/// Moves and renames what is in schemas.
+fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    let mut taken: BTreeSet<Place> = BTreeSet::new();
+    let mut pending: Vec<Placed<'_>> = Vec::new();
+    for now in survey.now.objects() {
+        let Some(schema) = names::schema(&now.id) else {
+            continue;
+        };
+        let before = survey.before_of(&now.id);
+        let space = names::space(now.id.kind);
+        let last = now.id.path.last().cloned().unwrap_or_default();
+        let schema = schema_before(survey, schema);
+        let gone = fates.dropped.contains(&now.id) && !fates.late.contains(&now.id);
+        let aside = before.is_some_and(|before| fates.rebuilt.contains(&before.id))
+            || fates.with_rebuilt.contains(&now.id);
+        if gone || aside {
+            continue;
+        }
+        let at = (space, schema, last);
+        taken.insert(at.clone());
+        let Some(before) = before.filter(|_| fates.stays(&now.id)) else {
+            continue;
+        };
+        let to = (
+            space,
+            before.id.path.first().cloned().unwrap_or_default(),
+            before.id.path.last().cloned().unwrap_or_default(),
+        );
+        let moves = at.1 != to.1 || names::own_name(&now.id) != names::own_name(&before.id);
+        if moves && !goes_with_another(survey, now, before) {
+            pending.push(Placed {
+                at,
+                to,
+                now,
+                before,
+            });
+        }
+    }
+    late_out_of_the_way(survey, fates, &mut taken, &pending, script);
+    // Bounded as in `settle`.
+    let mut spare = 0;
+    while !pending.is_empty() {
+        let free = pending.iter().position(|step| !taken.contains(&step.to));
+        let (at, done) = (free.unwrap_or(0), free.is_some());
+        let step = &mut pending[at];
+        let target = if done {
+            step.to.clone()
+        } else {
+            spare += 1;
+            (
+                step.to.0,
+                step.at.1.clone(),
+                format!("tightrope_between_{spare}"),
+            )
+        };
+        for sql in relocate(step.now, &step.at, &target) {
+            script.reshape(&step.before.id, sql, None);
+        }
+        taken.remove(&step.at);
+        taken.insert(target.clone());
+        step.at = target;
+        if done {
+            pending.remove(at);
+        }
+    }
+}
+
+/// An index behind a constraint is renamed with it; what belongs to a table moves with it to another schema.
+fn goes_with_another(survey: &Survey<'_>, now: &Object, before: &Object) -> bool {
+    let same_name = names::own_name(&now.id) == names::own_name(&before.id);
+    match now.id.kind {
+        ObjectKind::Index => now.attribute("constraint").is_some() || same_name,
+        ObjectKind::Sequence => {
+            same_name
+                && now.attribute("owner_schema") == now.id.path.first().map(String::as_str)
+                && survey.aligned.contains_key(&before.id)
+                && before.attribute("same_owned_by") == now.attribute("same_owned_by")
+        }
+        _ => false,
+    }
+}
+
+/// What goes late but has a name that is needed earlier gives it up.
+fn late_out_of_the_way(
+    survey: &Survey<'_>,
+    fates: &Fates,
+    taken: &mut BTreeSet<Place>,
+    pending: &[Placed<'_>],
+    script: &mut Script,
+) {
+    let mut wanted: BTreeSet<Place> = pending.iter().map(|step| step.to.clone()).collect();
+    for before in survey.before.objects() {
+        let stays = survey
+            .now_of(before)
+            .is_some_and(|now| fates.stays(&now.id));
+        if let (false, Some(schema)) = (stays, names::schema(&before.id)) {
+            let last = before.id.path.last().cloned().unwrap_or_default();
+            wanted.insert((names::space(before.id.kind), schema.to_owned(), last));
+        }
+    }
+    for id in &fates.late {
+        let (Some(object), Some(schema)) = (survey.now.object(id), names::schema(id)) else {
+            continue;
+        };
+        if let (Some(ddl), Some(before)) = (registry::ddl(id.kind), survey.before_of(id)) {
+            for sql in ddl.give_way(before, object) {
+                script.reshape(id, sql, None);
+            }
+        }
+        let schema = schema_before(survey, schema);
+        let last = id.path.last().cloned().unwrap_or_default();
+        let at = (names::space(id.kind), schema.clone(), last.clone());
+        if !wanted.contains(&at) || names::owner(object, survey.now).is_some() {
+            continue;
+        }
+        let rest = last.strip_prefix(names::own_name(id)).unwrap_or_default();
+        let between = format!("{}{rest}", script.spare());
+        let to = (at.0, schema, between);
+        for sql in relocate(object, &at, &to) {
+            script.reshape(
+                id,
+                sql,
+                Some("gives its name back; it goes when nothing needs it any more"),
+            );
+        }
+        script.renamed.insert(id.clone(), to.2.clone());
+        taken.remove(&at);
+        taken.insert(to);
+    }
+}
+
+/// The name before of a schema of now.
+pub(super) fn schema_before(survey: &Survey<'_>, schema: &str) -> String {
+    let id = ObjectId::new(ObjectKind::Schema, [schema]);
+    survey
+        .matching
+        .before(&id)
+        .and_then(|before| before.path.first().cloned())
+        .unwrap_or_else(|| schema.to_owned())
+}
+
+fn relocate(object: &Object, at: &Place, to: &Place) -> Vec<String> {
+    let Some(kind) = reference::words(object) else {
+        return Vec::new();
+    };
+    let bare = |last: &str| {
+        let id = ObjectId::new(object.id.kind, [String::new(), last.to_owned()]);
+        names::own_name(&id).to_owned()
+    };
+    let (from_name, to_name) = (bare(&at.2), bare(&to.2));
+    let mut statements = Vec::new();
+    let mut schema = at.1.as_str();
+    let moves = at.1 != to.1;
+    if moves {
+        statements.push(format!(
+            "alter {kind} {} set schema {}",
+            reference::placed(object, schema, &from_name),
+            quote(&to.1)
+        ));
+        schema = &to.1;
+    }
+    if from_name != to_name {
+        statements.push(format!(
+            "alter {kind} {} rename to {}",
+            reference::placed(object, schema, &from_name),
+            quote(&to_name)
+        ));
+    }
+    statements
+}
+
+/// Renames columns, constraints, triggers, rules and policies; what they belong to has its name already.
+fn parts(moves: &[Move<'_>], survey: &Survey<'_>, script: &mut Script) {
+    let mut by_owner: BTreeMap<(Vec<String>, ObjectKind), Vec<(String, String, &Move<'_>)>> =
+        BTreeMap::new();
+    for step in moves {
+        if !names::is_part(step.before.id.kind) {
+            continue;
+        }
+        let (from, to) = (
+            names::own_name(&step.now.id),
+            names::own_name(&step.before.id),
+        );
+        // A parent's rename reaches its children.
+        let inherited = step
+            .now
+            .attribute("inheritance")
+            .is_some_and(|how| how.starts_with("inherited"))
+            && matches!(
+                step.now.id.kind,
+                ObjectKind::Column | ObjectKind::Constraint
+            );
+        if from != to && !inherited {
+            let owner = step.before.id.path[..step.before.id.path.len() - 1].to_vec();
+            by_owner
+                .entry((owner, step.before.id.kind))
+                .or_default()
+                .push((from.to_owned(), to.to_owned(), step));
+        }
+    }
+    for ((owner, kind), mut pending) in by_owner {
+        let mut taken: BTreeSet<String> = pending.iter().map(|(from, ..)| from.clone()).collect();
+        settle(&mut pending, &mut taken, |from, to, step| {
+            let on = names::owner(step.before, survey.before).map(|id| id.kind);
+            let sql = rename_part(kind, on, &qualified(&owner), &quote(from), &quote(to));
+            script.reshape(&step.before.id, sql, None);
+        });
+    }
+}
+
+fn rename_part(
+    kind: ObjectKind,
+    on: Option<ObjectKind>,
+    owner: &str,
+    from: &str,
+    to: &str,
+) -> String {
+    let what = match on {
+        Some(ObjectKind::Domain) => "domain",
+        Some(ObjectKind::Type) => "type",
+        Some(ObjectKind::View) => "view",
+        Some(ObjectKind::MaterializedView) => "materialized view",
+        Some(ObjectKind::ForeignTable) => "foreign table",
+        _ => "table",
+    };
+    match kind {
+        ObjectKind::Column if what == "type" => {
+            format!("alter type {owner} rename attribute {from} to {to}")
+        }
+        ObjectKind::Column => format!("alter {what} {owner} rename column {from} to {to}"),
+        ObjectKind::Constraint => {
+            format!("alter {what} {owner} rename constraint {from} to {to}")
+        }
+        ObjectKind::Trigger => format!("alter trigger {from} on {owner} rename to {to}"),
+        ObjectKind::Rule => format!("alter rule {from} on {owner} rename to {to}"),
+        _ => format!("alter policy {from} on {owner} rename to {to}"),
+    }
+}

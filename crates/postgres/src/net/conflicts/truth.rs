@@ -1,0 +1,114 @@
+//! A table's rows as they will be after a rollback.
+
+use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
+use tightrope_model::TableName;
+
+use super::types;
+use crate::net::sources::as_it_is;
+use crate::net::terms::{Shape, Terms};
+use crate::quote::quote;
+use crate::session::PostgresSession;
+
+/// One watched table, and how each of its columns of before is going to be.
+pub(super) struct Truth<'k, 'w> {
+    pub(super) kept: &'k KeptNet,
+    pub(super) table: &'k KeptTable,
+    pub(super) after: &'k TableName,
+    pub(super) window: &'w Window<'w>,
+    pub(super) terms: Terms<'k>,
+    /// For each column of before: its value, where it fits.
+    pub(super) values: Vec<String>,
+    /// For each column of before: the condition on `t` that the application's value does not fit into the old type.
+    pub(super) unfit: Vec<Option<String>>,
+}
+
+impl<'k, 'w> Truth<'k, 'w> {
+    pub(super) fn of(
+        session: &mut PostgresSession,
+        kept: &'k KeptNet,
+        table: &'k KeptTable,
+        after: &'k TableName,
+        window: &'w Window<'w>,
+    ) -> Result<Self, EngineError> {
+        let terms = Terms::of(session, table, after, Shape::After)?;
+        let (mut values, mut unfit) = (Vec::new(), Vec::new());
+        for (at, column) in table.plan.columns.iter().enumerate() {
+            let misfit = types::misfit(session, kept.number, &terms, column, window)?;
+            let mut now = as_it_is(session, &terms, column, window)?;
+            if let Some(misfit) = &misfit {
+                now = format!("case when not ({misfit}) then {now} end");
+            }
+            values.push(match terms.keeps(at) {
+                true => format!(
+                    "case when {} and not ({}) then {} else {now} end",
+                    terms.joins.has_before,
+                    terms.written(at + 1),
+                    terms.before(at),
+                ),
+                false => now,
+            });
+            unfit.push(misfit);
+        }
+        Ok(Self {
+            kept,
+            table,
+            after,
+            window,
+            terms,
+            values,
+            unfit,
+        })
+    }
+
+    /// A query for written rows of which a condition on `t`, `l` and `p` holds.
+    pub(super) fn written_where(&self, condition: &str) -> Option<String> {
+        let written = self.terms.joins.written.as_ref()?;
+        Some(format!(
+            "select t.ctid as place from {written} where {} and ({condition})",
+            self.terms.joins.touched
+        ))
+    }
+
+    /// A subquery with the one row of before that `t` is going to be, as far as the expressions name its columns: in it, names
+    /// without a table are those of before.
+    pub(super) fn row(&self, expressions: &[&str]) -> String {
+        let values = self.table.plan.columns.iter().zip(&self.values);
+        let named = values.filter(|(column, _)| {
+            expressions
+                .iter()
+                .any(|expression| expression.contains(&column.before))
+        });
+        let values: Vec<String> = named
+            .map(|(column, value)| format!("{value} as {}", quote(&column.before)))
+            .collect();
+        format!("(select {}) b", values.join(", "))
+    }
+
+    /// The same of a pre-image `p` that comes back.
+    pub(super) fn row_that_returns(&self, expressions: &[&str]) -> String {
+        let columns = self.table.plan.columns.iter().enumerate();
+        let values: Vec<String> = columns
+            .filter(|(_, column)| {
+                expressions
+                    .iter()
+                    .any(|expression| expression.contains(&column.before))
+            })
+            .map(|(at, column)| format!("{} as {}", self.terms.before(at), quote(&column.before)))
+            .collect();
+        format!("(select {}) b", values.join(", "))
+    }
+
+    /// All rows that stay, with `t`, `l` and `p`, as a FROM clause with its WHERE.
+    pub(super) fn staying(&self) -> (String, String) {
+        let own = self.terms.joins.own.as_ref();
+        let stays = own.map_or("true".to_owned(), |own| format!("not ({own})"));
+        (self.terms.from(), stays)
+    }
+
+    /// Whether the script gave rows other values or took some away, so that values of before return.
+    pub(super) fn values_return(&self) -> bool {
+        let plan = &self.table.plan;
+        let rows = plan.rows;
+        plan.truncated || rows.updated > 0 || rows.deleted > 0
+    }
+}

@@ -1,0 +1,114 @@
+//! The net in SQLite: what a migration destroys is kept in tables of the same file, and triggers write down what the
+//! application touches afterwards, from whatever process.
+//!
+//! `spread` copies rows whole, whatever the plan asks for: a copy without a server between costs little. The columns of a
+//! copy have no type, so that every value keeps its storage class. When the window opens, each kept row learns which row it
+//! is now (`key`), and a *touch log* begins (`touch`). What is the truth at a rollback is written once, as expressions
+//! (`terms`): for a table that is built anew they become its source, for another one they are merged in place.
+//!
+//! **Invariant:** nothing of the net is in a catalog: all its names begin with `tightrope_net_`.
+
+mod about;
+mod json;
+mod key;
+mod live;
+mod merge;
+mod names;
+mod put_back;
+mod quiet;
+mod size;
+mod sources;
+mod spread;
+mod take_out;
+mod terms;
+mod touch;
+mod window;
+
+use tightrope_engine::{EngineError, ErrorKind, Gauge, KeptNet, Merged, Net, Quarantined, Window};
+use tightrope_inverse::Sources;
+use tightrope_model::{Catalog, NetPlan, TableName};
+
+use crate::session::SqliteSession;
+
+impl Net for SqliteSession {
+    fn spread(
+        &mut self,
+        number: i64,
+        plan: &NetPlan,
+        _before: &Catalog,
+    ) -> Result<KeptNet, EngineError> {
+        spread::spread(self.connection(), number, plan)
+    }
+
+    fn open_window(
+        &mut self,
+        kept: &mut KeptNet,
+        before: &Catalog,
+        after: &Catalog,
+    ) -> Result<(), EngineError> {
+        window::open(self.connection(), kept, before, after)
+    }
+
+    fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
+        window::close(self.connection(), kept)
+    }
+
+    fn gauge(&mut self, _kept: &KeptNet, _window: &Window<'_>) -> Result<Gauge, EngineError> {
+        Ok(Gauge::default())
+    }
+
+    fn take_out(
+        &mut self,
+        kept: &KeptNet,
+        window: &Window<'_>,
+    ) -> Result<Vec<Quarantined>, EngineError> {
+        take_out::take_out(self.connection(), kept, window)
+    }
+
+    fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {
+        sources::of_net(self.connection(), kept, window)
+    }
+
+    fn merge(
+        &mut self,
+        kept: &KeptNet,
+        _window: &Window<'_>,
+        rebuilt: &[TableName],
+    ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
+        // Rows of before that have lost their place were given with those that were taken out.
+        Ok((merge::merge(self.connection(), kept, rebuilt)?, Vec::new()))
+    }
+
+    fn unlike(&mut self, kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
+        size::unlike(self.connection(), kept)
+    }
+
+    fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError> {
+        size::of_net(self.connection(), kept)
+    }
+
+    fn suspend(&mut self, _older: &KeptNet, _tables: &[TableName]) -> Result<(), EngineError> {
+        Err(not_yet())
+    }
+
+    fn resume(
+        &mut self,
+        _older: &KeptNet,
+        _newer: &KeptNet,
+        _tables: &[TableName],
+    ) -> Result<(), EngineError> {
+        Err(not_yet())
+    }
+
+    fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
+        size::free(self.connection(), kept)
+    }
+
+    fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError> {
+        put_back::put_back(self.connection(), row)
+    }
+}
+
+fn not_yet() -> EngineError {
+    EngineError::new(ErrorKind::Unsupported, "the net cannot do this yet")
+}

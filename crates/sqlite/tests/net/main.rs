@@ -1,0 +1,11 @@
+//! The net in SQLite, on real files: one migration there and back, held against a twin that never migrated.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "everything here is a test or a part of one"
+)]
+
+mod columns;
+mod plan;
+mod rows;
+mod walk;
