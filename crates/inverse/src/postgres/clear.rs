@@ -162,7 +162,7 @@ fn is_dropped_alone(survey: &Survey<'_>, fates: &Fates, column: &Object) -> bool
     let before = survey.matching.before(&owner);
     let rebuilt = before.is_some_and(|before| fates.rebuilt.contains(before));
     let inherited = column.attribute("inheritance") == Some("inherited");
-    kept && !rebuilt && !inherited
+    kept && !rebuilt && !inherited && !names::is_typed(&owner, survey.now)
 }
 
 /// The object with which one goes: its table, where that goes, too.
@@ -225,12 +225,13 @@ fn write_drop(survey: &Survey<'_>, object: &Object, script: &mut Script) {
         last.clone_from(&renamed);
     }
     let name = quote(names::own_name(&other.id));
-    let rest = renamed.strip_prefix(names::own_name(&other.id));
+    // Its arguments may have types that gave up their names, too; its own new name is unique.
+    other.attributes.remove("signature");
     other.attributes.insert(
         "name".to_owned(),
         Attribute {
             level: AttributeLevel::Fact,
-            value: format!("{name}{}", rest.unwrap_or_default()),
+            value: name,
         },
     );
     script.clear(&object.id, ddl.drop(&other, survey.now), None);

@@ -313,8 +313,11 @@ impl<'s, 'a> Decide<'s, 'a> {
             }
             for dependent in hangs {
                 let unit = super::order::unit(dependent, self.survey.now);
+                // A foreign key of another table would hold the old one back.
+                let own = names::owner(dependent, self.survey.now).is_none_or(|own| own == now);
+                let foreign = dependent.attribute("form") == Some("f") && !own;
                 let settled = self.fates.dropped.contains(&unit)
-                    || self.fates.with_rebuilt.contains(&dependent.id)
+                    || self.fates.with_rebuilt.contains(&dependent.id) && !foreign
                     || unit == now;
                 if settled {
                     continue;
@@ -355,7 +358,12 @@ impl<'s, 'a> Decide<'s, 'a> {
                 .before
                 .object(&before)
                 .and_then(|column| names::owner(column, self.survey.before));
-            if owner.is_none_or(|owner| self.fates.rebuilt.contains(&owner)) {
+            let Some(owner) = owner.filter(|owner| !self.fates.rebuilt.contains(owner)) else {
+                continue;
+            };
+            if self.is_in_partition_key(&owner, &before) {
+                self.rebuild(&owner);
+                moved = true;
                 continue;
             }
             for dependent in self.needed_by.get(&now).cloned().unwrap_or_default() {
@@ -377,6 +385,13 @@ impl<'s, 'a> Decide<'s, 'a> {
         moved
     }
 
+    /// Whether a table may be partitioned by a column, whose type then cannot be changed.
+    fn is_in_partition_key(&self, table: &ObjectId, column: &ObjectId) -> bool {
+        let table = self.survey.before.object(table);
+        let key = table.and_then(|table| table.attribute("partition_key"));
+        key.is_some_and(|key| key.contains(names::own_name(column)))
+    }
+
     /// What something that goes late needs goes late, too.
     fn spread_late(&mut self) -> bool {
         let mut moved = false;
@@ -387,7 +402,10 @@ impl<'s, 'a> Decide<'s, 'a> {
             let schema =
                 names::schema(&id).map(|schema| ObjectId::new(ObjectKind::Schema, [schema]));
             let owner = names::owner(object, self.survey.now);
-            for needed in object.depends_on.iter().chain(&schema).chain(&owner) {
+            let columns = columns(self.survey.now, &id);
+            let of_columns = columns.iter().flat_map(|column| &column.depends_on);
+            let own = object.depends_on.iter().chain(of_columns);
+            for needed in own.chain(&schema).chain(&owner) {
                 if self.fates.dropped.contains(needed) {
                     moved |= self.fates.late.insert(needed.clone());
                 }

@@ -21,9 +21,9 @@ pub(super) trait KindDdl: Sync {
     /// made again. Owner, privileges, comment and security labels are left out.
     fn alter(&self, before: &Object, now: &Object, change: &Change<'_>) -> Option<Vec<String>>;
 
-    /// Statements that ready an object of now for giving way to the one of before: they run on the old type while columns still
-    /// hold values of it.
-    fn give_way(&self, _before: &Object, _now: &Object) -> Vec<String> {
+    /// Statements that ready an object of now for giving way to the one of before: they run while columns still hold values
+    /// of it. `catalog` is the one of now.
+    fn give_way(&self, _before: &Object, _now: &Object, _catalog: &Catalog) -> Vec<String> {
         Vec::new()
     }
 

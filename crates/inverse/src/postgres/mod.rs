@@ -10,6 +10,7 @@
 
 mod acl;
 mod clear;
+mod composite;
 mod fates;
 mod finishing;
 mod kind;

@@ -42,6 +42,12 @@ pub(super) fn owner(object: &Object, catalog: &Catalog) -> Option<ObjectId> {
         .find(|id| catalog.object(id).is_some())
 }
 
+/// Whether a table is made of a composite type, and has its columns from it.
+pub(super) fn is_typed(table: &ObjectId, catalog: &Catalog) -> bool {
+    let table = catalog.object(table);
+    table.is_some_and(|table| table.attribute("row_type").is_some())
+}
+
 /// The last name of an object without what only tells it from its namesakes, and where that name stands in the path's last
 /// part: a function's arguments, an operator class's access method.
 pub(super) fn own_name(id: &ObjectId) -> &str {

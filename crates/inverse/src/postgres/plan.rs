@@ -219,7 +219,7 @@ impl Plan<'_, '_> {
             return;
         }
         if self.fates.rebuilt.contains(id) {
-            aside.make(self.survey, before, &mut self.script);
+            aside.make(self.survey, self.fates, before, &mut self.script);
             self.finish_created(before, phase);
         } else if self.stays(id) {
             self.change(before, phase);
@@ -296,6 +296,9 @@ impl Plan<'_, '_> {
             .cloned()
             .unwrap_or_default()
         {
+            self.script.add(phase, &before.id, sql, None);
+        }
+        for sql in shape::view_columns(self.survey, self.fates, before) {
             self.script.add(phase, &before.id, sql, None);
         }
         for sql in finishing::changed(before, now, self.survey.before) {

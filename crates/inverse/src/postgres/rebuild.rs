@@ -9,8 +9,8 @@ use super::fates::{Fates, source};
 use super::kinds::{column, sequence, table};
 use super::plan::Script;
 use super::quote::{qualified, quote};
-use super::shape;
 use super::survey::{Survey, columns};
+use super::{composite, shape};
 use crate::MoreRows;
 
 /// Where the old tables and the sequences of their identities are in the meantime.
@@ -82,7 +82,13 @@ pub(super) fn put_aside(
 
 impl Aside {
     /// Makes the table as it was and fills it.
-    pub(super) fn make(&self, survey: &Survey<'_>, before: &Object, script: &mut Script) {
+    pub(super) fn make(
+        &self,
+        survey: &Survey<'_>,
+        fates: &Fates,
+        before: &Object,
+        script: &mut Script,
+    ) {
         let Some(old) = self.tables.get(&before.id) else {
             return;
         };
@@ -91,7 +97,7 @@ impl Aside {
             script.reshape(&before.id, sql, None);
         }
         if before.attribute("partition_key").is_none() {
-            self.fill(survey, before, old, script);
+            self.fill(survey, fates, before, old, script);
         }
         for column in columns(survey.before, &before.id) {
             let now = survey.now_of(column);
@@ -111,7 +117,17 @@ impl Aside {
         }
     }
 
-    fn fill(&self, survey: &Survey<'_>, before: &Object, old: &[String], script: &mut Script) {
+    fn fill(
+        &self,
+        survey: &Survey<'_>,
+        fates: &Fates,
+        before: &Object,
+        old: &[String],
+        script: &mut Script,
+    ) {
+        let replaced = |column: &Object| {
+            fates.retyped.contains(&column.id) || shape::type_is_replaced(survey, column)
+        };
         let given = source(survey, &before.id);
         let mut values: Vec<(String, String)> = Vec::new();
         let mut always = false;
@@ -130,8 +146,10 @@ impl Aside {
                     .aligned
                     .get(&column.id)
                     .is_some_and(|aligned| aligned.attribute("type") == Some(to));
-                let converted = (!same || made && shape::type_is_replaced(survey, column))
-                    .then(|| shape::conversion(&value, from, to, made));
+                let converted = (!same || made && replaced(column)).then(|| {
+                    composite::converted(survey, column, &value)
+                        .or_else(|| shape::conversion(&value, from, to, made))
+                });
                 Some(converted.flatten().unwrap_or(value))
             });
             if let Some(value) = value {

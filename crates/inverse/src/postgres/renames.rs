@@ -32,38 +32,37 @@ pub(super) fn write(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
             moved.then_some(Move { before, now })
         })
         .collect();
-    let mut schemas = BTreeMap::new();
-    rename_in_turn(
-        moves
-            .iter()
-            .filter(|step| step.before.id.kind == ObjectKind::Schema),
-        survey,
-        &mut schemas,
-        script,
-    );
+    for kind in IN_NO_SCHEMA {
+        let moves = moves.iter().filter(|step| step.before.id.kind == kind);
+        rename_in_turn(moves, survey, script);
+    }
     move_between_schemas(survey, fates, script);
     parts(&moves, survey, script);
 }
 
-type Names = BTreeMap<String, String>;
+/// What has a name of its own and is in no schema; schemas first.
+const IN_NO_SCHEMA: [ObjectKind; 6] = [
+    ObjectKind::Schema,
+    ObjectKind::Language,
+    ObjectKind::ForeignDataWrapper,
+    ObjectKind::ForeignServer,
+    ObjectKind::Publication,
+    ObjectKind::EventTrigger,
+];
 
-/// Renames schemas; fills `schemas` with the name before by the name now.
+/// Renames objects of one kind that are in no schema.
 fn rename_in_turn<'a>(
     moves: impl Iterator<Item = &'a Move<'a>>,
     survey: &Survey<'_>,
-    schemas: &mut Names,
     script: &mut Script,
 ) {
-    let moves: Vec<&Move<'_>> = moves.collect();
     let mut pending: Vec<(String, String, &Move<'_>)> = moves
-        .iter()
         .map(|step| {
             let (from, to) = (
                 names::own_name(&step.now.id),
                 names::own_name(&step.before.id),
             );
-            schemas.insert(from.to_owned(), to.to_owned());
-            (from.to_owned(), to.to_owned(), *step)
+            (from.to_owned(), to.to_owned(), step)
         })
         .collect();
     let mut taken: BTreeSet<String> = pending.iter().map(|(from, ..)| from.clone()).collect();
@@ -212,15 +211,12 @@ fn late_out_of_the_way(
             wanted.insert((names::space(before.id.kind), schema.to_owned(), last));
         }
     }
-    for id in &fates.late {
+    ready_to_give_way(survey, fates, script);
+    // Functions before the types that they are told by.
+    for id in fates.late.iter().rev() {
         let (Some(object), Some(schema)) = (survey.now.object(id), names::schema(id)) else {
             continue;
         };
-        if let (Some(ddl), Some(before)) = (registry::ddl(id.kind), survey.before_of(id)) {
-            for sql in ddl.give_way(before, object) {
-                script.reshape(id, sql, None);
-            }
-        }
         let schema = schema_before(survey, schema);
         let last = id.path.last().cloned().unwrap_or_default();
         let at = (names::space(id.kind), schema.clone(), last.clone());
@@ -240,6 +236,26 @@ fn late_out_of_the_way(
         script.renamed.insert(id.clone(), to.2.clone());
         taken.remove(&at);
         taken.insert(to);
+    }
+}
+
+/// Readies what goes late for giving way, while everything of now still has its name.
+fn ready_to_give_way(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    for id in &fates.late {
+        let (Some(object), Some(before), Some(ddl)) = (
+            survey.now.object(id),
+            survey.before_of(id),
+            registry::ddl(id.kind),
+        ) else {
+            continue;
+        };
+        let mut now = object.clone();
+        if let (Some(schema), Some(_)) = (now.id.path.first_mut(), names::schema(id)) {
+            *schema = schema_before(survey, schema);
+        }
+        for sql in ddl.give_way(before, &now, survey.now) {
+            script.reshape(id, sql, None);
+        }
     }
 }
 
@@ -304,7 +320,10 @@ fn parts(moves: &[Move<'_>], survey: &Survey<'_>, script: &mut Script) {
                 step.now.id.kind,
                 ObjectKind::Column | ObjectKind::Constraint
             );
-        if from != to && !inherited {
+        let typed = step.now.id.kind == ObjectKind::Column
+            && names::owner(step.now, survey.now)
+                .is_some_and(|owner| names::is_typed(&owner, survey.now));
+        if from != to && !inherited && !typed {
             let owner = step.before.id.path[..step.before.id.path.len() - 1].to_vec();
             by_owner
                 .entry((owner, step.before.id.kind))
@@ -329,17 +348,17 @@ fn rename_part(
     from: &str,
     to: &str,
 ) -> String {
+    // Before version 13 only `alter table` renames the columns of a view.
     let what = match on {
         Some(ObjectKind::Domain) => "domain",
         Some(ObjectKind::Type) => "type",
-        Some(ObjectKind::View) => "view",
         Some(ObjectKind::MaterializedView) => "materialized view",
         Some(ObjectKind::ForeignTable) => "foreign table",
         _ => "table",
     };
     match kind {
         ObjectKind::Column if what == "type" => {
-            format!("alter type {owner} rename attribute {from} to {to}")
+            format!("alter type {owner} rename attribute {from} to {to} cascade")
         }
         ObjectKind::Column => format!("alter {what} {owner} rename column {from} to {to}"),
         ObjectKind::Constraint => {

@@ -6,9 +6,9 @@ use tightrope_model::{Object, ObjectId, ObjectKind};
 
 use super::fates::{Fates, source};
 use super::kinds::column;
-use super::names;
-use super::quote::quote;
+use super::quote::{qualified, quote};
 use super::survey::{Survey, columns};
+use super::{composite, names};
 
 /// Whether a table (or composite type) of before, that is still there, has to be made anew to be as it was.
 pub(super) fn must_be_rebuilt(survey: &Survey<'_>, table: &Object) -> bool {
@@ -97,10 +97,30 @@ pub(super) fn changes(survey: &Survey<'_>, fates: &Fates, table: &Object) -> Col
     for column in columns(survey.before, &table.id) {
         match survey.aligned.get(&column.id) {
             Some(now) => changes.of_kept(survey, fates, column, now),
+            None if names::is_typed(&table.id, survey.before) => {}
             None => changes.of_lost(column),
         }
     }
     changes
+}
+
+/// Statements for the defaults and settings of the columns of a view.
+pub(super) fn view_columns(survey: &Survey<'_>, fates: &Fates, view: &Object) -> Vec<String> {
+    let kind = view.id.kind;
+    if !matches!(kind, ObjectKind::View | ObjectKind::MaterializedView) {
+        return Vec::new();
+    }
+    let cleared = cleared(survey, fates, view).into_iter();
+    let cleared = cleared.map(|(column, action)| {
+        let name = quote(names::own_name(&column.id));
+        format!("alter column {name} {action}")
+    });
+    let changes = changes(survey, fates, view);
+    let actions = cleared.chain(changes.actions).chain(changes.only);
+    let view = qualified(&view.id.path);
+    actions
+        .map(|action| format!("alter {kind} {view} {action}"))
+        .collect()
 }
 
 impl ColumnChanges {
@@ -233,7 +253,9 @@ fn retype(survey: &Survey<'_>, column: &Object, now: &Object, name: &str) -> Str
         .map(|collation| format!(" collate {collation}"))
         .unwrap_or_default();
     let own = names_own_type(survey, column);
-    let converted = conversion(name, now.attribute("type").unwrap_or_default(), wanted, own);
+    let from = now.attribute("type").unwrap_or_default();
+    let converted =
+        composite::converted(survey, column, name).or_else(|| conversion(name, from, wanted, own));
     let using = converted
         .map(|expression| format!(" using {expression}"))
         .unwrap_or_default();

@@ -63,6 +63,9 @@ impl KindDdl for Aggregate {
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
+        if object.attribute("signature").is_none() {
+            return format!("drop routine {}", named(object));
+        }
         format!(
             "drop aggregate {}({})",
             named(object),

@@ -4,7 +4,8 @@ use super::super::kind::KindDdl;
 use super::super::names;
 use super::super::quote::{qualified, quote};
 use super::place::last;
-use crate::Change;
+use super::secret::options_lost;
+use crate::{Change, Loss};
 
 /// `add column`, `drop column`, and the same for the attributes of a composite type. What changes a column that stays is in
 /// `shape.rs`, for it depends on the others.
@@ -22,17 +23,30 @@ impl KindDdl for Column {
         } else {
             definition(object, object.attribute("identity").is_some(), catalog)
         };
-        vec![format!("{alter} add {part} {definition}")]
+        vec![format!("{alter} add {part} {definition}{}", reaching(part))]
     }
 
     fn drop(&self, object: &Object, catalog: &Catalog) -> String {
         let (alter, part) = alter(object, catalog);
-        format!("{alter} drop {part} {}", quote(last(object)))
+        format!(
+            "{alter} drop {part} {}{}",
+            quote(last(object)),
+            reaching(part)
+        )
     }
 
     fn alter(&self, _before: &Object, _now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
         Some(Vec::new())
     }
+
+    fn loss(&self, before: Option<&Object>, now: Option<&Object>) -> Option<Loss> {
+        options_lost(before, now)
+    }
+}
+
+/// A change of a composite type reaches the tables that are made of it.
+fn reaching(part: &str) -> &'static str {
+    if part == "attribute" { " cascade" } else { "" }
 }
 
 /// How the owner of a column is changed: `alter table public.t`, and what its parts are called there.

@@ -29,7 +29,7 @@ impl KindDdl for Enumeration {
         values_kept.then(|| renamed(before, now))
     }
 
-    fn give_way(&self, before: &Object, now: &Object) -> Vec<String> {
+    fn give_way(&self, before: &Object, now: &Object, _catalog: &Catalog) -> Vec<String> {
         renamed(before, now)
     }
 }
@@ -50,7 +50,7 @@ fn values(object: &Object) -> Vec<(&str, &str)> {
 
 /// Gives the values of the type of now the names that they had. A name that is taken by then is made free first.
 fn renamed(before: &Object, now: &Object) -> Vec<String> {
-    let name = qualified(&before.id.path);
+    let name = qualified(&now.id.path);
     let (wanted, there) = (values(before), values(now));
     let back: Vec<(&str, &str)> = there
         .iter()

@@ -24,7 +24,10 @@ impl KindDdl for Extension {
         if let Some(version) = object.attribute("version") {
             sql += &format!(" version {}", literal(version));
         }
-        vec![sql]
+        // It comes with a comment of its own.
+        let silent = object.attribute("comment").is_none();
+        let silenced = silent.then(|| format!("comment on extension {} is null", single(object)));
+        std::iter::once(sql).chain(silenced).collect()
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {

@@ -21,7 +21,10 @@ impl KindDdl for Function {
     }
 
     fn drop(&self, object: &Object, catalog: &Catalog) -> String {
-        let (kind, name, arguments) = (object.id.kind, named(object), text(object, "signature"));
+        let (kind, name) = (object.id.kind, named(object));
+        let Some(arguments) = object.attribute("signature") else {
+            return format!("drop {kind} {name}");
+        };
         if circle(object, catalog).next().is_some() {
             // It goes together with the base type that it reads or writes, whichever is first.
             format!("drop {kind} if exists {name}({arguments}) cascade")

@@ -2,8 +2,10 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::kind::KindDdl;
 use super::super::quote::{qualified, quote};
+use super::super::survey::columns;
 use super::options;
 use super::place::{alike, same};
+use super::table::column_settings;
 use super::view::query;
 use crate::{Change, Loss};
 
@@ -15,8 +17,9 @@ impl KindDdl for MaterializedView {
         &[ObjectKind::MaterializedView]
     }
 
-    fn create(&self, object: &Object, _catalog: &Catalog) -> Vec<String> {
-        let mut sql = format!("create materialized view {}", qualified(&object.id.path));
+    fn create(&self, object: &Object, catalog: &Catalog) -> Vec<String> {
+        let name = qualified(&object.id.path);
+        let mut sql = format!("create materialized view {name}");
         if let Some(method) = object.attribute("access_method") {
             sql += &format!(" using {}", quote(method));
         }
@@ -30,7 +33,12 @@ impl KindDdl for MaterializedView {
         let data = object
             .attribute("populated")
             .map_or("with data", |_| "with no data");
-        vec![format!("{sql} as\n{}\n{data}", query(object))]
+        let settings = columns(catalog, &object.id).into_iter();
+        let settings = settings.flat_map(column_settings);
+        let settings = settings.map(|action| format!("alter materialized view {name} {action}"));
+        std::iter::once(format!("{sql} as\n{}\n{data}", query(object)))
+            .chain(settings)
+            .collect()
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {

@@ -3,7 +3,7 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 use super::super::kind::KindDdl;
 use super::super::quote::{qualified, quote};
 use super::super::survey::columns;
-use super::place::{alike, circle, last, text};
+use super::place::{alike, circle, last, named, text};
 use super::text::routine;
 use crate::Change;
 
@@ -52,6 +52,10 @@ impl KindDdl for Type {
         }
     }
 
+    fn give_way(&self, _before: &Object, now: &Object, catalog: &Catalog) -> Vec<String> {
+        range_out_of_the_way(now, catalog)
+    }
+
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
         alike(before, now, &[]).then(Vec::new)
     }
@@ -95,4 +99,29 @@ fn range(object: &Object) -> Vec<String> {
     let multirange = object.attribute("multirange_name");
     parts.extend(multirange.map(|name| format!("multirange_type_name = {name}")));
     parts
+}
+
+/// A range type brings functions, and from version 14 on a multirange type. They keep their names when it is renamed, and
+/// would stand in the way of those of another one.
+fn range_out_of_the_way(now: &Object, catalog: &Catalog) -> Vec<String> {
+    let Some(number) = now.native.map(|native| native.number) else {
+        return Vec::new();
+    };
+    let of_this_type = |object: &&Object| {
+        object.id.kind == ObjectKind::Function
+            && object.attribute("comes_with_type").is_some()
+            && object.depends_on.iter().any(|id| {
+                catalog
+                    .object(id)
+                    .is_some_and(|needed| needed.native == now.native)
+            })
+    };
+    let functions = catalog.objects().filter(of_this_type).map(|function| {
+        let name = format!("{}({})", named(function), text(function, "signature"));
+        format!("alter function {name} rename to tightrope_{number}")
+    });
+    let multirange = now.attribute("multirange_name");
+    let multirange =
+        multirange.map(|name| format!("alter type {name} rename to tightrope_{number}"));
+    functions.chain(multirange).collect()
 }

@@ -55,6 +55,7 @@ alter table shop.purchases disable trigger tickled
 
 -- given create trigger noted after update of note on shop.orders for each row execute function shop.touch()
 alter table shop.orders drop column note cascade
+-- loss filled anew
 
 create event trigger guard on ddl_command_end when tag in ('DROP TABLE', 'CREATE TABLE') execute function shop.watch()
 

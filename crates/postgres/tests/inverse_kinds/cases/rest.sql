@@ -180,3 +180,33 @@ do $$ begin execute format('alter role tightrope_test_reader in database %I rese
 
 -- given do $$ begin execute format('alter database %I set my.own = %L', current_database(), 'x y'); end $$
 do $$ begin execute format('alter database %I reset my.own', current_database()); end $$
+
+drop schema shop cascade
+-- loss filled anew
+-- loss only their digest is kept
+-- differs options digest
+
+alter schema shop rename to store
+create schema shop
+create table shop.customers (id int)
+create function shop.twice(a int) returns int language sql immutable as 'select a * 3'
+create type shop.mood as enum ('other')
+
+create schema other
+alter table shop.customers set schema other
+alter view shop.names set schema other
+alter materialized view shop.totals set schema other
+alter table shop.events set schema other
+alter function shop.touch set schema other
+alter aggregate shop.total (int) set schema other
+alter statistics shop.both set schema other
+alter text search configuration shop.words set schema other
+alter collation shop.c set schema other
+alter foreign table shop.far set schema other
+alter sequence shop.numbers set schema other
+
+alter function shop.twice rename to doubled
+create function shop.twice(a int) returns int language sql immutable as 'select a * 3'
+drop function shop.twice
+drop procedure shop.tidy
+create function shop.tidy(a int) returns int language sql as 'select 1'

@@ -124,3 +124,73 @@ drop function shop.fits cascade
 -- given create domain shop.inner as int check (value > 0)
 -- given create domain shop.outer as shop.inner check (value < 9)
 drop domain shop.inner cascade
+
+-- given create table shop.pairs (id int, p shop.pair)
+-- given insert into shop.pairs values (1, (1, 'x, y')), (2, null), (3, (null, null))
+alter type shop.pair drop attribute a
+-- then do $$ begin assert (select string_agg(t::text, ' ' order by id) = '(1,"(,""x, y"")") (2,) (3,"(,)")' from shop.pairs t); end $$
+
+-- given create table shop.pairs (id int, p shop.pair)
+-- given insert into shop.pairs values (1, (1, 'x'))
+alter type shop.pair drop attribute b
+-- then do $$ begin assert (select t::text = '(1,"(1,)")' from shop.pairs t); end $$
+
+-- given create table shop.pairs (id int, p shop.pair)
+-- given insert into shop.pairs values (1, (1, 'x'))
+alter type shop.pair rename attribute b to z
+alter type shop.pair drop attribute a
+alter type shop.pair add attribute c int
+-- then do $$ begin assert (select t::text = '(1,"(,x)")' from shop.pairs t); end $$
+
+-- given create extension citext with schema public
+-- given create table shop.people (id int, name public.citext not null default 'x', note text)
+-- given create index people_name on shop.people (name)
+drop extension citext cascade
+
+-- given create table shop.people (id int, name text not null default 'x', note text)
+-- given insert into shop.people values (1, 'Joe')
+create extension citext with schema public
+alter table shop.people alter column name type public.citext
+create function public.same(public.citext, public.citext) returns bool language sql as 'select $1 = $2'
+-- then do $$ begin assert (select p::text = '(1,Joe,)' from shop.people p); end $$
+
+-- given create table shop.people (name text)
+create collation shop.own (locale = 'C')
+alter table shop.people alter column name type text collate shop.own
+
+-- given create table shop.pairs (id int, p shop.pair)
+create type shop.box as (p shop.pair)
+alter table shop.pairs add column b shop.box
+alter table shop.pairs alter column p type text
+-- then do $$ begin assert (select pg_typeof(p)::text = 'shop.pair' from (select p from shop.pairs union all select null) p); end $$
+
+-- given create table shop.numbered (n shop.positive default 5)
+alter domain shop.positive add constraint small check (value < 100)
+alter domain shop.positive rename to above_zero
+alter domain shop.above_zero set schema public
+alter domain public.above_zero drop constraint positive_check
+
+-- given create type shop.span as range (subtype = numeric)
+-- given create table shop.spans (id int, s shop.span)
+-- given insert into shop.spans values (1, '[1,2)')
+-- given create index spans_s on shop.spans using gist (s)
+drop index shop.spans_s
+create function shop.gap(a numeric, b numeric) returns float8 language sql immutable as 'select (a - b)::float8'
+alter table shop.spans alter column s type text
+drop type shop.span
+create type shop.span as range (subtype = numeric, subtype_diff = shop.gap)
+alter table shop.spans alter column s type shop.span using s::shop.span
+-- then do $$ begin assert (select s::text = '[1,2)' from shop.spans); end $$
+
+alter type shop.pair rename to couple
+create type shop.pair as enum ('left', 'right')
+
+alter type shop.pair rename to swapped
+alter type shop.mood rename to pair
+alter type shop.swapped rename to mood
+
+drop type shop.pair
+create type shop.pair as enum ('left', 'right')
+
+drop type shop.mood
+create domain shop.mood as text

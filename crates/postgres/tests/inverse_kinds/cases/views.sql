@@ -139,3 +139,39 @@ create or replace view shop.names as select id, upper(name)::varchar(40) as name
 
 alter table shop.customers rename column name to called
 drop view shop.names
+
+-- given create view shop.others as select 1 as one
+alter view shop.names rename to swapped
+alter view shop.others rename to names
+alter view shop.swapped rename to others
+create or replace view shop.names as select 2 as one
+
+drop view shop.names
+create table shop.names (id int)
+
+drop view shop.names
+create materialized view shop.names as select id, name from shop.customers
+
+drop materialized view shop.totals
+create view shop.totals as select 1 as one
+-- loss filled anew
+
+-- given create view shop.wide as select c.*, o.note from shop.customers c join shop.orders o on o.customer = c.id
+alter table shop.customers add column extra int
+drop view shop.wide
+create view shop.wide as select c.*, 1 as one from (select id, name, email, born, score from shop.customers) c join shop.orders o on o.customer = c.id
+-- then select note from shop.wide
+
+-- given create view shop.wide as select * from shop.customers
+alter table shop.customers drop column email cascade
+
+-- given create view shop.wide as select * from shop.customers
+-- given create view shop.wider as select * from shop.wide
+drop view shop.wider, shop.wide, shop.names
+alter table shop.customers alter column name type text, drop column email
+create view shop.wide as select * from shop.customers
+
+do $$ begin execute 'drop view shop.names'; execute 'create view shop.names as select 1 as "it''s"'; end $$
+
+-- given create view shop.rowed as select c as customer from shop.customers c
+alter table shop.customers add column extra int
