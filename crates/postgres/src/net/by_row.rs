@@ -123,7 +123,7 @@ fn gone(facts: &Facts<'_>, of_table: &str, of_rows: &str) -> Option<Gone> {
     let mut gone = Gone {
         from: format!(
             "{} p left join (select {of_table} as r, count(*) as n from only {{now}} t group by 1) tc on tc.r = p.r",
-            counted(rows, "p", "p.*", of_rows)
+            counted(rows, "p", "p.ctid as tightrope_place, p.*", of_rows)
         ),
         filter: "p.n > coalesce(tc.n, 0)".to_owned(),
     };

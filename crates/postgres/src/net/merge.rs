@@ -7,9 +7,9 @@ use tightrope_engine::{EngineError, KeptNet, KeptTable, Merged, Quarantined};
 use tightrope_model::{Keep, TableName};
 
 use super::columns::rows_differ;
-use super::names;
 use super::terms::{Shape, Terms};
 use super::triggers::Quiet;
+use super::{names, references};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -41,15 +41,21 @@ pub(super) fn merge(
     }
     session.execute_own("set constraints all immediate")?;
     let quiet = Quiet::make(session, merges.iter().map(|merge| &merge.kept.plan.before))?;
-    for merge in &merges {
+    let tables: Vec<&TableName> = merges.iter().map(|merge| &merge.kept.plan.before).collect();
+    let references = references::to_tables(session, tables.iter().copied())?;
+    let (order, unheeded) = references::parents_first(&tables, &references);
+    references::defer(session, &unheeded, true)?;
+    for merge in order.iter().map(|at| &merges[*at]) {
         merged.returned += merge.bring_back(session)?;
     }
-    for merge in &merges {
+    for merge in order.iter().map(|at| &merges[*at]) {
         merged.given_back += merge.give_back(session)?;
     }
-    for merge in merges.iter().rev() {
+    for merge in order.iter().rev().map(|at| &merges[*at]) {
         merged.removed += merge.remove(session)?;
     }
+    session.execute_own("set constraints all immediate")?;
+    references::defer(session, &unheeded, false)?;
     quiet.end(session)?;
     Ok((merged, displaced))
 }

@@ -18,6 +18,8 @@ mod conflicts;
 mod gauge;
 mod merge;
 mod names;
+mod orphans;
+mod references;
 mod size;
 mod sources;
 mod spread;
@@ -66,7 +68,11 @@ impl Net for PostgresSession {
         kept: &KeptNet,
         window: &Window<'_>,
     ) -> Result<Vec<Quarantined>, EngineError> {
-        self.writing_pinned(|session| take_out::take_out(session, kept, window))
+        self.writing_pinned(|session| {
+            let mut taken = take_out::take_out(session, kept, window)?;
+            taken.extend(orphans::follow_parents(session, kept, window)?);
+            Ok(taken)
+        })
     }
 
     fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {

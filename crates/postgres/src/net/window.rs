@@ -6,6 +6,7 @@ use tightrope_model::{Keep, TableName};
 use super::catch::must_have_seen_all;
 use super::columns::{Columns, same};
 use super::conflicts::make_function;
+use super::references::keep_what_is_referred_to;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
 use super::terms::Shape;
@@ -198,6 +199,7 @@ pub(super) fn close(session: &mut PostgresSession, kept: &KeptNet) -> Result<(),
         ))?;
     }
     drop_functions(session, &names::prefix(kept.number), true)?;
+    keep_what_is_referred_to(session, kept)?;
     for table in &kept.tables {
         for own in [&table.rows, &table.touched].into_iter().flatten() {
             session.execute_own(&format!("analyze {}", names::sql(own)))?;

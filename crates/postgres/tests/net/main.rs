@@ -9,4 +9,5 @@ mod keyless;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;
+mod traps;
 mod walk;

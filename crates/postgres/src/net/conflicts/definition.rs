@@ -148,16 +148,16 @@ pub(super) fn exclusion(definition: &str) -> Option<Exclusion<'_>> {
 
 /// A foreign key: its columns, the table that they refer to as the server writes it, and that table's columns.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ForeignKey<'d> {
-    pub(super) columns: Vec<String>,
-    pub(super) parent: &'d str,
-    pub(super) parent_columns: Vec<String>,
+pub(in crate::net) struct ForeignKey<'d> {
+    pub(in crate::net) columns: Vec<String>,
+    pub(in crate::net) parent: &'d str,
+    pub(in crate::net) parent_columns: Vec<String>,
     /// What follows, as in `ON DELETE CASCADE`.
-    pub(super) rest: &'d str,
+    pub(in crate::net) rest: &'d str,
 }
 
 /// What refers to what.
-pub(super) fn foreign_key(definition: &str) -> Option<ForeignKey<'_>> {
+pub(in crate::net) fn foreign_key(definition: &str) -> Option<ForeignKey<'_>> {
     let (columns, rest) = parenthesised(definition.strip_prefix("FOREIGN KEY ")?)?;
     let rest = rest.strip_prefix(" REFERENCES ")?;
     let open = value_before_parenthesis(rest)?;
@@ -193,7 +193,7 @@ pub(super) fn unquoted(name: &str) -> String {
 }
 
 /// Schema and name of a qualified table.
-pub(super) fn qualified(table: &str) -> Option<(String, String)> {
+pub(in crate::net) fn qualified(table: &str) -> Option<(String, String)> {
     let mut quoted = false;
     let dot = table.char_indices().find_map(|(at, character)| {
         if character == '"' {

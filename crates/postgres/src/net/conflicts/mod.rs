@@ -7,7 +7,7 @@
 mod check;
 mod definition;
 mod exclusion;
-mod foreign_key;
+mod foreign_keys;
 mod not_null;
 mod truth;
 mod types;
@@ -18,6 +18,7 @@ use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 
 use super::names;
 use crate::session::PostgresSession;
+pub(super) use definition::{ForeignKey, foreign_key, qualified};
 use truth::Truth;
 pub(super) use types::make_function;
 
@@ -53,7 +54,7 @@ pub(super) fn rules<'k>(
             continue;
         };
         let truth = Truth::of(session, kept, table, after, window)?;
-        let mut found = foreign_key::broken(session, &truth)?;
+        let mut found = foreign_keys::broken(session, &truth)?;
         if rows > 0 {
             found.extend(types::broken(&truth));
             found.extend(not_null::broken(&truth));

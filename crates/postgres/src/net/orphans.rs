@@ -1,0 +1,395 @@
+//! Rows of before that would come back to parents that the application has deleted, moved or replaced since. Had they been
+//! there, their foreign key would have acted: they follow its action now.
+
+use tightrope_engine::{EngineError, KeptNet, KeptTable, Quarantined, Window};
+use tightrope_model::{Catalog, Keep, ObjectKind, TableName};
+
+use super::columns::{Columns, same};
+use super::conflicts::{ForeignKey, foreign_key, qualified};
+use super::merge::as_json;
+use super::names;
+use super::terms::{Gone, Shape, Terms};
+use crate::quote::quote;
+use crate::session::PostgresSession;
+
+/// Lets the pre-images that come back follow what happened to their parents. Those whose foreign key forbids what happened
+/// are given whole.
+pub(super) fn follow_parents(
+    session: &mut PostgresSession,
+    kept: &KeptNet,
+    window: &Window<'_>,
+) -> Result<Vec<Quarantined>, EngineError> {
+    let mut quarantined = Vec::new();
+    let mut edges = Vec::new();
+    for child in &kept.tables {
+        for (name, definition) in definitions(window.before, &child.plan.before) {
+            let key = foreign_key(definition);
+            let parent = key.as_ref().and_then(|key| qualified(key.parent));
+            let parent =
+                parent.and_then(|(schema, name)| kept.table(&TableName::new(schema, name)));
+            if let (Some(key), Some(parent)) = (key, parent) {
+                edges.extend(Edge::of(session, name, child, parent, key)?);
+            }
+        }
+    }
+    for edge in &edges {
+        edge.follow_keys(session, &mut quarantined)?;
+    }
+    // A row that goes may be another's parent.
+    loop {
+        let mut changed = 0;
+        for edge in &edges {
+            changed += edge.follow(session, &mut quarantined)?;
+        }
+        if changed == 0 {
+            return Ok(quarantined);
+        }
+    }
+}
+
+/// The foreign keys of a table of before: their names and definitions.
+fn definitions<'c>(
+    before: &'c Catalog,
+    table: &TableName,
+) -> impl Iterator<Item = (&'c str, &'c str)> {
+    let table = table.clone();
+    before.objects().filter_map(move |object| {
+        let [schema, of, name] = &object.id.path[..] else {
+            return None;
+        };
+        let is_its = object.id.kind == ObjectKind::Constraint
+            && *schema == table.schema
+            && *of == table.name;
+        let definition = object.attribute("definition").filter(|_| is_its)?;
+        definition
+            .starts_with("FOREIGN KEY")
+            .then_some((name.as_str(), definition))
+    })
+}
+
+/// What has become of the parent that `p` refers to.
+#[derive(Default)]
+struct Fate {
+    /// Follows `p` in a FROM clause.
+    joins: String,
+    /// Conditions of which each says that it is gone.
+    gone: Vec<String>,
+    /// The condition that it has another key, and that key.
+    moved: Option<(String, Vec<String>)>,
+}
+
+impl Fate {
+    /// By the touch log.
+    fn read_log(
+        &mut self,
+        session: &mut PostgresSession,
+        parent: &KeptTable,
+        own: &Columns,
+        columns: &[String],
+    ) -> Result<(), EngineError> {
+        let Some(log) = &parent.touched else {
+            return Ok(());
+        };
+        let of_log = Columns::of(session, log)?;
+        let log = names::sql(log);
+        let (mut pairs, mut moved_to) = (Vec::new(), Vec::new());
+        for (place, column) in (1..).zip(columns) {
+            let (origin, now) = (format!("o{place}"), format!("f.k{place}"));
+            if let (Some(was), Some(of_origin)) = (own.get(column), of_log.get(&origin)) {
+                let (origin, was_value) = (format!("f.{origin}"), format!("p.{}", quote(column)));
+                pairs.push(same((&origin, of_origin), (&was_value, was)));
+                moved_to.push(now);
+            }
+        }
+        self.joins
+            .push_str(&format!("left join {log} f on {} ", pairs.join(" and ")));
+        self.gone
+            .push("f.o1 is not null and f.k1 is null".to_owned());
+        self.gone.push(format!(
+            "exists (select from {log} m where m.k1 is null and m.o1 is null)"
+        ));
+        let moved = (1..=columns.len()).map(|place| format!("f.k{place} <> f.o{place}"));
+        let moved = moved.collect::<Vec<_>>().join(" or ");
+        self.moved = Some((format!("f.k1 is not null and ({moved})"), moved_to));
+        Ok(())
+    }
+
+    /// By the pre-images: a parent that does not come back itself has none any more.
+    fn read_rows(
+        &mut self,
+        session: &mut PostgresSession,
+        parent: &KeptTable,
+        own: &Columns,
+        key: &ForeignKey<'_>,
+    ) -> Result<(), EngineError> {
+        let whole = parent.plan.keep == Keep::Whole;
+        let Some(rows) = parent.rows.as_ref().filter(|_| whole) else {
+            return Ok(());
+        };
+        let of_rows = Columns::of(session, rows)?;
+        let mut pairs = Vec::new();
+        for (referred, column) in key.parent_columns.iter().zip(&key.columns) {
+            if let (Some(was), Some(of_parent)) = (own.get(column), of_rows.get(referred)) {
+                let (parent, child) = (
+                    format!("g.{}", quote(referred)),
+                    format!("p.{}", quote(column)),
+                );
+                pairs.push(same((&parent, of_parent), (&child, was)));
+            }
+        }
+        self.gone.push(format!(
+            "not exists (select from {} g where {})",
+            names::sql(rows),
+            pairs.join(" and ")
+        ));
+        Ok(())
+    }
+}
+
+/// One foreign key of before between two tables of the net.
+struct Edge<'k> {
+    /// The foreign key's name.
+    name: String,
+    child: &'k KeptTable,
+    rows: &'k TableName,
+    columns: Vec<String>,
+    gone: Gone,
+    place: String,
+    fate: Fate,
+    on_delete: Action,
+    on_update: Action,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Forbid,
+    Cascade,
+    SetNull,
+}
+
+impl Action {
+    fn of(rest: &str, event: &str) -> Self {
+        let says = |action: &str| rest.contains(&format!(" ON {event} {action}"));
+        if says("CASCADE") {
+            Self::Cascade
+        } else if says("SET NULL") || says("SET DEFAULT") {
+            Self::SetNull
+        } else {
+            Self::Forbid
+        }
+    }
+}
+
+impl<'k> Edge<'k> {
+    /// None if the foreign key does not refer to the key by which the parent's rows are known.
+    fn of(
+        session: &mut PostgresSession,
+        name: &str,
+        child: &'k KeptTable,
+        parent: &'k KeptTable,
+        key: ForeignKey<'_>,
+    ) -> Result<Option<Self>, EngineError> {
+        let Some(rows) = &child.rows else {
+            return Ok(None);
+        };
+        let Some((gone, place)) = returning(session, child, rows)? else {
+            return Ok(None);
+        };
+        let own = Columns::of(session, rows)?;
+        let mut columns = key.columns.clone();
+        if key.columns.iter().any(|column| own.get(column).is_none()) {
+            return Ok(None);
+        }
+        let mut fate = Fate::default();
+        if parent.touched.is_some() {
+            // The log knows rows by their key, in its order.
+            let by_key = parent.plan.key.iter().map(|part| {
+                let mut at = key.parent_columns.iter();
+                let at = at.position(|column| *column == part.before)?;
+                Some(key.columns[at].as_str())
+            });
+            match by_key.collect::<Option<Vec<&str>>>() {
+                Some(by_key) if by_key.len() == key.columns.len() => {
+                    columns = by_key.into_iter().map(str::to_owned).collect();
+                    fate.read_log(session, parent, &own, &columns)?;
+                }
+                _ => return Ok(None),
+            }
+        } else {
+            fate.read_rows(session, parent, &own, &key)?;
+        }
+        Ok(Some(Self {
+            name: name.to_owned(),
+            child,
+            rows,
+            gone,
+            place,
+            fate,
+            columns,
+            on_delete: Action::of(key.rest, "DELETE"),
+            on_update: Action::of(key.rest, "UPDATE"),
+        }))
+    }
+
+    /// What `p` refers to is gone.
+    fn is_gone(&self) -> String {
+        let known = self
+            .columns
+            .iter()
+            .map(|column| format!("p.{} is not null", quote(column)));
+        let known = known.collect::<Vec<_>>().join(" and ");
+        format!("{known} and ({})", self.fate.gone.join(" or "))
+    }
+
+    fn follow(
+        &self,
+        session: &mut PostgresSession,
+        quarantined: &mut Vec<Quarantined>,
+    ) -> Result<u64, EngineError> {
+        let mut changed = 0;
+        if !self.fate.gone.is_empty() {
+            changed = self.act(session, self.on_delete, &self.is_gone(), None, quarantined)?;
+        }
+        Ok(changed)
+    }
+
+    /// Follows parents to their keys of now.
+    fn follow_keys(
+        &self,
+        session: &mut PostgresSession,
+        quarantined: &mut Vec<Quarantined>,
+    ) -> Result<(), EngineError> {
+        let Some((is_moved, moved_to)) = &self.fate.moved else {
+            return Ok(());
+        };
+        self.act(
+            session,
+            self.on_update,
+            is_moved,
+            Some(moved_to),
+            quarantined,
+        )?;
+        Ok(())
+    }
+
+    /// Lets the child's log know of rows that do not come back: they may be parents themselves.
+    fn note(&self, session: &mut PostgresSession) -> Result<String, EngineError> {
+        let Some(log) = self
+            .child
+            .touched
+            .as_ref()
+            .filter(|_| !self.child.plan.key.is_empty())
+        else {
+            return Ok(String::new());
+        };
+        let of_log = Columns::of(session, log)?;
+        let (mut origins, mut keys) = (Vec::new(), Vec::new());
+        for (place, part) in (1..).zip(&self.child.plan.key) {
+            let origin = format!("o{place}");
+            if let Some(column) = of_log.get(&origin) {
+                keys.push(format!(
+                    "(r.{})::text::{}",
+                    quote(&part.before),
+                    column.type_name
+                ));
+            }
+            origins.push(origin);
+        }
+        Ok(format!(
+            ", noted as (insert into {} ({}) select {} from taken r)",
+            names::sql(log),
+            origins.join(", "),
+            keys.join(", ")
+        ))
+    }
+
+    fn act(
+        &self,
+        session: &mut PostgresSession,
+        action: Action,
+        condition: &str,
+        moved_to: Option<&[String]>,
+        quarantined: &mut Vec<Quarantined>,
+    ) -> Result<u64, EngineError> {
+        let (rows, place) = (names::sql(self.rows), &self.place);
+        let from = format!(
+            "{} {} where {} and {condition}",
+            self.gone.from, self.fate.joins, self.gone.filter
+        );
+        if action == Action::SetNull || action == Action::Cascade && moved_to.is_some() {
+            let values: Vec<String> = match moved_to.filter(|_| action == Action::Cascade) {
+                Some(moved_to) => moved_to.to_vec(),
+                None => self.columns.iter().map(|_| "null".to_owned()).collect(),
+            };
+            let named: Vec<String> = (1..)
+                .zip(&values)
+                .map(|(n, value)| format!("{value} as v{n}"))
+                .collect();
+            let sets = (1..).zip(&self.columns).map(|(n, column)| match action {
+                Action::Cascade => format!("{} = v.v{n}", quote(column)),
+                _ => format!("{} = null", quote(column)),
+            });
+            let sets: Vec<String> = sets.collect();
+            return session.change(&format!(
+                "update {rows} r set {} from (select {place} as place, {} from {from}) v where r.ctid = v.place",
+                sets.join(", "),
+                named.join(", "),
+            ));
+        }
+        let columns = self
+            .child
+            .plan
+            .columns
+            .iter()
+            .map(|column| column.before.as_str());
+        let note = self.note(session)?;
+        let taken = session.query_own(
+            &format!(
+                "with taken as (delete from {rows} r where r.ctid in (select {place} from {from}) returning r.*){} select {} from taken r",
+                note,
+                as_json("r", columns)
+            ),
+            &[],
+        )?;
+        if action == Action::Forbid {
+            quarantined.extend(taken.iter().filter_map(|row| {
+                Some(Quarantined {
+                    table: self
+                        .child
+                        .plan
+                        .after
+                        .as_ref()
+                        .unwrap_or(&self.child.plan.before)
+                        .clone(),
+                    reason: format!("what it refers to by foreign key `{}` is gone", self.name),
+                    row: row.first()?.text()?.to_owned(),
+                })
+            }));
+        }
+        Ok(u64::try_from(taken.len()).unwrap_or_default())
+    }
+}
+
+/// The pre-images of a table that come back, and where they are.
+fn returning(
+    session: &mut PostgresSession,
+    child: &KeptTable,
+    rows: &TableName,
+) -> Result<Option<(Gone, String)>, EngineError> {
+    let Some(after) = &child.plan.after else {
+        let gone = Gone {
+            from: format!("{} p", names::sql(rows)),
+            filter: "true".to_owned(),
+        };
+        return Ok(Some((gone, "p.ctid".to_owned())));
+    };
+    let terms = Terms::of(session, child, after, Shape::After)?;
+    let place = match child.plan.key.is_empty() {
+        true => "p.tightrope_place",
+        false => "p.ctid",
+    };
+    Ok(terms.joins.gone.map(|gone| {
+        let from = gone.from.replace("{now}", &terms.facts.table);
+        (Gone { from, ..gone }, place.to_owned())
+    }))
+}
