@@ -67,6 +67,11 @@ impl SqliteSession {
         &self.connection
     }
 
+    /// Bytes that can be written into the folder of the file.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        process::free_bytes(self.url.folder())
+    }
+
     /// The error as the engine's; where a lock is in the way, with who holds it.
     fn error(&self, error: rusqlite::Error) -> EngineError {
         self.name_holders(from_sqlite(error))

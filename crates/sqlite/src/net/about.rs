@@ -50,3 +50,31 @@ pub(super) fn read(
         .query_row(&sql, (part, item), |row| row.get(0))
         .optional()
 }
+
+/// The part under which what other nets have is noted.
+const OTHERS: i64 = 0;
+
+/// Notes a statement of another net's, by the name of what it makes.
+pub(super) fn keep_other(
+    connection: &Connection,
+    number: i64,
+    name: &str,
+    text: &str,
+) -> rusqlite::Result<()> {
+    let sql = format!(
+        "insert or replace into {} values (?1, ?2, ?3)",
+        table(number)
+    );
+    connection.execute(&sql, (OTHERS, name, text)).map(drop)
+}
+
+/// The noted statements of other nets; none if this net was never spread.
+pub(super) fn others(
+    connection: &Connection,
+    number: i64,
+) -> rusqlite::Result<Vec<(String, String)>> {
+    let sql = format!("select item, value from {} where part = ?1", table(number));
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map([OTHERS], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}

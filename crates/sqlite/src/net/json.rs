@@ -46,7 +46,8 @@ fn value_of(text: &str) -> Option<Value> {
         _ if text.starts_with("x'") => blob(text).map(Value::Blob),
         _ if text.starts_with("cast(x'") => {
             let bytes = blob(text.strip_prefix("cast(")?.strip_suffix(" as text)")?)?;
-            Some(Value::Text(String::from_utf8_lossy(&bytes).into_owned()))
+            // Text that is no UTF-8 is bound as bytes, and cast.
+            Some(Value::Blob(bytes))
         }
         _ => Some(Value::Text(text.to_owned())),
     }

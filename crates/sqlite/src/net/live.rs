@@ -10,6 +10,10 @@ pub(super) struct Live {
     pub(super) kind: String,
     /// All columns, generated ones included; those that a virtual table hides left out.
     pub(super) columns: Vec<String>,
+    /// The columns with values of their own.
+    pub(super) stored: Vec<String>,
+    /// The columns of the primary key in their order.
+    pub(super) key: Vec<String>,
     /// A name of the rowid that no column has taken; none where there is no rowid.
     pub(super) rowid: Option<&'static str>,
     /// The column that is another name of the rowid.
@@ -44,13 +48,14 @@ impl Live {
             return Ok(None);
         };
         let mut statement = connection
-            .prepare("select name, type, pk from pragma_table_xinfo(?1, 'main') where hidden <> 1 order by cid")?;
+            .prepare("select name, type, pk, hidden from pragma_table_xinfo(?1, 'main') where hidden <> 1 order by cid")?;
         let columns = statement
             .query_map([&name], |row| {
                 Ok((
                     row.get::<_, String>(0)?,
                     row.get::<_, String>(1)?,
                     row.get::<_, i64>(2)?,
+                    row.get::<_, i64>(3)?,
                 ))
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -59,15 +64,19 @@ impl Live {
             [&name],
             |row| row.get(0),
         )?;
-        let key: Vec<&(String, String, i64)> = columns.iter().filter(|(.., pk)| *pk > 0).collect();
+        let mut key: Vec<_> = columns.iter().filter(|(_, _, pk, _)| *pk > 0).collect();
+        key.sort_by_key(|(_, _, pk, _)| *pk);
         let alias = match key[..] {
-            [(name, declared, _)]
+            [(name, declared, ..)]
                 if declared.eq_ignore_ascii_case("integer") && !indexed && !without_rowid =>
             {
                 Some(name.clone())
             }
             _ => None,
         };
+        let key = key.into_iter().map(|(name, ..)| name.clone()).collect();
+        let stored = columns.iter().filter(|(.., hidden)| *hidden == 0);
+        let stored = stored.map(|(name, ..)| name.clone()).collect();
         let columns: Vec<String> = columns.into_iter().map(|(name, ..)| name).collect();
         let rowid = ["rowid", "_rowid_", "oid"]
             .into_iter()
@@ -80,6 +89,8 @@ impl Live {
         Ok(Some(Self {
             kind,
             columns,
+            stored,
+            key,
             rowid,
             alias,
             root,
@@ -95,6 +106,19 @@ impl Live {
             .iter()
             .map(|column| column.before.clone())
             .collect()
+    }
+
+    /// The columns by which a row is found at this moment: its rowid, or the primary key where there is none.
+    pub(super) fn place(&self) -> Vec<String> {
+        match self.rowid.map(str::to_owned).or_else(|| self.alias.clone()) {
+            Some(rowid) => vec![rowid],
+            None => self.key.clone(),
+        }
+    }
+
+    /// Whether it has no rowids.
+    pub(super) fn is_without_rowid(&self) -> bool {
+        self.rowid.is_none() && self.alias.is_none()
     }
 
     /// Whether rows can be watched by triggers.

@@ -1,12 +1,15 @@
 //! Bringing together what was before and what the application has written since, in tables that have their old shape again.
 
 use rusqlite::Connection;
-use tightrope_engine::{EngineError, KeptNet, KeptTable, Merged};
+use rusqlite::ffi::{
+    SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
+};
+use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable, Merged};
 use tightrope_model::TableName;
 
 use super::key::Key;
 use super::live::{Live, keeps_rowids};
-use super::names::{all, any, differ, list, of, sql};
+use super::names::{all, any, differ, list, of, own, sql};
 use super::quiet::Quiet;
 use super::terms::{COMES_BACK, Shape, Terms};
 use crate::error::from_sqlite;
@@ -33,6 +36,7 @@ pub(super) fn merge(
             connection,
             table,
             live: &live,
+            places: own(kept.number, &table.plan, "places"),
         };
         if table.plan.after.is_none() {
             if !rebuilt.contains(&table.plan.before) {
@@ -117,6 +121,17 @@ struct TableMerge<'a> {
     connection: &'a Connection,
     table: &'a KeptTable,
     live: &'a Live,
+    /// Where rows wait that change places.
+    places: TableName,
+}
+
+fn is_unique(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| {
+        matches!(
+            error.extended_code,
+            SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_ROWID
+        )
+    })
 }
 
 impl TableMerge<'_> {
@@ -183,21 +198,136 @@ impl TableMerge<'_> {
             .zip(&places)
             .map(|(value, name)| format!("{value} as {name}"));
         let found: Vec<String> = places.iter().map(|place| format!("v.{place}")).collect();
-        change(
+        let wanted = format!(
+            "select {places}, {values} from {table} t {joins} where {was_there}",
+            table = self.sql(),
+            places = list(as_places),
+            values = list(values),
+            joins = terms.joins(),
+            was_there = terms.was_there(),
+        );
+        let update = |from: &str, more: &str| {
+            format!(
+                "update {} as t set {} from {from} v where {}{more}",
+                self.sql(),
+                list(&sets),
+                super::key::equal(&place, &found)
+            )
+        };
+        let at_once = update(&format!("({wanted})"), &format!(" and {}", any(&differs)));
+        match self.connection.execute(&at_once, []) {
+            Ok(changed) => Ok(u64::try_from(changed).unwrap_or_default()),
+            Err(error) if is_unique(&error) => {
+                self.change_places(&wanted, &place, &differs, &update)
+            }
+            Err(error) => Err(from_sqlite(error)),
+        }
+    }
+
+    /// The same where rows have to change places, and one would meet the other on the way: row by row as long as some fit,
+    /// then the rest is taken out and put in again.
+    fn change_places(
+        &self,
+        wanted: &str,
+        place: &[String],
+        differs: &[String],
+        update: &dyn Fn(&str, &str) -> String,
+    ) -> Result<u64, EngineError> {
+        let places = sql(&self.places);
+        let found: Vec<String> = (1..=place.len()).map(|n| format!("v.i${n}")).collect();
+        let same = super::key::equal(place, &found);
+        batch(
             self.connection,
             &format!(
-                "update {table} as t set {sets} from (select {places}, {values} from {table} t {joins} where {was_there}) v
-                 where {same} and {differs}",
-                table = self.sql(),
-                sets = list(sets),
-                places = list(as_places),
-                values = list(values),
-                joins = terms.joins(),
-                was_there = terms.was_there(),
-                same = super::key::equal(&place, &found),
-                differs = any(differs),
+                "create table {places} as select v.* from {} t join ({wanted}) v on {same} where {}",
+                self.sql(),
+                any(differs)
             ),
-        )
+        )?;
+        let (mut changed, mut moved) = (0, true);
+        while moved {
+            moved = false;
+            let rowids = || {
+                let mut statement = self
+                    .connection
+                    .prepare(&format!("select rowid from {places}"))?;
+                let rows = statement.query_map([], |row| row.get(0))?;
+                rows.collect::<rusqlite::Result<Vec<i64>>>()
+            };
+            for rowid in rowids().map_err(from_sqlite)? {
+                match self
+                    .connection
+                    .execute(&update(&places, &format!(" and v.rowid = {rowid}")), [])
+                {
+                    Ok(_) => {
+                        let done = format!("delete from {places} where rowid = {rowid}");
+                        batch(self.connection, &done)?;
+                        (changed, moved) = (changed + 1, true);
+                    }
+                    Err(error) if is_unique(&error) => {}
+                    Err(error) => return Err(from_sqlite(error)),
+                }
+            }
+        }
+        changed += self.put_in_again(&places, &same)?;
+        batch(self.connection, &format!("drop table {places}"))?;
+        Ok(changed)
+    }
+
+    /// Rows in a circle leave the table and come back changed. Where foreign keys are enforced their deletion would reach
+    /// other tables, so it is not done there.
+    fn put_in_again(&self, places: &str, same: &str) -> Result<u64, EngineError> {
+        let left = counted(self.connection, &format!("select count(*) from {places}"))?;
+        if left == 0 {
+            return Ok(0);
+        }
+        let enforced = counted(
+            self.connection,
+            "select foreign_keys from pragma_foreign_keys",
+        )?;
+        let referred = super::references::all_keys(self.connection).map_err(from_sqlite)?;
+        let is_parent = referred
+            .iter()
+            .any(|key| super::references::is(&key.parent, &self.table.plan.before));
+        if enforced > 0 && is_parent {
+            return Err(EngineError::new(
+                ErrorKind::DataViolation,
+                format!(
+                    "{left} rows of {} have to change places in a circle, and other tables refer to it",
+                    self.table.plan.before
+                ),
+            )
+            .hint("run the rollback with foreign keys off: `?foreign_keys=off` in the URL"));
+        }
+        let columns = &self.table.plan.columns;
+        let mut names: Vec<String> = columns
+            .iter()
+            .map(|column| quote_identifier(&column.before))
+            .collect();
+        let mut values: Vec<String> = (1..=columns.len()).map(|n| format!("v${n}")).collect();
+        if let Some(rowid) = self.live.rowid.filter(|_| self.live.alias.is_none()) {
+            batch(
+                self.connection,
+                &format!(
+                    "alter table {places} add column r$;
+                     update {places} as v set r$ = (select t.{rowid} from {} t where {same})",
+                    self.sql()
+                ),
+            )?;
+            names.push(rowid.to_owned());
+            values.push("r$".to_owned());
+        }
+        batch(
+            self.connection,
+            &format!(
+                "delete from {table} as t where exists (select 1 from {places} v where {same});
+                 insert into {table} ({}) select {} from {places}",
+                list(names),
+                list(values),
+                table = self.sql(),
+            ),
+        )?;
+        Ok(left)
     }
 
     /// Rows that the migration deleted.

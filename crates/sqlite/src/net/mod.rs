@@ -9,22 +9,29 @@
 //! **Invariant:** nothing of the net is in a catalog: all its names begin with `tightrope_net_`.
 
 mod about;
+mod gauge;
 mod json;
 mod key;
 mod live;
 mod merge;
 mod names;
+mod older;
+mod others;
 mod put_back;
 mod quiet;
+mod references;
+mod settle;
 mod size;
 mod sources;
 mod spread;
 mod take_out;
 mod terms;
 mod touch;
+mod trace;
+mod trial;
 mod window;
 
-use tightrope_engine::{EngineError, ErrorKind, Gauge, KeptNet, Merged, Net, Quarantined, Window};
+use tightrope_engine::{EngineError, Gauge, KeptNet, Merged, Net, Quarantined, Window};
 use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
 
@@ -53,8 +60,8 @@ impl Net for SqliteSession {
         window::close(self.connection(), kept)
     }
 
-    fn gauge(&mut self, _kept: &KeptNet, _window: &Window<'_>) -> Result<Gauge, EngineError> {
-        Ok(Gauge::default())
+    fn gauge(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Gauge, EngineError> {
+        gauge::of_net(self.connection(), kept, window)
     }
 
     fn take_out(
@@ -87,17 +94,21 @@ impl Net for SqliteSession {
         size::of_net(self.connection(), kept)
     }
 
-    fn suspend(&mut self, _older: &KeptNet, _tables: &[TableName]) -> Result<(), EngineError> {
-        Err(not_yet())
+    fn free_space(&mut self) -> Result<Option<u64>, EngineError> {
+        Ok(self.free_bytes())
+    }
+
+    fn suspend(&mut self, older: &KeptNet, tables: &[TableName]) -> Result<(), EngineError> {
+        older::suspend(self.connection(), older, tables)
     }
 
     fn resume(
         &mut self,
-        _older: &KeptNet,
-        _newer: &KeptNet,
-        _tables: &[TableName],
+        older: &KeptNet,
+        newer: &KeptNet,
+        tables: &[TableName],
     ) -> Result<(), EngineError> {
-        Err(not_yet())
+        older::resume(self.connection(), older, newer, tables)
     }
 
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
@@ -107,8 +118,4 @@ impl Net for SqliteSession {
     fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError> {
         put_back::put_back(self.connection(), row)
     }
-}
-
-fn not_yet() -> EngineError {
-    EngineError::new(ErrorKind::Unsupported, "the net cannot do this yet")
 }

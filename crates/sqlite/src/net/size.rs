@@ -5,7 +5,9 @@ use tightrope_engine::{EngineError, KeptNet};
 use tightrope_model::TableName;
 
 use super::key::Key;
+use super::live::Live;
 use super::names::{all, any, differ, of, prefix, sql};
+use super::others;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
 
@@ -46,10 +48,16 @@ fn bytes(connection: &Connection, table: &TableName) -> Result<u64, EngineError>
 /// Drops everything whose name says that it is this net's.
 pub(super) fn free(connection: &Connection, kept: &KeptNet) -> Result<(), EngineError> {
     let prefix = prefix(kept.number);
-    for kind in ["trigger", "table"] {
+    if Live::read(connection, &TableName::new("", format!("{prefix}about")))
+        .map_err(from_sqlite)?
+        .is_some()
+    {
+        others::make_again(connection, kept)?;
+    }
+    for kind in ["trigger", "index", "table"] {
         let names = || {
             let mut statement = connection.prepare(
-                "select name from main.sqlite_schema where type = ?1 and substr(name, 1, ?2) = ?3",
+                "select name from main.sqlite_schema where type = ?1 and substr(name, 1, ?2) = ?3 and sql is not null",
             )?;
             let length = i64::try_from(prefix.len()).unwrap_or(i64::MAX);
             let rows = statement.query_map((kind, length, &prefix), |row| row.get(0))?;
@@ -89,7 +97,7 @@ pub(super) fn unlike(
             None => "true".to_owned(),
         };
         let query = format!(
-            "select count(*) from {} p where {untouched} and not exists (select 1 from {} t where {found} and not {})",
+            "select count(*) from {} p where p.gone$ <> 2 and {untouched} and not exists (select 1 from {} t where {found} and not {})",
             sql(rows),
             sql(&table.plan.before),
             any(differs),
@@ -121,9 +129,10 @@ fn same_row(table: &tightrope_engine::KeptTable, key: &Key) -> Option<String> {
         let conditions = key.place.iter().map(|(before, ..)| place(before));
         return conditions.collect::<Option<Vec<_>>>().map(all);
     }
+    // A rowid is no column of the plan; it is kept beside them.
     let conditions = key.parts.iter().map(|part| {
         let before = part.before.as_ref()?;
-        Some(format!("{} = p.{}", of("t", before), part.kept))
+        Some(place(before).unwrap_or_else(|| format!("{} = p.r$", of("t", before))))
     });
     let conditions = conditions.collect::<Option<Vec<_>>>()?;
     (!conditions.is_empty()).then(|| all(conditions))

@@ -9,7 +9,7 @@ use tightrope_inverse::{MoreRows, Sources, TableSource};
 use super::key::Key;
 use super::live::{Live, keeps_rowids};
 use super::names::{of, sql};
-use super::terms::{COMES_BACK, Shape, Terms, default_of};
+use super::terms::{COMES_BACK, Shape, Terms};
 use crate::error::from_sqlite;
 
 /// The name under which a rowid is given; see the inverse.
@@ -60,23 +60,10 @@ fn changed(
     source.filter = terms
         .only_the_migrations()
         .map(|own| format!("not ({own})"));
-    for (at, column) in plan.columns.iter().enumerate() {
-        let given = window
-            .fill
-            .get(&(plan.before.clone(), column.before.clone()));
-        let other = match &column.after {
-            Some(after) => of("t", after),
-            None => match given {
-                Some(fill) => format!("({fill})"),
-                None => default_of(window.before, &plan.before, &column.before),
-            },
-        };
-        if terms.has_rows() || column.after.is_none() {
-            source
-                .columns
-                .insert(column.before.clone(), terms.value(at, &other));
-        }
-    }
+    // Without rows of before a column that stays keeps its value anyway.
+    let finals = plan.columns.iter().zip(terms.finals(window));
+    let given = finals.filter(|(column, _)| terms.has_rows() || column.after.is_none());
+    source.columns.extend(given.map(|(_, given)| given));
     if let Some(rows) = table.rows.as_ref().filter(|_| terms.has_rows()) {
         if keeps_rowids(connection, &sql(rows)).map_err(from_sqlite)? {
             source.columns.extend(rowid(connection, table, &sql(rows))?);

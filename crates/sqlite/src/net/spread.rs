@@ -5,8 +5,9 @@ use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
 use tightrope_model::{Keep, NetPlan, TablePlan};
 
 use super::about;
+use super::key::equal;
 use super::live::Live;
-use super::names::{list, own, sql};
+use super::names::{any, differ, list, of, own, sql};
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
 
@@ -26,6 +27,9 @@ pub(super) fn spread(
             Keep::Nothing => None,
             Keep::Changed | Keep::Columns | Keep::Whole | Keep::Tombstone => {
                 copy(connection, number, table, &live)?;
+                if table.key_changes && table.after.is_some() && !table.key.is_empty() {
+                    follow_keys(connection, number, table)?;
+                }
                 Some(own(number, table, "rows"))
             }
         };
@@ -84,6 +88,51 @@ fn copy(
             sql(&table.before),
         ))
         .map_err(from_sqlite)
+}
+
+/// The trigger that follows rows whose keys the script changes.
+pub(super) fn moves_name(number: i64, table: &TablePlan) -> String {
+    own(number, table, "moves").name
+}
+
+/// Lets a trigger keep the key that each row has now, in `k$1`, `k$2`, …, beside the key that it had before.
+fn follow_keys(connection: &Connection, number: i64, table: &TablePlan) -> Result<(), EngineError> {
+    let rows = own(number, table, "rows");
+    let place = |name: &str| {
+        table
+            .columns
+            .iter()
+            .position(|column| column.before == name)
+    };
+    let mut batch = String::new();
+    let (mut own, mut copies, mut old, mut new) = (vec![], vec![], vec![], vec![]);
+    for (n, column) in (1..).zip(&table.key) {
+        let at = place(&column.before).ok_or_else(|| not_as_planned(table))?;
+        batch.push_str(&format!("alter table {} add column k${n};", sql(&rows)));
+        own.push(format!("k${n}"));
+        copies.push(format!("k${n} = c${}", at + 1));
+        old.push(format!("+{}", of("old", &column.before)));
+        new.push(format!("+{}", of("new", &column.before)));
+    }
+    let moved = any(old.iter().zip(&new).map(|(old, new)| differ(old, new)));
+    let quoted = quote_identifier(&rows.name);
+    let nothing = list(own.iter().map(|k| format!("{k} = null")));
+    let sets = list(own.iter().zip(&new).map(|(k, new)| format!("{k} = {new}")));
+    batch.push_str(&format!(
+        "update {quoted} set {copies};
+         create index main.{index} on {quoted} ({own_list});
+         create trigger main.{trigger} after update on {table} for each row when {moved} begin
+         update {quoted} set {nothing} where {taken};
+         update {quoted} set {sets} where {found}; end;",
+        copies = list(&copies),
+        index = quote_identifier(&format!("{}_now", rows.name)),
+        own_list = list(&own),
+        trigger = quote_identifier(&moves_name(number, table)),
+        table = quote_identifier(&table.before.name),
+        taken = equal(&own, &new),
+        found = equal(&own, &old),
+    ));
+    connection.execute_batch(&batch).map_err(from_sqlite)
 }
 
 /// The counter of a table whose keys are never given twice goes with the table when it is dropped.

@@ -1,7 +1,7 @@
 //! What the application wrote and what was there before, as expressions over three tables: `t` is the table, `l` its touch log,
 //! `p` the rows of before.
 
-use tightrope_engine::KeptTable;
+use tightrope_engine::{KeptTable, Window};
 use tightrope_model::{Catalog, ObjectId, ObjectKind, TableName};
 
 use super::key::{Key, equal};
@@ -116,6 +116,23 @@ impl<'a> Terms<'a> {
         format!("case {cases} else p.c${} end", at + 1)
     }
 
+    /// The values that a row `t` has in the schema of before, by the column's name there.
+    pub(super) fn finals(&self, window: &Window<'_>) -> Vec<(String, String)> {
+        let plan = &self.kept.plan;
+        let columns = plan.columns.iter().enumerate();
+        columns
+            .map(|(at, column)| {
+                let given = (plan.before.clone(), column.before.clone());
+                let other = match (&column.after, window.fill.get(&given)) {
+                    (Some(after), _) => of("t", after),
+                    (None, Some(fill)) => format!("({fill})"),
+                    (None, None) => default_of(window.before, &plan.before, &column.before),
+                };
+                (column.before.clone(), self.value(at, &other))
+            })
+            .collect()
+    }
+
     /// Whether the application wrote the column; none if it cannot have.
     fn written(&self, at: usize) -> Option<String> {
         self.kept.touched.as_ref()?;
@@ -172,7 +189,7 @@ impl<'a> Terms<'a> {
 pub(super) const COMES_BACK: &str = "p.gone$ = 1";
 
 /// The default of a column, as an expression.
-pub(super) fn default_of(catalog: &Catalog, table: &TableName, column: &str) -> String {
+fn default_of(catalog: &Catalog, table: &TableName, column: &str) -> String {
     let id = ObjectId::new(ObjectKind::Column, [table.name.as_str(), column]);
     let object = catalog.object(&id);
     object

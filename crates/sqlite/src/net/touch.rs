@@ -36,6 +36,16 @@ pub(super) struct TouchLog<'a> {
     pub(super) log: &'a TableName,
     pub(super) plan: &'a TablePlan,
     pub(super) key: &'a Key,
+    /// Where a row that the migration left alone is kept as it was when the application first changes it.
+    pub(super) first: Option<FirstTouch<'a>>,
+}
+
+/// The kept rows, where they are not whole: those that the migration did not change join them at the first touch.
+pub(super) struct FirstTouch<'a> {
+    pub(super) rows: &'a TableName,
+    pub(super) inserted: Option<&'a TableName>,
+    /// The table's rowid, where it is kept.
+    pub(super) rowid: Option<String>,
 }
 
 impl TouchLog<'_> {
@@ -95,6 +105,16 @@ impl TouchLog<'_> {
             .collect()
     }
 
+    /// The index that keeps the rowids of a table in place: VACUUM numbers the rows of a table without any index anew. It
+    /// holds no row, and names no column that a script could drop.
+    pub(super) fn hold(&self, table: &TableName) -> String {
+        format!(
+            "create index main.{} on {} (0) where 0",
+            quote_identifier(&hold_name(self.log)),
+            quote_identifier(&table.name)
+        )
+    }
+
     /// Inside a trigger a table must not be written with its schema.
     fn log(&self) -> String {
         quote_identifier(&self.log.name)
@@ -140,12 +160,49 @@ impl TouchLog<'_> {
         let found = equal(&self.key.own("", "k"), &old);
         format!(
             "{claim}
+             {first}
              insert into {log} ({k}, {o}) select {old}, {old} where not exists (select 1 from {log} where {found});
              update {log} set {sets} where {found};",
             claim = self.claim("new", &moved),
+            first = self.on_first_touch(&found),
             k = list(self.key.own("", "k")),
             o = list(self.key.own("", "o")),
             old = list(&old),
+        )
+    }
+
+    fn on_first_touch(&self, known: &str) -> String {
+        let Some(first) = &self.first else {
+            return String::new();
+        };
+        let columns = (1..).zip(&self.plan.columns);
+        let columns = columns.filter_map(|(n, column)| Some((n, column.after.as_ref()?)));
+        let (mut names, mut values): (Vec<String>, Vec<String>) = columns
+            .map(|(n, after)| (format!("c${n}"), of("old", after)))
+            .unzip();
+        if let Some(rowid) = &first.rowid {
+            names.push("r$".to_owned());
+            values.push(of("old", rowid));
+        }
+        let old = self.key.after("old");
+        let rows = quote_identifier(&first.rows.name);
+        let mut unless = vec![
+            format!("not exists (select 1 from {} where {known})", self.log()),
+            format!(
+                "not exists (select 1 from {rows} p where {})",
+                equal(&self.key.kept("p"), &old)
+            ),
+        ];
+        unless.extend(first.inserted.map(|inserted| {
+            let inserted = quote_identifier(&inserted.name);
+            let same = equal(&self.key.own("i", "k"), &old);
+            format!("not exists (select 1 from {inserted} i where {same})")
+        }));
+        format!(
+            "insert into {rows} ({}) select {} where {};",
+            list(names),
+            list(values),
+            all(unless)
         )
     }
 
@@ -203,4 +260,9 @@ pub(super) fn trigger_names(log: &TableName) -> Vec<String> {
         .iter()
         .map(|event| format!("{}_{event}", log.name))
         .collect()
+}
+
+/// The name of the index that keeps a table's rowids in place.
+pub(super) fn hold_name(log: &TableName) -> String {
+    format!("{}_hold", log.name)
 }

@@ -3,6 +3,8 @@
 mod describe;
 mod liveness;
 mod locks;
+mod space;
 
 pub use liveness::{evidence, is_alive};
 pub(crate) use locks::{CAN_NAME_HOLDERS, beside, holders};
+pub(crate) use space::free_bytes;

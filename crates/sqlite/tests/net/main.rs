@@ -6,6 +6,9 @@
 )]
 
 mod columns;
+mod conflicts;
+mod facts;
 mod plan;
 mod rows;
+mod stacked;
 mod walk;

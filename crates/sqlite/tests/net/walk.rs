@@ -31,6 +31,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) keep: Option<Keep>,
     pub(crate) fill: &'a [(&'a str, &'a str, &'a str)],
     pub(crate) foreign_keys: bool,
+    /// Whether the plan says that keys change.
+    pub(crate) key_changes: bool,
     /// Whether rowids count in the comparison with the twin.
     pub(crate) rowids: bool,
 }
@@ -172,7 +174,10 @@ impl Walk<'_> {
 
     pub(crate) fn migrate_in(&self, database: Database, number: i64) -> InWindow {
         let mut session = database.session();
-        let plan = plan(session.as_mut(), self.forward, self.keep);
+        let mut plan = plan(session.as_mut(), self.forward, self.keep);
+        for table in &mut plan.tables {
+            table.key_changes = self.key_changes && table.rows.updated > 0;
+        }
         session.begin().unwrap();
         let before = session.catalog().unwrap();
         let net = session.net().unwrap();
@@ -218,6 +223,15 @@ impl Walk<'_> {
 
     /// Goes back.
     pub(crate) fn back(&self, there: &mut InWindow) -> (Merged, Vec<Quarantined>) {
+        self.back_then(there, |_, _| {})
+    }
+
+    /// Goes back, and does something more before the net is freed.
+    pub(crate) fn back_then(
+        &self,
+        there: &mut InWindow,
+        then: impl Fn(&mut dyn Session, &KeptNet),
+    ) -> (Merged, Vec<Quarantined>) {
         let (session, kept) = (there.session.as_mut(), &there.kept);
         let window = Window {
             before: &there.before,
@@ -258,14 +272,13 @@ impl Walk<'_> {
         let now = session.catalog().unwrap();
         let differences = there.before.differences(&now).in_words();
         assert!(differences.is_empty(), "{differences:#?}");
+        then(session, kept);
         session.net().unwrap().free(kept).unwrap();
         session.commit().unwrap();
+        let prefix = format!("_net_{}_", kept.number);
         let left = "select name from sqlite_schema where name like 'tightrope%'";
         let left = texts(&there.database.plain(), left);
-        assert!(
-            left.iter().all(|name| !name.contains("_net_1_")),
-            "{left:?}"
-        );
+        assert!(left.iter().all(|name| !name.contains(&prefix)), "{left:?}");
         let check = texts(&there.database.plain(), "pragma integrity_check");
         assert_eq!(check, ["ok"]);
         (merged, quarantined)

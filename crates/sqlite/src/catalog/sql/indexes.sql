@@ -10,4 +10,5 @@ where s.type = 'table'
   and x.key = 1
   and lower(substr(s.name, 1, 7)) <> 'sqlite_'
   and lower(substr(s.name, 1, 10)) <> 'tightrope_'
+  and lower(substr(i.name, 1, 10)) <> 'tightrope_'
 order by s.name, i.name, x.seqno;

@@ -1,0 +1,164 @@
+//! Rows written in the window that the old schema cannot hold.
+
+use crate::walk::{Walk, Walked};
+
+fn check(walk: &Walk<'_>, breaks: &[&str], quarantined: &[&str]) -> Walked {
+    let walked = walk.there_and_back();
+    let conflicts = walked.gauge.conflicts.iter();
+    let found: Vec<&str> = conflicts.map(|conflict| conflict.breaks.as_str()).collect();
+    assert_eq!(found, breaks);
+    let rows: Vec<&str> = walked
+        .quarantined
+        .iter()
+        .map(|row| row.row.as_str())
+        .collect();
+    assert_eq!(rows, quarantined);
+    assert_eq!(walked.rows, walked.twin);
+    walked
+}
+
+#[test]
+fn a_unique_index_that_was_dropped() {
+    let walk = Walk {
+        setup: "create table t (id integer primary key, a collate nocase, b);
+            create unique index by_a on t (a) where b is not null;
+            create unique index by_lower on t (lower(b));
+            insert into t values (1, 'x', 'p'), (2, 'y', 'q'), (3, 'z', null), (4, 'z', null);",
+        forward: "drop index by_a; drop index by_lower",
+        writes: "insert into t values (5, 'X', 'new'), (6, 'fine', 'r'), (7, 'other', 'Q');
+            update t set a = 'Y' where id = 1;
+            insert into t values (8, 'Z', null);",
+        twin_writes: Some("insert into t values (6, 'fine', 'r'), (8, 'Z', null)"),
+        ..Walk::default()
+    };
+    check(
+        &walk,
+        &["unique constraint `a`", "unique index `by_lower`"],
+        &[
+            r#"{"a":"Y","b":"p","id":"1"}"#,
+            r#"{"a":"X","b":"new","id":"5"}"#,
+            r#"{"a":"other","b":"Q","id":"7"}"#,
+        ],
+    );
+}
+
+#[test]
+fn checks_types_and_nulls() {
+    let walk = Walk {
+        setup: "create table t (id integer primary key, a int not null check (a > 0), b text) strict;
+            insert into t values (1, 1, 'x'), (2, 2, 'y'), (3, 3, 'z');",
+        forward: "create table n (id integer primary key, a, b); insert into n select * from t; drop table t;
+            alter table n rename to t",
+        writes: "insert into t values (4, null, 'a'), (5, -1, 'b'), (6, 'six', x'00ff'), (7, 7.0, 'fits');
+            update t set a = -2, b = 1.5 where id = 2; update t set b = 'fits' where id = 3;",
+        twin_writes: Some("insert into t values (7, 7.0, 'fits'); update t set b = 'fits' where id = 3;"),
+        ..Walk::default()
+    };
+    check(
+        &walk,
+        &[
+            "check constraint `a > 0`",
+            "column `a` must not be null",
+            "cannot store TEXT value in INT column t.a",
+        ],
+        &[
+            r#"{"a":"-2","b":"1.5","id":"2"}"#,
+            r#"{"a":null,"b":"a","id":"4"}"#,
+            r#"{"a":"-1","b":"b","id":"5"}"#,
+            r#"{"a":"six","b":"x'00ff'","id":"6"}"#,
+        ],
+    );
+}
+
+#[test]
+fn a_column_that_the_old_schema_demands_is_filled_or_in_conflict() {
+    let walk = Walk {
+        setup: "create table t (id integer primary key, a not null); insert into t values (1, 'x');",
+        forward: "alter table t drop column a",
+        writes: "insert into t values (2)",
+        twin_writes: Some(""),
+        ..Walk::default()
+    };
+    check(&walk, &["column `a` must not be null"], &[r#"{"id":"2"}"#]);
+    let filled = Walk {
+        fill: &[("t", "a", "'n' || id")],
+        twin_writes: Some("insert into t values (2, 'n2')"),
+        ..walk
+    };
+    filled.there_and_back().like_twin();
+}
+
+#[test]
+fn who_refers_to_a_row_that_goes_goes_along() {
+    for foreign_keys in [false, true] {
+        let walk = Walk {
+            setup: "create table p (id integer primary key, a unique);
+                create table c (id integer primary key, p references p on delete cascade);
+                create table d (c references c on delete cascade, x, primary key (c, x)) without rowid;
+                insert into p values (1, 'x'); insert into c values (1, 1); insert into d values (1, 'd');",
+            forward: "create table n (id integer primary key, a); insert into n select * from p;
+                drop table d; drop table c; drop table p; alter table n rename to p;
+                create table c (id integer primary key, p references p on delete cascade);
+                create table d (c references c on delete cascade, x, primary key (c, x)) without rowid;
+                insert into c values (1, 1); insert into d values (1, 'd');",
+            writes: "insert into p values (2, 'x'), (3, 'y'); insert into c values (2, 2), (3, 1), (4, 3);
+                insert into d values (2, 'goes'), (3, 'stays');",
+            twin_writes: Some("insert into p values (3, 'y'); insert into c values (3, 1), (4, 3); insert into d values (3, 'stays');"),
+            foreign_keys,
+            ..Walk::default()
+        };
+        check(
+            &walk,
+            &["unique constraint `a`"],
+            &[
+                r#"{"a":"x","id":"2"}"#,
+                r#"{"id":"2","p":"2"}"#,
+                r#"{"c":"2","x":"goes"}"#,
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_value_set_free_and_taken_again() {
+    let walk = Walk {
+        setup: "create table t (id integer primary key, a unique); insert into t values (1, 'x'), (2, 'y');",
+        forward: "create table n (id integer primary key, a); insert into n select * from t; drop table t;
+            alter table n rename to t",
+        writes: "update t set a = 'y' where id = 1; insert into t values (3, 'x')",
+        twin_writes: Some(""),
+        ..Walk::default()
+    };
+    check(
+        &walk,
+        &["unique constraint `a`"],
+        &[r#"{"a":"y","id":"1"}"#, r#"{"a":"x","id":"3"}"#],
+    );
+}
+
+#[test]
+fn a_row_goes_out_whole_and_can_be_put_back() {
+    let walk = Walk {
+        setup: "create table t (id integer primary key, a unique, b); insert into t values (1, 'x', null);",
+        forward: "create table n (id integer primary key, a, b); insert into n select * from t; drop table t;
+            alter table n rename to t",
+        writes: "insert into t values (2, 'x', 0.1), (3, 'x', x'00ff'), (4, 'x', 'a' || char(0) || 'b'), (5, 'x', '1')",
+        twin_writes: Some(""),
+        ..Walk::default()
+    };
+    let mut there = walk.migrate();
+    there.database.write(walk.writes);
+    let (_, quarantined) = walk.back(&mut there);
+    assert_eq!(quarantined.len(), 4);
+    let net = there.session.net().unwrap();
+    assert!(net.put_back(&quarantined[0]).is_err());
+    there
+        .database
+        .write("drop table t; create table t (id integer primary key, a, b)");
+    for row in &quarantined {
+        there.session.net().unwrap().put_back(row).unwrap();
+    }
+    let twin = crate::walk::Database::new("create table t (id integer primary key, a, b)", false);
+    twin.write(walk.writes);
+    assert_eq!(there.database.contents(true), twin.contents(true));
+}
