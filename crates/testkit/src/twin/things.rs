@@ -418,8 +418,8 @@ impl Maker<'_> {
             return vec![
                 format!(
                     "create function fn_{log}() returns trigger language plpgsql as $f$ begin \
-                     if tg_op = 'DELETE' then insert into {log} values (tg_op, old.{key}::text); \
-                     else insert into {log} values (tg_op, new.{key}::text); end if; return null; end $f$"
+                     if tg_op = 'DELETE' then insert into {log} (op, who) values (tg_op, old.{key}::text); \
+                     else insert into {log} (op, who) values (tg_op, new.{key}::text); end if; return null; end $f$"
                 ),
                 format!(
                     "create trigger {log} after insert or update or delete on {table} for each row execute function fn_{log}()"
@@ -428,7 +428,7 @@ impl Maker<'_> {
         }
         let trigger = |op: &str, side: &str| {
             format!(
-                "create trigger {log}_{op} after {op} on {table} begin insert into {log} values ('{op}', {side}.{key}); end"
+                "create trigger {log}_{op} after {op} on {table} begin insert into {log} (op, who) values ('{op}', {side}.{key}); end"
             )
         };
         vec![
