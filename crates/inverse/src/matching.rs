@@ -56,6 +56,11 @@ impl Matching {
         matching
     }
 
+    /// Makes one more pair, if neither has a partner.
+    pub(crate) fn adopt(&mut self, before: &ObjectId, now: &ObjectId) {
+        self.pair(before, now, false);
+    }
+
     fn pair(&mut self, before: &ObjectId, now: &ObjectId, certain: bool) {
         if self.now_of.contains_key(before) || self.before_of.contains_key(now) {
             return;

@@ -72,7 +72,8 @@ fn detach(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
                 let parent = survey.matching.before(parent);
                 parent.is_some_and(|parent| !fates.rebuilt.contains(parent))
             });
-        if !(stays && survey.detached.contains(&now.id)) && !alone {
+        let other_parents = stays && survey.detached.contains(&now.id);
+        if !other_parents && !alone {
             continue;
         }
         let name = qualified(&now.id.path);
@@ -136,10 +137,12 @@ fn drop_all(
         if !goes_with(survey, fates, key) {
             continue;
         }
-        let circle = key.depends_on.iter().any(|needed| {
-            let other = is_table(needed.kind) && *needed != own && going(needed);
-            other && place.get(needed) > place.get(&own)
-        });
+        let circle = key
+            .depends_on
+            .iter()
+            .filter_map(|needed| survey.now.object(needed))
+            .map(|needed| unit(survey, fates, needed))
+            .any(|other| other != own && going(&other) && place.get(&other) > place.get(&own));
         if circle && key.attribute("part").is_none() {
             write_drop(survey, key, script);
         }
@@ -202,7 +205,7 @@ fn goes_with(survey: &Survey<'_>, fates: &Fates, object: &Object) -> bool {
                     fates.dropped.contains(&column)
                 })
         }
-        _ => false,
+        _ => object.attribute("comes_with_type").is_some(),
     }
 }
 

@@ -185,9 +185,10 @@ impl<'s, 'a> Decide<'s, 'a> {
 
     /// Lets an object go. What goes only with something else takes that along.
     fn doom(&mut self, now: &'a Object) {
-        let leader = self.leader(now);
-        if !self.fates.dropped.contains(&leader) {
-            self.open.push(leader);
+        for id in [self.leader(now), now.id.clone()] {
+            if !self.fates.dropped.contains(&id) && !self.open.contains(&id) {
+                self.open.push(id);
+            }
         }
     }
 
@@ -271,9 +272,13 @@ impl<'s, 'a> Decide<'s, 'a> {
         match unit.kind {
             ObjectKind::Table | ObjectKind::ForeignTable => {
                 self.fates.late.insert(gone.clone());
-                if let Some(before) = self.survey.before_of(&dependent.id)
-                    && before.id.kind == ObjectKind::Column
+                let before = self.survey.before_of(&dependent.id);
+                if let Some(table) = before.filter(|table| table.attribute("row_type").is_some())
+                    && gone.kind == ObjectKind::Type
                 {
+                    self.rebuild(&table.id);
+                }
+                if let Some(before) = before.filter(|part| part.id.kind == ObjectKind::Column) {
                     self.fates.touched.insert(before.id.clone());
                     if is_type(gone.kind) {
                         self.fates.retyped.insert(before.id.clone());

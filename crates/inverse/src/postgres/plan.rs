@@ -358,8 +358,14 @@ impl Plan<'_, '_> {
         }
     }
 
-    /// Attributes of a composite type that are added again at its end.
+    /// Attributes of a composite type that had another type, and those that are added again at its end.
     fn change_type(&mut self, before: &Object) {
+        for column in columns(self.survey.before, &before.id) {
+            if shape::type_differs(self.survey, column) {
+                let sql = super::kinds::types::attribute_altered(column);
+                self.script.reshape(&column.id, sql, None);
+            }
+        }
         let lost: Vec<ObjectId> = columns(self.survey.before, &before.id)
             .into_iter()
             .filter(|column| !self.survey.aligned.contains_key(&column.id))

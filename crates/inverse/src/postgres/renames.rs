@@ -107,7 +107,6 @@ type Place = (Space, String, String);
 struct Placed<'a> {
     at: Place,
     to: Place,
-    now: &'a Object,
     before: &'a Object,
 }
 
@@ -141,12 +140,7 @@ fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
         );
         let moves = at.1 != to.1 || names::own_name(&now.id) != names::own_name(&before.id);
         if moves && !goes_with_another(survey, now, before) {
-            pending.push(Placed {
-                at,
-                to,
-                now,
-                before,
-            });
+            pending.push(Placed { at, to, before });
         }
     }
     late_out_of_the_way(survey, fates, &mut taken, &pending, script);
@@ -166,7 +160,8 @@ fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
                 format!("tightrope_between_{spare}"),
             )
         };
-        for sql in relocate(step.now, &step.at, &target) {
+        // The types of a routine's arguments have their names back by now.
+        for sql in relocate(step.before, &step.at, &target) {
             script.reshape(&step.before.id, sql, None);
         }
         taken.remove(&step.at);
@@ -301,8 +296,8 @@ fn relocate(object: &Object, at: &Place, to: &Place) -> Vec<String> {
 
 /// Renames columns, constraints, triggers, rules and policies; what they belong to has its name already.
 fn parts(moves: &[Move<'_>], survey: &Survey<'_>, script: &mut Script) {
-    let mut by_owner: BTreeMap<(Vec<String>, ObjectKind), Vec<(String, String, &Move<'_>)>> =
-        BTreeMap::new();
+    type Renames<'m> = Vec<(String, String, &'m Move<'m>)>;
+    let mut by_owner: BTreeMap<(Vec<String>, ObjectKind), Renames<'_>> = BTreeMap::new();
     for step in moves {
         if !names::is_part(step.before.id.kind) {
             continue;

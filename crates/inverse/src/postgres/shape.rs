@@ -43,11 +43,22 @@ fn column_must_be_made_anew(survey: &Survey<'_>, column: &Object, owner: ObjectK
     let generated = column.attribute("expression").is_some();
     let only_dropped =
         !generated && differs("expression") && now.attribute("generated") == Some("stored");
-    differs("expression") && !only_dropped
-        || differs("generated") && !only_dropped
+    let made_otherwise = differs("expression") || differs("generated");
+    made_otherwise && !only_dropped
         || generated && type_differs(survey, column)
         || inheritance_differs(column, now)
-        || owner == ObjectKind::Type && type_differs(survey, column)
+        || owner == ObjectKind::Type && type_differs(survey, column) && is_used(survey, now)
+}
+
+/// Whether columns have the type to which an attribute belongs: then the attribute keeps its type.
+fn is_used(survey: &Survey<'_>, attribute: &Object) -> bool {
+    let owner = &attribute.id.path[..attribute.id.path.len().saturating_sub(1)];
+    let before = ObjectId::new(ObjectKind::Type, owner.to_vec());
+    let Some(now) = survey.matching.now(&before) else {
+        return false;
+    };
+    let mut columns = survey.now.objects();
+    columns.any(|column| column.id.kind == ObjectKind::Column && column.depends_on.contains(now))
 }
 
 fn inheritance_differs(column: &Object, now: &Object) -> bool {
@@ -145,7 +156,9 @@ impl ColumnChanges {
         );
         let differs = |attribute: &str| column.attribute(attribute) != now.attribute(attribute);
         let retyped = fates.retyped.contains(&column.id)
-            && column.attribute("inheritance") != Some("inherited");
+            && column.attribute("inheritance") != Some("inherited")
+            && !names::owner(column, survey.before)
+                .is_some_and(|owner| names::is_typed(&owner, survey.before));
         let touched = fates.touched.contains(&column.id);
         let had_default = now.attribute("default").is_some();
         let action = |action: String| format!("alter column {name} {action}");

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_model::{Attribute, AttributeLevel, Catalog, Object, ObjectId, ObjectKind};
 
+use super::kinds::sequence;
 use super::names;
 use crate::{Change, Matching};
 
@@ -23,7 +24,8 @@ pub(super) struct Survey<'a> {
 
 impl<'a> Survey<'a> {
     pub(super) fn of(change: &Change<'a>) -> Self {
-        let matching = Matching::of(change.before, change.now, change.renames);
+        let mut matching = Matching::of(change.before, change.now, change.renames);
+        match_identities(change, &mut matching);
         let mut survey = Self {
             change: *change,
             before: change.before,
@@ -151,6 +153,22 @@ impl<'a> Survey<'a> {
             }
         }
         aligned
+    }
+}
+
+/// The sequence behind an identity is that of its column, whatever it is called.
+fn match_identities(change: &Change<'_>, matching: &mut Matching) {
+    let identities = |catalog| {
+        sequence::owned(catalog)
+            .filter(|(sequence, _)| sequence.attribute("identity").is_some())
+            .map(|(sequence, owner)| (ObjectId::new(ObjectKind::Column, owner), &sequence.id))
+    };
+    let there: BTreeMap<ObjectId, &ObjectId> = identities(change.now).collect();
+    for (column, before) in identities(change.before) {
+        let now = matching.now(&column).and_then(|column| there.get(column));
+        if let Some(now) = now {
+            matching.adopt(before, now);
+        }
     }
 }
 

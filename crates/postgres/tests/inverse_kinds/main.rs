@@ -3,6 +3,8 @@
 //! The cases are files in `cases/`, one a kind of object, written like those of the mutation test; its changes are cases,
 //! too.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine as _, RunStatement, Session};
 use tightrope_inverse::{Change, Inverse, Sources, derive};
 use tightrope_model::{Catalog, EngineKind};
@@ -177,6 +179,8 @@ macro_rules! cases {
 }
 
 cases! {
+    tables_come_back: "tables",
+    columns_come_back: "columns",
     enums_come_back: "enums",
     types_and_domains_come_back: "types",
     views_come_back: "views",
@@ -185,4 +189,5 @@ cases! {
     what_hangs_on_tables_comes_back: "on_tables",
     foreign_data_comes_back: "foreign",
     the_rest_comes_back: "rest",
+    odd_names_come_back: "odd_names",
 }

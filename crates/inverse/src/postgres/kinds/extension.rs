@@ -52,16 +52,25 @@ impl KindDdl for Extension {
     }
 
     fn loss(&self, before: Option<&Object>, now: Option<&Object>) -> Option<Loss> {
-        let (before, now) = (before?, now?);
-        updated(before, now).then(|| Loss {
-            object: before.id.clone(),
-            reason:
-                "extensions have no way back to an older version that keeps what depends on them"
-                    .to_owned(),
-            lost: format!(
-                "version {}",
-                before.attribute("version").unwrap_or_default()
+        let before = before?;
+        let (reason, lost) = match now {
+            None if before.attribute("configuration").is_some() => (
+                "an extension that is made again begins with empty tables",
+                "the rows of its configuration tables".to_owned(),
             ),
+            Some(now) if updated(before, now) => (
+                "extensions have no way back to an older version that keeps what depends on them",
+                format!(
+                    "version {}",
+                    before.attribute("version").unwrap_or_default()
+                ),
+            ),
+            _ => return None,
+        };
+        Some(Loss {
+            object: before.id.clone(),
+            reason: reason.to_owned(),
+            lost,
         })
     }
 }

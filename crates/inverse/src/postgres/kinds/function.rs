@@ -39,14 +39,23 @@ impl KindDdl for Function {
         }
         let fixed = ["arguments", "result", "window"];
         let replaced = fixed.iter().all(|attribute| same(before, now, attribute));
-        (replaced && !indexed(now, change.now)).then(|| self.create(before, change.before))
+        (replaced && !stored(now, change.now)).then(|| self.create(before, change.before))
     }
 }
 
-/// Whether an index holds values of the function: it has to be built again when the function is another.
-fn indexed(function: &Object, catalog: &Catalog) -> bool {
-    let mut indexes = catalog
-        .objects()
-        .filter(|object| object.id.kind == ObjectKind::Index);
-    indexes.any(|index| index.depends_on.contains(&function.id))
+/// Whether an index or a column holds values of the function: they have to be computed anew when the function is another.
+fn stored(function: &Object, catalog: &Catalog) -> bool {
+    let mut holders = catalog.objects().filter(|object| match object.id.kind {
+        ObjectKind::Index => true,
+        ObjectKind::Column => object.attribute("expression").is_some(),
+        _ => false,
+    });
+    holders.any(|holder| {
+        let mut needed = holder.depends_on.iter();
+        needed.any(|id| {
+            catalog
+                .object(id)
+                .is_some_and(|needed| needed.native == function.native)
+        })
+    })
 }

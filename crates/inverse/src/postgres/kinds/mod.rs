@@ -39,7 +39,7 @@ mod text;
 mod text_search;
 mod transform;
 mod trigger;
-mod types;
+pub(super) mod types;
 mod user_mapping;
 mod view;
 

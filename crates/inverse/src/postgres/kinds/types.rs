@@ -74,6 +74,16 @@ pub(in super::super) fn attribute(column: &Object) -> String {
     )
 }
 
+/// Gives an attribute its type back, also in the tables that are made of the composite type.
+pub(in super::super) fn attribute_altered(column: &Object) -> String {
+    let path = &column.id.path;
+    let owner = qualified(&path[..path.len().saturating_sub(1)]);
+    let name = quote(last(column));
+    let definition = attribute(column);
+    let kind = definition.strip_prefix(&name).unwrap_or_default();
+    format!("alter type {owner} alter attribute {name} type{kind} cascade")
+}
+
 fn range(object: &Object) -> Vec<String> {
     let mut parts = vec![format!("subtype = {}", text(object, "subtype"))];
     for (attribute, option) in [

@@ -9,5 +9,6 @@ select
     and d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e') then 'yes' end as fact_makes_schema
 , to_json(e.extconfig::bigint[]) as _configuration
 , e.extnamespace as fact_same_schema
+, case when e.extconfig is not null then 'yes' end as fact_configuration
 from pg_extension e
 join pg_namespace n on n.oid = e.extnamespace

@@ -20,7 +20,7 @@ select
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(c.relacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('s', c.relowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('s', c.relowner)) i) as fact_default_privileges
-, o.refobjid || '/' || o.refobjsubid as fact_same_owned_by
+, o.deptype::text || o.refobjid || '/' || o.refobjsubid as fact_same_owned_by
 , case o.deptype when 'i' then 'yes' end as fact_identity
 , (select on_.nspname from pg_class oc join pg_namespace on_ on on_.oid = oc.relnamespace where oc.oid = o.refobjid) as fact_owner_schema
 , (select oc.relname from pg_class oc where oc.oid = o.refobjid) as fact_owner_table

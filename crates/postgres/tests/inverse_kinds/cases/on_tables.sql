@@ -144,3 +144,26 @@ alter table shop.parent drop column b
 
 alter table shop.parent rename column b to bb
 drop statistics shop.both
+
+-- given create policy joined on shop.orders using (exists (select from shop.customers c where c.id = customer and c.email is not null))
+drop table shop.customers cascade
+
+-- given create policy joined on shop.orders using (exists (select from shop.customers c where c.id = customer and c.email is not null))
+alter table shop.customers drop column email cascade
+
+-- given create function shop.mine(a bigint) returns bool language sql as 'select true'
+-- given create policy joined on shop.orders using (shop.mine(customer))
+-- given create rule counted as on insert to shop.orders where shop.mine(new.customer) do also insert into shop.parent values (1)
+create or replace function shop.mine(a bigint) returns bool language sql as 'select false'
+alter table shop.orders rename column customer to client
+alter table shop.orders alter column note type varchar(20)
+
+-- given create trigger noted after update of note on shop.orders for each row when (old.note is distinct from new.note) execute function shop.touch()
+-- given alter table shop.orders disable trigger noted
+alter table shop.orders rename column note to remark
+alter table shop.orders alter column placed type date
+drop trigger noted on shop.orders
+
+-- given create trigger noted after update on shop.names for each statement execute function shop.touch()
+alter view shop.names rename to called
+alter trigger noted on shop.called rename to heard

@@ -112,3 +112,19 @@ drop transform for int language plpgsql
 
 -- given create function shop.from_sql(internal) returns internal language internal immutable as 'textin'
 create transform for int language plpgsql (from sql with function shop.from_sql(internal))
+
+-- given create function shop.close(a int, b int) returns bool language sql immutable as 'select a = b'
+-- given create operator shop.=== (leftarg = int, rightarg = int, function = shop.close, commutator = operator(shop.===))
+-- given create table shop.near (a int check (a operator(shop.===) a), b int default 1)
+-- given create index near_a on shop.near (a) where a operator(shop.===) 4
+-- given create policy near on shop.near using (a operator(shop.===) b)
+-- given create view shop.nearest as select a from shop.near where a operator(shop.===) 1
+drop operator shop.=== (int, int) cascade
+
+-- given create operator class shop.backwards for type int using btree as operator 1 >, operator 2 >=, operator 3 =, operator 4 <=, operator 5 <, function 1 btint4cmp(int, int)
+-- given create table shop.sorted (a int, b text collate shop.c)
+-- given create index sorted_both on shop.sorted (a shop.backwards desc, b collate shop.c)
+alter operator class shop.backwards using btree rename to downwards
+alter operator family shop.backwards using btree rename to downwards
+alter collation shop.c rename to d
+drop index shop.sorted_both

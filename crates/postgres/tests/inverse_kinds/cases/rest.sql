@@ -210,3 +210,50 @@ create function shop.twice(a int) returns int language sql immutable as 'select 
 drop function shop.twice
 drop procedure shop.tidy
 create function shop.tidy(a int) returns int language sql as 'select 1'
+
+-- since 18
+alter default privileges grant select on large objects to tightrope_test_reader
+
+-- given create publication two for table shop.customers, shop.orders
+drop table shop.orders cascade
+-- loss filled anew
+
+-- given create publication two for table shop.customers, shop.orders
+drop table shop.orders cascade
+alter publication two set (publish = 'insert')
+create table shop.orders (id int)
+alter publication two add table shop.orders
+-- loss filled anew
+
+-- since 15
+-- given create schema other
+-- given create publication theirs for tables in schema other
+drop schema other cascade
+
+-- since 15
+-- given create publication exact for table shop.orders (id, note) where (note <> 'x')
+-- given alter table shop.orders replica identity full
+alter table shop.orders rename column note to remark
+alter table shop.orders rename to purchases
+
+-- given alter default privileges in schema shop grant select on tables to tightrope_test_reader
+alter schema shop rename to store
+alter default privileges in schema store revoke select on tables from tightrope_test_reader
+
+create schema authorization tightrope_test_reader
+grant create on schema shop to tightrope_test_reader
+alter function shop.twice owner to tightrope_test_reader
+alter type shop.mood owner to tightrope_test_reader
+alter type shop.pair owner to tightrope_test_reader
+alter domain shop.positive owner to tightrope_test_reader
+alter materialized view shop.totals owner to tightrope_test_reader
+alter foreign table shop.far owner to tightrope_test_reader
+alter aggregate shop.total (int) owner to tightrope_test_reader
+alter collation shop.c owner to tightrope_test_reader
+alter statistics shop.both owner to tightrope_test_reader
+alter text search configuration shop.words owner to tightrope_test_reader
+alter text search dictionary shop.plain owner to tightrope_test_reader
+grant usage on type shop.pair to tightrope_test_reader
+grant usage on foreign server elsewhere to tightrope_test_reader
+grant usage on foreign data wrapper files to tightrope_test_reader
+grant execute on all routines in schema shop to tightrope_test_reader

@@ -139,3 +139,50 @@ drop aggregate shop.total (int) cascade
 -- given create function shop.added(int, int) returns int language sql immutable as 'select $1 + $2'
 -- given create aggregate shop.sum_of (int) (sfunc = shop.added, stype = int)
 drop function shop.added cascade
+
+-- given create table shop.computed (a int, b int generated always as (shop.twice(a)) stored)
+-- given insert into shop.computed values (4)
+create or replace function shop.twice(a int) returns int language sql immutable as 'select a * 3'
+insert into shop.computed values (5)
+-- then do $$ begin assert (select string_agg(b::text, ' ' order by a) = '8 10' from shop.computed); end $$
+
+-- given create function shop.label(c shop.customers) returns text language sql as 'select c.name'
+-- given create view shop.labels as select shop.label(c) from shop.customers c
+drop table shop.customers cascade
+
+-- given create function shop.label(c shop.customers) returns text language sql as 'select c.name'
+-- given create view shop.labels as select shop.label(c) from shop.customers c
+alter table shop.customers drop column email
+
+-- given create function shop.label(c shop.customers) returns text language sql as 'select c.name'
+alter table shop.customers rename to clients
+alter function shop.label(shop.clients) rename to tag
+
+-- given create function shop.all_of() returns setof shop.customers language sql as 'select * from shop.customers'
+alter table shop.customers add column extra int
+
+-- given create function shop.moody(a shop.mood default 'ok', b shop.pair default null) returns shop.pair language sql as 'select b'
+alter type shop.mood rename to feeling
+alter type shop.pair set schema public
+alter function shop.moody(shop.feeling, public.pair) rename to touchy
+create or replace function shop.touchy(a shop.feeling default 'sad', b public.pair default null) returns public.pair language sql as 'select null::public.pair'
+
+-- given create function shop.one() returns int language sql as 'select 1'
+-- given create function shop.two() returns int language sql as 'select shop.one() + 1'
+-- given create view shop.twos as select shop.two() as two
+drop function shop.one cascade
+create function shop.one() returns text language sql as $$ select 'x' $$
+create or replace function shop.two() returns int language sql as 'select 2'
+
+-- given create trusted language own handler plpgsql_call_handler inline plpgsql_inline_handler validator plpgsql_validator
+-- given create function shop.owned() returns int language own as 'begin return 1; end'
+-- given create view shop.owneds as select shop.owned() as o
+drop language own cascade
+
+do $$ begin for i in 1..20 loop execute format('create function shop.f%s(a int default 1) returns int language sql as %L', i, 'select ' || i); end loop; end $$
+
+-- given create function shop.f(a int, b text) returns int language sql as 'select 1'
+-- given create function shop.f(a int) returns int language sql as 'select 2'
+drop function shop.f(int)
+alter function shop.f(int, text) rename to g
+create function shop.f(a int, b text) returns int language sql as 'select 3'

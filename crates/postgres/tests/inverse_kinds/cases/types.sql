@@ -194,3 +194,33 @@ create type shop.pair as enum ('left', 'right')
 
 drop type shop.mood
 create domain shop.mood as text
+
+-- given create domain shop.doubled as int default shop.twice(2) check (shop.twice(value) > 0)
+-- given create table shop.doubles (d shop.doubled)
+-- given insert into shop.doubles values (3)
+drop function shop.twice cascade
+
+-- given create domain shop.doubled as int default shop.twice(2) check (shop.twice(value) > 0)
+-- given create table shop.doubles (d shop.doubled)
+drop function shop.twice cascade
+create function shop.twice(a int) returns bigint language sql immutable as 'select 1::bigint'
+create domain shop.doubled as bigint default shop.twice(7)
+
+-- given create table shop.typed of shop.pair (primary key (a))
+-- given insert into shop.typed values (1, 'x')
+drop type shop.pair cascade
+
+-- given create table shop.typed of shop.pair (primary key (a))
+-- given insert into shop.typed values (1, 'x')
+alter type shop.pair rename attribute b to z cascade
+alter type shop.pair alter attribute z type varchar(9) cascade
+-- then do $$ begin assert (select t::text = '(1,x)' from shop.typed t); end $$
+
+-- given create table shop.typed of shop.pair
+-- given insert into shop.typed values (1, 'x')
+alter type shop.pair drop attribute a cascade
+
+-- given create domain shop.whole as numeric check (value = trunc(value))
+-- given create type shop.wholes as range (subtype = shop.whole, subtype_opclass = numeric_ops)
+-- given create table shop.spans (s shop.wholes)
+drop domain shop.whole cascade

@@ -175,3 +175,30 @@ do $$ begin execute 'drop view shop.names'; execute 'create view shop.names as s
 
 -- given create view shop.rowed as select c as customer from shop.customers c
 alter table shop.customers add column extra int
+
+-- given create function shop.called() returns setof shop.names language sql as 'select id, name from shop.customers'
+-- given create view shop.over as select * from shop.called()
+drop view shop.names cascade
+
+-- given create view shop.first as select id, name from shop.customers
+-- given create materialized view shop.second as select id from shop.first
+-- given create view shop.third as select id from shop.second
+-- given create materialized view shop.fourth as select count(*) from shop.third
+-- given create index fourth_count on shop.fourth (count)
+drop view shop.first cascade
+create view shop.first as select 1 as id
+create materialized view shop.second as select id from shop.first
+create view shop.third as select id, id as again from shop.second
+-- loss filled anew
+
+-- given create view shop.first as select id, name from shop.customers
+-- given create view shop.second as select * from shop.first
+create or replace view shop.first as select id, name, 1 as one from shop.customers
+create or replace view shop.second as select * from shop.first
+
+-- given create view shop.first as select id, name from shop.customers
+-- given create view shop.second as select * from shop.first
+alter view shop.first rename to zeroth
+alter table shop.zeroth rename column name to called
+comment on view shop.second is 'x'
+alter view shop.second owner to tightrope_test_reader
