@@ -253,6 +253,28 @@ pub trait Net {
     /// When a lock is not granted.
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError>;
 
+    /// As [`Net::merge`], after a written rollback script: where it has computed a column that was gone from columns that the
+    /// application has written in that row, the computed value stays.
+    ///
+    /// # Errors
+    /// When the connection breaks, or rows do not fit.
+    fn merge_after_script(
+        &mut self,
+        kept: &KeptNet,
+        window: &Window<'_>,
+    ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
+        self.merge(kept, window, &[])
+    }
+
+    /// On a copy for a rehearsal, before anything else: takes away all that writes down what the application touches, for the
+    /// copy has no application, and what looks at columns would stand in the way of a script that drops them.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn shed(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     /// Puts a quarantined row back into a table.
     ///
     /// # Errors

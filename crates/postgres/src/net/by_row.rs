@@ -23,10 +23,10 @@ pub(super) fn text(plan: &TablePlan, shape: Shape, alias: &str) -> String {
     format!("row({})::text collate \"C\"", columns.join(", "))
 }
 
-/// The rows of `source` with their text `r` and their number among equals `n`.
+/// The rows of `source` with their text and their number among equals.
 fn counted(source: &str, alias: &str, selected: &str, text: &str) -> String {
     format!(
-        "(select {selected}, {text} as r, row_number() over (partition by {text}) as n from {source} {alias})"
+        "(select {selected}, {text} as tightrope_r, row_number() over (partition by {text}) as tightrope_n from {source} {alias})"
     )
 }
 
@@ -51,24 +51,24 @@ pub(super) fn joins(facts: &Facts<'_>) -> Joins {
         )
     );
     let log = facts.log.as_ref().map(|(log, _)| log);
-    let mut origin = ("tt.r".to_owned(), "tt.n".to_owned());
+    let mut origin = ("tt.tightrope_r".to_owned(), "tt.tightrope_n".to_owned());
     if let Some(log) = log {
         all.push_str(&format!(
             " left join (select l.ctid as entry, l.*, row_number() over (partition by l.k1) as n, row_number() over (partition by l.o1) as m from {log} l) l \
-             on l.k1 = tt.r and l.n = tt.n \
-             left join {} lc on lc.r = tt.r left join {} oc on oc.r = tt.r",
+             on l.k1 = tt.tightrope_r and l.n = tt.tightrope_n \
+             left join {} lc on lc.r = tt.tightrope_r left join {} oc on oc.r = tt.tightrope_r",
             counts(log, "k"),
             counts(log, "o"),
         ));
         origin = (
-            "case when l.k1 is null then tt.r else l.o1 end".to_owned(),
-            "case when l.k1 is null then tt.n - coalesce(lc.n, 0) + coalesce(oc.n, 0) else l.m end"
+            "case when l.k1 is null then tt.tightrope_r else l.o1 end".to_owned(),
+            "case when l.k1 is null then tt.tightrope_n - coalesce(lc.n, 0) + coalesce(oc.n, 0) else l.m end"
                 .to_owned(),
         );
     }
     if let Some((rows, _)) = &facts.rows {
         all.push_str(&format!(
-            " left join {} p on p.r = {} and p.n = {}",
+            " left join {} p on p.tightrope_r = {} and p.tightrope_n = {}",
             counted(rows, "p", "p.*", &of_rows),
             origin.0,
             origin.1,
@@ -76,7 +76,7 @@ pub(super) fn joins(facts: &Facts<'_>) -> Joins {
     }
     if let Some((inserted, _)) = &facts.inserted {
         all.push_str(&format!(
-            " left join (select distinct k1 from {inserted}) i on i.k1 = tt.r"
+            " left join (select distinct k1 from {inserted}) i on i.k1 = tt.tightrope_r"
         ));
     }
     let touched = if log.is_some() {
@@ -85,7 +85,7 @@ pub(super) fn joins(facts: &Facts<'_>) -> Joins {
         "false"
     };
     let has_before = if facts.rows.is_some() {
-        "p.r is not null"
+        "p.tightrope_r is not null"
     } else {
         "false"
     };
@@ -122,19 +122,19 @@ fn gone(facts: &Facts<'_>, of_table: &str, of_rows: &str) -> Option<Gone> {
     }
     let mut gone = Gone {
         from: format!(
-            "{} p left join (select {of_table} as r, count(*) as n from only {{now}} t group by 1) tc on tc.r = p.r",
+            "{} p left join (select {of_table} as r, count(*) as n from only {{now}} t group by 1) tc on tc.r = p.tightrope_r",
             counted(rows, "p", "p.ctid as tightrope_place, p.*", of_rows)
         ),
-        filter: "p.n > coalesce(tc.n, 0)".to_owned(),
+        filter: "p.tightrope_n > coalesce(tc.n, 0)".to_owned(),
     };
     if let Some((log, _)) = &facts.log {
         gone.from.push_str(&format!(
-            " left join {} lc on lc.r = p.r left join {} oc on oc.r = p.r",
+            " left join {} lc on lc.r = p.tightrope_r left join {} oc on oc.r = p.tightrope_r",
             counts(log, "k"),
             counts(log, "o")
         ));
         gone.filter = format!(
-            "p.n > coalesce(oc.n, 0) + greatest(coalesce(tc.n, 0) - coalesce(lc.n, 0), 0) and {}",
+            "p.tightrope_n > coalesce(oc.n, 0) + greatest(coalesce(tc.n, 0) - coalesce(lc.n, 0), 0) and {}",
             not_truncated(log)
         );
     }

@@ -18,6 +18,7 @@ pub(super) fn merge(
     session: &mut PostgresSession,
     kept: &KeptNet,
     rebuilt: &[TableName],
+    after_script: bool,
 ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
     let mut merged = Merged::default();
     let mut displaced = Vec::new();
@@ -36,7 +37,11 @@ pub(super) fn merge(
         let terms = Terms::of(session, table, &table.plan.before, Shape::Before)?;
         displaced.extend(quarantine_displaced(session, table, &terms)?);
         if !rebuilt.contains(&table.plan.before) {
-            merges.push(TableMerge { kept: table, terms });
+            merges.push(TableMerge {
+                kept: table,
+                terms,
+                after_script,
+            });
         }
     }
     session.execute_own("set constraints all immediate")?;
@@ -119,6 +124,8 @@ pub(super) fn as_json<'c>(alias: &str, columns: impl Iterator<Item = &'c str>) -
 struct TableMerge<'k> {
     kept: &'k KeptTable,
     terms: Terms<'k>,
+    /// A written script has been at the rows.
+    after_script: bool,
 }
 
 impl TableMerge<'_> {
@@ -164,7 +171,7 @@ impl TableMerge<'_> {
             now.push(format!("t.{name}"));
             then.push(format!(
                 "case when {} then t.{name} else {} end as c{at}",
-                self.terms.written(at + 1),
+                self.stays(at),
                 self.terms.before(at),
             ));
         }
@@ -178,6 +185,22 @@ impl TableMerge<'_> {
             found = self.terms.joins.has_before,
             differ = rows_differ(&now, &given_back.join(", ")),
         ))
+    }
+
+    /// The condition that a column keeps the value that it has: the application wrote it, or a script computed it from what
+    /// the application wrote.
+    fn stays(&self, at: usize) -> String {
+        let plan = &self.kept.plan;
+        if !self.after_script || plan.columns[at].after.is_some() {
+            return self.terms.written(at + 1);
+        }
+        let changed = (0..plan.columns.len()).filter(|at| plan.columns[*at].is_lost());
+        let added = plan.columns.len()..plan.columns.len() + plan.added.len();
+        let written: Vec<String> = changed
+            .chain(added)
+            .map(|at| self.terms.written(at + 1))
+            .collect();
+        written.join(" or ")
     }
 
     /// Rows that only the migration made.

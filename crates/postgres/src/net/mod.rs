@@ -23,6 +23,7 @@ mod references;
 mod size;
 mod sources;
 mod spread;
+mod stack;
 mod take_out;
 mod terms;
 mod touch;
@@ -85,7 +86,19 @@ impl Net for PostgresSession {
         _window: &Window<'_>,
         rebuilt: &[TableName],
     ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
-        self.writing_pinned(|session| merge::merge(session, kept, rebuilt))
+        self.writing_pinned(|session| merge::merge(session, kept, rebuilt, false))
+    }
+
+    fn merge_after_script(
+        &mut self,
+        kept: &KeptNet,
+        _window: &Window<'_>,
+    ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
+        self.writing_pinned(|session| merge::merge(session, kept, &[], true))
+    }
+
+    fn shed(&mut self) -> Result<(), EngineError> {
+        size::drop_functions(self, "net_", true)
     }
 
     fn unlike(&mut self, kept: &KeptNet) -> Result<Vec<(TableName, u64)>, EngineError> {
@@ -97,6 +110,7 @@ impl Net for PostgresSession {
     }
 
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
+        stack::resume(self, kept)?;
         size::free(self, kept)
     }
 

@@ -5,7 +5,7 @@ use tightrope_model::{Keep, NetPlan, TablePlan, Value};
 
 use super::catch::Catch;
 use super::columns::Columns;
-use super::names;
+use super::{names, stack};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -44,6 +44,7 @@ pub(super) fn spread(
         }
         kept.tables.push(of_table);
     }
+    stack::suspend(session, &kept)?;
     protect(session, number)?;
     Ok(kept)
 }

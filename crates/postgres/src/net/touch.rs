@@ -26,6 +26,8 @@ pub(super) fn numbered(plan: &TablePlan) -> Vec<(usize, &str)> {
 
 /// One part of what tells a row from the others.
 struct KeyPart {
+    /// The column; none for a whole row.
+    name: String,
     /// The type and collation that it has in the log.
     definition: String,
     /// The value of the row OLD and of NEW.
@@ -41,6 +43,7 @@ impl KeyPart {
     fn of_column(column: &Column) -> Self {
         let value = |side: &str| column.to_kept(&format!("{side}.{}", quote(&column.name)));
         Self {
+            name: column.name.clone(),
             definition: column.kept_definition(),
             old: value("old"),
             new: value("new"),
@@ -51,6 +54,7 @@ impl KeyPart {
 
     fn of_row(plan: &TablePlan) -> Self {
         Self {
+            name: String::new(),
             definition: "text collate \"C\"".to_owned(),
             old: by_row::text(plan, Shape::After, "old"),
             new: by_row::text(plan, Shape::After, "new"),
@@ -109,10 +113,27 @@ impl<'a> TouchLog<'a> {
         }
         format!(
             "create table {log} ({}) with (fillfactor = 70); create index on {log} ({}); \
-             alter table {log} replica identity full",
+             alter table {log} replica identity full{}",
             columns.join(", "),
             self.indexed(),
+            self.comments(),
         )
+    }
+
+    /// What the log's columns stand for, as comments on them.
+    fn comments(&self) -> String {
+        let log = names::sql(self.log);
+        let keys = (1..)
+            .zip(&self.key)
+            .map(|(number, part)| (format!("k{number}"), part.name.as_str()));
+        let flags = self
+            .watched
+            .iter()
+            .map(|(number, column)| (format!("w{number}"), column.name.as_str()));
+        let comment = |(own, of): (String, &str)| {
+            format!("; comment on column {log}.{own} is {}", literal(of))
+        };
+        keys.chain(flags).map(comment).collect()
     }
 
     fn indexed(&self) -> String {
@@ -125,8 +146,6 @@ impl<'a> TouchLog<'a> {
     /// The function that the row triggers call.
     pub(super) fn function(&self, name: &TableName) -> String {
         let log = names::sql(self.log);
-        let at = "select l.ctid into place from";
-        let lookup = |side: &str| format!("{at} {log} l where {}", self.found_by(side));
         let changes: Vec<String> = self
             .watched
             .iter()
@@ -136,15 +155,25 @@ impl<'a> TouchLog<'a> {
                 format!("{differs} as w{number}")
             })
             .collect();
+        let unlogged = self
+            .watched
+            .iter()
+            .zip(&changes)
+            .map(|((number, _), change)| {
+                let differs = change
+                    .rsplit_once(" as ")
+                    .map_or(change.as_str(), |(differs, _)| differs);
+                format!("not l.w{number} and {differs}")
+            });
+        let unlogged = unlogged.collect::<Vec<_>>().join(" or ");
         let writes = self.each(" or ", |number| format!("b.w{number}"));
-        let news = self.each(" or ", |number| format!("b.w{number} and not l.w{number}"));
         let body = format!(
-            "declare place tid; fresh boolean;\n\
+            "declare place tid; fresh boolean; more boolean;\n\
              begin\n\
-             if tg_op = 'UPDATE' then\n  {find_old};\n  if found then\n    \
-             update {log} l set {follow}, {both} from (select {changes}) b where l.ctid = place and ({news} or {moved});\n  else\n    \
+             if tg_op = 'UPDATE' then\n  select l.ctid, {unlogged} or {moved} into place, more from {log} l where {by_old};\n  if more then\n    \
+             update {log} l set {follow}, {both} from (select {changes}) b where l.ctid = place;\n  elsif not found then\n    \
              insert into {log} ({keys}, {origins}, {bits}) select {new_key}, {old_key}, {own} from (select {changes}) b where {writes};\n  end if;\n\
-             elsif tg_op = 'INSERT' then\n  {find_new};\n  if found then\n    \
+             elsif tg_op = 'INSERT' then\n  select l.ctid into place from {log} l where {by_new};\n  if found then\n    \
              update {log} set {no_origin} where ctid = place;\n  else\n    \
              insert into {log} ({keys}) values ({new_key});\n  end if;\n\
              else\n  select l.ctid, l.o1 is null into place, fresh from {log} l where {by_old};\n  if not found then\n    \
@@ -153,8 +182,7 @@ impl<'a> TouchLog<'a> {
              update {log} set {no_key} where ctid = place;\n  end if;\n\
              end if;\n\
              return null;\nend",
-            find_old = lookup("old"),
-            find_new = lookup("new"),
+            by_new = self.found_by("new"),
             by_old = self.found_by("old"),
             follow = self.list("k", |value| format!(" = {}", self.value("new", value))),
             both = self.each(", ", |number| format!(

@@ -37,6 +37,9 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
             )
             .hint("rehearse the migration again"));
         }
+        if table.plan.columns.is_empty() && table.plan.added.is_empty() {
+            continue;
+        }
         note_what_was_inserted(session, number, table, &after, &columns)?;
         watch(session, number, table, &after, &columns)?;
     }

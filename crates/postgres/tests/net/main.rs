@@ -7,6 +7,7 @@ mod columns;
 mod conflicts;
 mod keyless;
 mod rows;
+mod stack;
 #[path = "../support/mod.rs"]
 mod support;
 mod traps;

@@ -29,6 +29,8 @@ pub(crate) struct Walk<'a> {
     /// A table that is built anew from its source, and what it is made with.
     pub(crate) rebuild: Option<(&'a str, &'a str)>,
     pub(crate) fill: Fill,
+    /// The undo is a rollback script that somebody wrote.
+    pub(crate) script: bool,
 }
 
 /// What came of it.
@@ -127,7 +129,11 @@ impl Walk<'_> {
         }
         script(session, self.undo);
         let net = session.net().unwrap();
-        let (merged, displaced) = net.merge(kept, &window, &rebuilt).unwrap();
+        let (merged, displaced) = match self.script {
+            true => net.merge_after_script(kept, &window),
+            false => net.merge(kept, &window, &rebuilt),
+        }
+        .unwrap();
         quarantined.extend(displaced);
         let unlike = session.net().unwrap().unlike(kept).unwrap();
         assert!(unlike.iter().all(|(_, rows)| *rows == 0), "{unlike:?}");
@@ -271,6 +277,7 @@ fn columns_of<'c>(catalog: &'c Catalog, table: &TableName) -> Vec<&'c Object> {
 pub(crate) fn plan(session: &mut dyn Session, forward: &str, keep: Keep) -> NetPlan {
     session.begin().unwrap();
     let before = session.catalog().unwrap();
+    session.net().unwrap().shed().unwrap();
     session.start_counting_rows().unwrap();
     script(session, forward);
     let changes: BTreeMap<TableName, TableChange> =

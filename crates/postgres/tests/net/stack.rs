@@ -1,0 +1,90 @@
+//! A second migration while the window of the first is open.
+
+use tightrope_engine::Window;
+use tightrope_model::Keep;
+
+use crate::support::{servers, session, url};
+use crate::walk::{Walk, contents, plan, script};
+
+#[test]
+fn a_later_window_leaves_the_earlier_one_as_it_should_be() {
+    for server in servers() {
+        let first = Walk {
+            setup: "create table t (id int primary key, a text, b text, c int);
+                create table log (what text, n int);
+                insert into t select i, 'a' || i, 'b' || i, i from generate_series(1, 9) i;
+                insert into log values ('x', 1), ('y', 2), ('y', 2);",
+            forward: "update t set a = upper(a);
+                update log set n = n;",
+            ..Walk::default()
+        };
+        let mut there = first.migrate(&server);
+        let writes = [
+            "update t set c = 100 where id = 1;
+            delete from t where id = 2;
+            insert into t values (20, 'mine', 'mine', 0), (21, 'short', 'lived', 0);
+            delete from log where what = 'x';",
+            "update t set id = 30 where id = 1;
+            update t set b = 'written' where id = 3;
+            update t set b = 'kept' where id in (4, 5);
+            delete from t where id = 5;
+            delete from t where id = 21;
+            update t set b = 'later' where id = 20;
+            insert into t (id, b) values (40, 'new');
+            insert into log values ('z', 3);",
+            "update t set c = 7 where id = 6;
+            update t set c = 9 where id = 30;",
+        ];
+        let in_twin = "update t set a = null where id = 40;";
+        let mut app = session(&url(&there.database));
+        script(app.as_mut(), writes[0]);
+
+        // The second one drops a column that the first log's triggers look at.
+        let forward = "alter table t drop column c;\nupdate t set a = lower(a) || '!';\n";
+        let two = plan(there.session.as_mut(), forward, Keep::Whole);
+        there.session.begin().unwrap();
+        let before = there.session.catalog().unwrap();
+        let mut kept = there
+            .session
+            .net()
+            .unwrap()
+            .spread(2, &two, &before)
+            .unwrap();
+        script(there.session.as_mut(), forward);
+        let after = there.session.catalog().unwrap();
+        there
+            .session
+            .net()
+            .unwrap()
+            .open_window(&mut kept, &before, &after)
+            .unwrap();
+        there.session.commit().unwrap();
+        script(app.as_mut(), writes[1]);
+
+        let window = Window {
+            before: &before,
+            after: &after,
+            fill: &first.fill,
+        };
+        there.session.begin().unwrap();
+        let net = there.session.net().unwrap();
+        net.close_window(&kept).unwrap();
+        net.take_out(&kept, &window).unwrap();
+        script(there.session.as_mut(), "alter table t add column c int;");
+        let net = there.session.net().unwrap();
+        net.merge(&kept, &window, &[]).unwrap();
+        assert!(net.unlike(&kept).unwrap().is_empty());
+        net.free(&kept).unwrap();
+        there.session.commit().unwrap();
+        script(app.as_mut(), writes[2]);
+
+        first.back(&mut there);
+        let twin = server.create_database().unwrap();
+        let mut twin = session(&url(&twin));
+        script(twin.as_mut(), first.setup);
+        for writes in writes.iter().chain([&in_twin]) {
+            script(twin.as_mut(), writes);
+        }
+        assert_eq!(contents(there.session.as_mut()), contents(twin.as_mut()));
+    }
+}
