@@ -23,8 +23,8 @@ pub use error::{EngineError, ErrorKind};
 pub use net::{Fill, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
 pub use registry::{Registry, UnknownScheme};
 pub use session::{
-    Alive, Blocker, ConnectOptions, Liveness, Role, Row, RowDialect, RowStream, RunStatement,
-    Server, Session, SessionId, StatementOutcome, StoreDialect,
+    Alive, Blocker, ConnectOptions, KeptFile, Liveness, Role, Row, RowDialect, RowStream,
+    RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
 };
 pub use url::DatabaseUrl;
 

@@ -156,6 +156,21 @@ pub struct RowDialect {
     pub check_now: Option<&'static str>,
 }
 
+/// A proven copy of a whole database, kept beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptFile {
+    /// Where it is.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// How many tables were summed up on both sides, and are the same.
+    pub tables: usize,
+    /// How many rows they have.
+    pub rows: u64,
+    /// How long copying and proving took.
+    pub milliseconds: u64,
+}
+
 /// A connection to one database.
 ///
 /// Outside [`Session::begin`] and [`Session::commit`] every call is its own transaction. Reading calls (catalog, checksums,
@@ -328,6 +343,17 @@ pub trait Session: Send {
     fn mark_role(&mut self, name: &str, mark: &str) -> Result<(), EngineError> {
         let _ = (name, mark);
         Ok(())
+    }
+
+    /// Keeps a copy of the whole database beside it, as of one instant, and proves it: it is sound, its schema is the same to
+    /// the letter, and so are the checksums of all tables. The label is part of its name; a file that is there is never
+    /// overwritten. None where the engine keeps none. Outside a transaction only.
+    ///
+    /// # Errors
+    /// When there is no room, or the copy is not the same.
+    fn keep_beside(&mut self, label: &str) -> Result<Option<KeptFile>, EngineError> {
+        let _ = label;
+        Ok(None)
     }
 
     /// The ability to keep what a migration destroys; none where the engine has no net.

@@ -14,6 +14,7 @@ mod connect;
 mod counting;
 mod definition;
 mod error;
+mod keep;
 mod net;
 mod process;
 mod quote;

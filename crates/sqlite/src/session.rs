@@ -2,14 +2,16 @@
 
 use rusqlite::Connection;
 use tightrope_engine::{
-    Alive, Blocker, Capabilities, ConnectOptions, EngineError, ErrorKind, Liveness, RowDialect,
-    RowStream, RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
+    Alive, Blocker, Capabilities, ConnectOptions, EngineError, ErrorKind, KeptFile, Liveness,
+    RowDialect, RowStream, RunStatement, Server, Session, SessionId, StatementOutcome,
+    StoreDialect,
 };
 use tightrope_model::{
     Catalog, EngineKind, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
 };
 
 use crate::counting::{self, RowCounter};
+use crate::definition::first_word;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
 use crate::rows::FileRows;
@@ -17,7 +19,7 @@ use crate::settings::Settings;
 use crate::transaction::ReadTransaction;
 use crate::url::FileUrl;
 use crate::waiting::LockTimeout;
-use crate::{catalog, checksum, connect, process, run};
+use crate::{catalog, checksum, connect, keep, process, run};
 
 /// A connection to one database file.
 pub(crate) struct SqliteSession {
@@ -207,6 +209,14 @@ impl Session for SqliteSession {
                 "SQLite has no COPY with inline data",
             ));
         }
+        if first_word(statement.sql) == "attach" {
+            return Err(EngineError::new(
+                ErrorKind::Unsupported,
+                "a script must not attach another database",
+            )
+            .detail("what it changes there can neither be rehearsed nor taken back")
+            .hint("migrate the other database by itself, with a folder of its own"));
+        }
         let outcome = self.run_counted(statement.sql);
         outcome.map_err(|error| self.name_holders(error))
     }
@@ -300,6 +310,11 @@ impl Session for SqliteSession {
 
     fn index_validity(&mut self, _: Option<&str>, _: &str) -> Result<Option<bool>, EngineError> {
         Ok(None)
+    }
+
+    fn keep_beside(&mut self, label: &str) -> Result<Option<KeptFile>, EngineError> {
+        let kept = keep::keep_beside(&self.connection, &self.url.path, label);
+        kept.map(Some).map_err(|error| self.name_holders(error))
     }
 
     fn net(&mut self) -> Option<&mut dyn tightrope_engine::Net> {

@@ -202,8 +202,6 @@ fn a_full_disk_leaves_everything_as_it_was() {
 fn reset_brings_every_setting_back() {
     let database = Database::new("create table t (a)");
     let mut session = database.session();
-    let other = database.folder.path().join("other.db");
-    let attach = format!("attach '{}' as other", other.display());
     let read = "select (select * from pragma_foreign_keys), (select * from pragma_recursive_triggers), (select * from pragma_legacy_alter_table), 'a' like 'A', (select count(*) from pragma_database_list)";
     let before = must(session.as_mut(), read).rows;
     for sql in [
@@ -215,7 +213,6 @@ fn reset_brings_every_setting_back() {
         "pragma busy_timeout = 1",
         "pragma locking_mode = exclusive",
         "create temp table scratch (a)",
-        attach.as_str(),
     ] {
         must(session.as_mut(), sql);
         session.reset().unwrap();
@@ -223,6 +220,41 @@ fn reset_brings_every_setting_back() {
     }
     session.begin().unwrap();
     assert!(session.reset().is_err());
+}
+
+#[test]
+fn another_database_is_not_attached() {
+    let database = Database::new("create table t (a)");
+    let mut session = database.session();
+    let attach = " -- why\n ATTACH DATABASE 'other.db' as other";
+    let error = run(session.as_mut(), attach).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(error.hint.is_some());
+}
+
+#[test]
+fn the_file_is_kept_beside_and_proven() {
+    for mode in ["delete", "wal"] {
+        let database = Database::new(&format!(
+            "pragma journal_mode = {mode}; create table t (a); insert into t values (1), (2); create table u (b)"
+        ));
+        let mut session = database.session();
+        let kept = session.keep_beside("0007_add phone").unwrap().unwrap();
+        assert!(
+            kept.path.ends_with("shop.db.before-0007_add-phone"),
+            "{kept:?}"
+        );
+        assert_eq!((kept.tables, kept.rows), (2, 2));
+        assert!(kept.bytes > 0);
+        let again = session.keep_beside("0007_add phone").unwrap().unwrap();
+        assert!(again.path.ends_with(".2"), "{again:?}");
+        let copy = rusqlite::Connection::open(&kept.path).unwrap();
+        let count = copy.query_row("select count(*) from t", [], |row| row.get::<_, i64>(0));
+        assert_eq!(count.unwrap(), 2);
+        assert!(database.files().iter().all(|name| !name.contains(".part")));
+        session.begin().unwrap();
+        assert!(session.keep_beside("x").is_err());
+    }
 }
 
 #[test]

@@ -12,3 +12,4 @@ mod plan;
 mod rows;
 mod stacked;
 mod walk;
+mod written;
