@@ -8,6 +8,7 @@
 mod apply;
 mod check;
 mod conflicts;
+mod derived;
 mod error;
 mod events;
 mod history;
@@ -28,6 +29,7 @@ mod words;
 
 pub use apply::{applied, applied_json};
 pub use check::{findings, findings_json};
+pub use derived::{WrittenRollback, derived_json, derived_written, derived_written_json};
 pub use error::{ErrorReport, error, error_json};
 pub use events::{Loudness, event, loudness};
 pub use history::{log, log_json};

@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod demo;
+mod derived;
 mod init;
 mod log;
 mod new;

@@ -1,6 +1,7 @@
 use tightrope_lifecycle::Plan;
 use tightrope_model::Version;
 
+use super::derived;
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
@@ -9,14 +10,25 @@ use crate::exit::Exit;
 ///
 /// Nothing is changed. Exits with 0 if there is nothing to do, 2 if there are changes, 1 on any error.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  tightrope plan\n  tightrope plan --to 0042 --json")]
+#[command(
+    after_help = "Examples:\n  tightrope plan\n  tightrope plan --to 0042 --json\n  tightrope plan 0041 --derived"
+)]
 pub(crate) struct Args {
     /// Only up to this version
     #[arg(long, value_name = "VERSION", value_parser = super::version)]
     to: Option<Version>,
+    /// The migration whose derived rollback is shown
+    #[arg(value_name = "VERSION", value_parser = super::version, requires = "derived", conflicts_with = "to")]
+    version: Option<Version>,
+    /// Show the derived rollback of one migration as a script; it is derived on a copy
+    #[arg(long, requires = "version")]
+    derived: bool,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    if let Some(version) = args.version.as_ref().filter(|_| args.derived) {
+        return derived::show(context, version).map_err(|error| error.with_exit(Exit::Error));
+    }
     let plan = make(args, context).map_err(|error| error.with_exit(Exit::Error))?;
     let nothing = plan.migrations.is_empty() && plan.open_run.is_none();
     let exit = if nothing { Exit::Done } else { Exit::Pending };

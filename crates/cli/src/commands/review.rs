@@ -26,6 +26,9 @@ pub(crate) struct Args {
     #[arg(long)]
     derived: bool,
     /// Fill every table with at least so many generated rows before each rehearsal, so that lost data is seen
+    ///
+    /// The rows are valid, and nasty on purpose. A forward script that fails on them alone is rehearsed without rows in the
+    /// tables that were in the way, which a remark says.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     rows: Option<u32>,
     /// What the generated rows depend on: the same seed gives the same rows

@@ -8,6 +8,9 @@ pub(super) struct Pair {
     pub(super) rollback: &'static str,
 }
 
+/// The value that customers who come later get for their whole name.
+pub(super) const FILL: &str = include_str!("fill.toml");
+
 /// All the SQL of the story, in one engine's words.
 pub(super) struct Dialect {
     /// The shop's first table.
@@ -17,11 +20,11 @@ pub(super) struct Dialect {
     /// What fills both.
     pub(super) fill: [&'static str; 2],
     /// Splits the name; the rollback joins the halves, and the middle name is gone.
-    pub(super) wrong: Pair,
-    /// Splits the name and keeps the whole one aside.
-    pub(super) mended: Pair,
-    /// What the shop writes while the name is split: customers, then orders.
-    pub(super) sell: [&'static str; 2],
+    pub(super) split: Pair,
+    /// What the shop writes while the name is split: customers, then orders; what it changes, and what is cancelled.
+    pub(super) sell: [&'static str; 5],
+    /// The same as the control twin gets it, whose customers have one name.
+    pub(super) sell_to_twin: [&'static str; 5],
 }
 
 macro_rules! pair {
@@ -30,6 +33,18 @@ macro_rules! pair {
             forward: include_str!(concat!($folder, "/", $name, ".up.sql")),
             rollback: include_str!(concat!($folder, "/", $name, ".down.sql")),
         }
+    };
+}
+
+macro_rules! sold {
+    ($folder:literal, $customers:literal) => {
+        [
+            include_str!(concat!($folder, $customers)),
+            include_str!(concat!($folder, "/sell_orders.sql")),
+            include_str!(concat!($folder, "/change_customers.sql")),
+            include_str!(concat!($folder, "/change_orders.sql")),
+            include_str!(concat!($folder, "/cancel_orders.sql")),
+        ]
     };
 }
 
@@ -42,12 +57,9 @@ macro_rules! dialect {
                 include_str!(concat!($folder, "/fill_customers.sql")),
                 include_str!(concat!($folder, "/fill_orders.sql")),
             ],
-            wrong: pair!($folder, "wrong"),
-            mended: pair!($folder, "mended"),
-            sell: [
-                include_str!(concat!($folder, "/sell_customers.sql")),
-                include_str!(concat!($folder, "/sell_orders.sql")),
-            ],
+            split: pair!($folder, "split"),
+            sell: sold!($folder, "/sell_customers.sql"),
+            sell_to_twin: sold!($folder, "/sell_to_twin.sql"),
         }
     };
 }

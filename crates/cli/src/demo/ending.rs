@@ -8,33 +8,34 @@ use super::stage::{Kept, VARIABLE};
 use super::story::Outcome;
 use super::teller::Teller;
 
-/// The table of before and after.
+/// The shop and its twin, side by side.
 pub(super) fn comparison(outcome: &Outcome, style: &Style) -> String {
     let verdict = |equal| if equal { "equal" } else { "differs" };
-    let row = |what: &str, rows: &str, before: &str, after: &str| {
+    let row = |what: &str, rows: &str, shop: &str, twin: &str| {
         format!(
-            "{what:<10}{rows:>7}  {before:<26}{after:<26}{}",
-            verdict(before == after)
+            "{what:<10}{rows:>7}  {shop:<26}{twin:<26}{}",
+            verdict(shop == twin)
         )
     };
-    let (before, after) = (&outcome.before, &outcome.after);
-    let head = format!("{:<10}{:>7}  {:<26}{}", "", "rows", "before", "after");
+    let (shop, twin) = (&outcome.shop, &outcome.twin);
+    let head = format!("{:<10}{:>7}  {:<26}{}", "", "rows", "the shop", "the twin");
     let mut lines = vec![
         style.faint(&head),
         row(
             "schema",
             "",
-            &before.fingerprint.to_string(),
-            &after.fingerprint.to_string(),
+            &shop.fingerprint.to_string(),
+            &twin.fingerprint.to_string(),
         ),
     ];
-    for ((table, was), (_, is)) in before.tables.iter().zip(&after.tables) {
-        lines.push(row(table, &grouped(was.rows), &was.first, &is.first));
+    for ((table, here), (_, there)) in shop.tables.iter().zip(&twin.tables) {
+        lines.push(row(table, &grouped(here.rows), &here.first, &there.first));
     }
     lines.push(String::new());
     lines.push(format!(
-        "These are checksums over the rows of before. Written since, and kept, are {}\n\
-         orders and {} customers, under their whole names:\n  {}",
+        "The twin never migrated. Whoever looks at the two cannot tell which one did:\n\
+         schema and checksums of every row are equal, with {} orders and {} customers\n\
+         who came in between, under their whole names:\n  {}",
         outcome.kept.orders,
         outcome.kept.names.len(),
         outcome.kept.names.join(", ")
@@ -44,7 +45,7 @@ pub(super) fn comparison(outcome: &Outcome, style: &Style) -> String {
 
 /// Ends the story.
 pub(super) fn end(teller: Teller, engine: &str, outcome: &Outcome, kept: Option<&Kept>) {
-    let equal = outcome.before == outcome.after;
+    let equal = outcome.shop == outcome.twin;
     let facts = json!({
         "engine": engine,
         "equal": equal,
@@ -52,12 +53,13 @@ pub(super) fn end(teller: Teller, engine: &str, outcome: &Outcome, kept: Option<
         "database": kept.and_then(|kept| kept.database.as_ref()).map(|url| url.redacted()),
     });
     teller.end(facts, |style, milliseconds| {
-        let customers = grouped(outcome.before.rows("customers"));
+        let customers = grouped(outcome.shop.rows("customers"));
         let took = format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100);
         let mut text = format!(
             "\n\n{}\n\
              \x20 what happened  A rollback that would have cost customers their names was\n\
-             \x20                caught on a copy. Mended, it brought every row back.\n\
+             \x20                caught on a copy. The derived one brought every row back, and\n\
+             \x20                kept all that was written since.\n\
              \x20 am I safe      Yes. Nothing ran unproven, the kill changed nothing, and of\n\
              \x20                {customers} customers none lost a letter. It was all checked.\n",
             style.bold(&format!("The end, after {took}")),

@@ -34,15 +34,6 @@ pub(super) struct Written {
 /// An open look at the shop.
 pub(super) struct Shop(pub(super) Box<dyn Session>);
 
-/// How a customer's whole name is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Names {
-    /// From the column `name`.
-    Whole,
-    /// From the two halves.
-    Halves,
-}
-
 impl Shop {
     /// Writes, all or nothing.
     pub(super) fn write(&mut self, statements: &[&str]) -> Result<(), EngineError> {
@@ -64,23 +55,6 @@ impl Shop {
         })
     }
 
-    /// Measures what was there at the mark: what came later is left out for the time of one look, which changes nothing.
-    pub(super) fn state_without(&mut self, mark: Mark) -> Result<State, EngineError> {
-        self.0.begin()?;
-        let state = self.delete_after(mark).and_then(|()| self.state());
-        self.0.roll_back()?;
-        state
-    }
-
-    fn delete_after(&mut self, mark: Mark) -> Result<(), EngineError> {
-        self.run(&format!("delete from orders where id > {}", mark.orders))?;
-        self.run(&format!(
-            "delete from customers where id > {}",
-            mark.customers
-        ))?;
-        Ok(())
-    }
-
     /// The last rows there are now.
     pub(super) fn mark(&mut self) -> Result<Mark, CommandError> {
         Ok(Mark {
@@ -89,16 +63,12 @@ impl Shop {
         })
     }
 
-    /// What has been written since the mark.
+    /// What has been written since the mark; customers have their whole names, or halves.
     pub(super) fn written_since(
         &mut self,
         mark: Mark,
-        names: Names,
+        name: &str,
     ) -> Result<Written, CommandError> {
-        let name = match names {
-            Names::Whole => "name",
-            Names::Halves => "first_name || ' ' || last_name",
-        };
         let customers = mark.customers;
         Ok(Written {
             names: self.texts(&format!(

@@ -11,7 +11,7 @@ use tightrope_engine::{
 };
 use tightrope_model::EngineKind;
 
-use super::dialect::{self, Dialect, Pair};
+use super::dialect::{self, Dialect, FILL, Pair};
 use super::folder;
 use super::mismatch::Mismatch;
 use super::shop::Shop;
@@ -32,6 +32,8 @@ pub(super) struct Stage {
     url: DatabaseUrl,
     /// The scratch database, with the URL that it was asked for at.
     scratch: Option<(Box<dyn Scratch>, DatabaseUrl)>,
+    /// The shop that never migrates, once it has parted from the other.
+    twin: Option<Box<dyn Scratch>>,
     folder: TempDir,
     /// The scripts in this engine's words.
     pub(super) dialect: &'static Dialect,
@@ -64,6 +66,7 @@ impl Stage {
             engine,
             url,
             scratch: None,
+            twin: None,
             folder,
             environment: Vec::new(),
         })
@@ -78,12 +81,7 @@ impl Stage {
             )
             .hint("leave `--url` out, or write `--url postgres://user@host/postgres`"));
         }
-        let cloner = engine.cloner().ok_or_else(|| {
-            CommandError::new(
-                Exit::Refused,
-                "this engine can make no scratch database for the demo",
-            )
-        })?;
+        let cloner = engine.cloner().ok_or_else(no_copies)?;
         let place = CopyPlace {
             url: None,
             empty: true,
@@ -98,6 +96,7 @@ impl Stage {
             environment: vec![(VARIABLE.to_owned(), OsString::from(url.secret()))],
             url,
             scratch: Some((scratch, server.clone())),
+            twin: None,
             folder: folder::make()?,
             engine,
         })
@@ -126,12 +125,34 @@ impl Stage {
 
     /// Opens the shop. It must be closed again before the next command: a copy of a database needs it alone.
     pub(super) fn shop(&self) -> Result<Shop, EngineError> {
+        self.open(&self.url)
+    }
+
+    fn open(&self, url: &DatabaseUrl) -> Result<Shop, EngineError> {
         let options = ConnectOptions {
             application_name: Some("tightrope demo shop".to_owned()),
             read_only: false,
             ..ConnectOptions::default()
         };
-        Ok(Shop(self.engine.connect(&self.url, &options)?))
+        Ok(Shop(self.engine.connect(url, &options)?))
+    }
+
+    /// Copies the shop: from here on, the twin gets the same sales, and no migration.
+    pub(super) fn part(&mut self) -> Result<(), CommandError> {
+        let cloner = self.engine.cloner().ok_or_else(no_copies)?;
+        let place = CopyPlace {
+            url: None,
+            empty: false,
+        };
+        self.twin = Some(cloner.copy(&self.url, &place).map_err(no_scratch)?);
+        Ok(())
+    }
+
+    /// Opens the twin.
+    pub(super) fn twin(&self) -> Result<Shop, CommandError> {
+        let twin = self.twin.as_ref();
+        let twin = twin.ok_or_else(|| Mismatch::state("the shop has no twin yet"))?;
+        Ok(self.open(twin.url())?)
     }
 
     /// Writes a migration's scripts, over what was there.
@@ -140,6 +161,14 @@ impl Stage {
         fs::create_dir_all(&home)
             .and_then(|()| fs::write(home.join("up.sql"), pair.forward))
             .and_then(|()| fs::write(home.join("down.sql"), pair.rollback))
+            .map_err(Mismatch::folder(self.folder()))
+    }
+
+    /// Throws a migration's rollback script away, and says how later rows get a value.
+    pub(super) fn leave_to_derivation(&self, migration: &str) -> Result<(), Mismatch> {
+        let home = self.folder().join("migrations").join(migration);
+        fs::remove_file(home.join("down.sql"))
+            .and_then(|()| fs::write(home.join("metadata.toml"), FILL))
             .map_err(Mismatch::folder(self.folder()))
     }
 
@@ -177,6 +206,13 @@ fn keep_database(
     Ok(DatabaseUrl::new(
         scratch.url().secret().replace(scratch.name(), &name),
     ))
+}
+
+fn no_copies() -> CommandError {
+    CommandError::new(
+        Exit::Refused,
+        "this engine can make no scratch database for the demo",
+    )
 }
 
 /// Why there is no scratch database, and how to go without.

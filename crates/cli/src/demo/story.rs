@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use tightrope_model::grouped;
 
 use super::call::{Call, Ending, Said};
+use super::dialect::FILL;
 use super::ending;
 use super::mismatch::Mismatch;
-use super::shop::{Mark, Names, State, Written};
+use super::shop::{Mark, State, Written};
 use super::stage::Stage;
 use super::teller::{Teller, Told};
 use crate::context::Context;
@@ -20,9 +21,10 @@ const EDGE: &str = "script run";
 
 /// What is compared in the end.
 pub(super) struct Outcome {
-    pub(super) before: State,
-    /// The same rows after the rollback.
-    pub(super) after: State,
+    /// The shop that migrated and went back.
+    pub(super) shop: State,
+    /// The twin, which never migrated and was sold the same.
+    pub(super) twin: State,
     /// What was written in between, as it came through the rollback.
     pub(super) kept: Written,
 }
@@ -40,8 +42,8 @@ pub(crate) fn tell(context: &Context, keep: bool) -> Result<(), CommandError> {
         format!(
             "{}\n\nEverything below is run now, for real, on {engine}, in\n{}",
             style.bold(
-                "A migration whose way back is wrong: caught, mended, applied, killed half-way,\n\
-                 and rolled back without a loss."
+                "A migration whose way back is wrong: caught, derived instead, applied, killed\n\
+                 half-way, sold on for a while, and rolled back without a loss."
             ),
             stage.place()
         )
@@ -49,10 +51,10 @@ pub(crate) fn tell(context: &Context, keep: bool) -> Result<(), CommandError> {
     let mut story = Story { teller, stage };
     let (before, mark) = story.shop_opens()?;
     story.wrong_way_back()?;
-    story.mended()?;
+    story.derived()?;
     story.killed_half_way(&before)?;
     let written = story.shop_goes_on(mark)?;
-    let outcome = story.rolled_back(before, mark, &written)?;
+    let outcome = story.rolled_back(mark, &written)?;
     let kept = if keep {
         Some(story.stage.keep()?)
     } else {
@@ -114,6 +116,12 @@ impl Story {
         self.teller.facts(json!({
             "customers": customers, "orders": orders, "state": state_json(&state),
         }));
+        drop(shop);
+        self.stage.part()?;
+        self.teller.say(
+            "A copy of the shop is put aside: the control twin. It will never migrate, and\n\
+             will be sold the same. In the end both are compared.",
+        );
         Ok((state, mark))
     }
 
@@ -122,10 +130,10 @@ impl Story {
             "wrong-way-back",
             "The name is to be split in two. The way back, written by hand, is wrong.",
         );
-        let wrong = &self.stage.dialect.wrong;
-        self.stage.write(MIGRATION, wrong)?;
-        self.show("up.sql", None, wrong.forward);
-        self.show("down.sql", None, wrong.rollback);
+        let split = &self.stage.dialect.split;
+        self.stage.write(MIGRATION, split)?;
+        self.show("up.sql", split.forward);
+        self.show("down.sql", split.rollback);
         self.teller.say(
             "It looks right: split the name, and join it again. The rehearsal does both\n\
              on a copy, and compares every row:",
@@ -135,6 +143,7 @@ impl Story {
             says: &[
                 "verdict data-differs",
                 "rows differ in `name`",
+                "derived exact",
                 "0 certificates",
             ],
             facts: |said| rehearsal_facts(&said.json),
@@ -158,23 +167,36 @@ impl Story {
         Ok(())
     }
 
-    fn mended(&mut self) -> Result<(), CommandError> {
+    fn derived(&mut self) -> Result<(), CommandError> {
         self.teller.step(
-            "mended",
-            "It is mended: the whole name is set aside, and the way back finds it there.",
+            "derived",
+            "The wrong way back is thrown away. The derived one and the net take its place.",
         );
-        let dialect = self.stage.dialect;
-        let (wrong, mended) = (&dialect.wrong, &dialect.mended);
-        self.stage.write(MIGRATION, mended)?;
-        self.show("up.sql", Some(wrong.forward), mended.forward);
-        self.show("down.sql", Some(wrong.rollback), mended.rollback);
+        self.stage.leave_to_derivation(MIGRATION)?;
+        self.teller.say(&format!(
+            "$ rm migrations/{MIGRATION}/down.sql\n\
+             What the migration destroys is kept aside in the database. Rows that come later\n\
+             need a whole name when it is rolled back, and a line says where from:"
+        ));
+        self.show("metadata.toml", FILL);
         let told = Told {
-            says: &["verdict exact", "1 certificate."],
+            says: &["verdict exact", "derived", "1 certificate."],
             facts: |said| rehearsal_facts(&said.json),
             expected: json!({ "verdict": "exact", "certified": true }),
             ..Told::default()
         };
         self.run(&["rehearse"], &told)?;
+        let told = Told {
+            ending: Ending::Exit(2),
+            says: &["keeps customers", "derived rollback and net"],
+            facts: |said| {
+                let migration = &said.json["migrations"][0];
+                json!({ "derived": migration["derived"], "asks_fill": migration["asks_fill"] })
+            },
+            expected: json!({ "derived": true, "asks_fill": [] }),
+            shown_from: Some("  destroys"),
+        };
+        self.run(&["plan"], &told)?;
         Ok(())
     }
 
@@ -242,14 +264,19 @@ impl Story {
             "selling",
             "The shop goes on selling, with first and last names.",
         );
+        let dialect = self.stage.dialect;
         let mut shop = self.stage.shop()?;
-        shop.write(&self.stage.dialect.sell)?;
-        let written = shop.written_since(mark, Names::Halves)?;
+        shop.write(&dialect.sell)?;
+        let written = shop.written_since(mark, "first_name || ' ' || last_name")?;
+        drop(shop);
+        self.stage.twin()?.write(&dialect.sell_to_twin)?;
         if written.names.is_empty() || written.orders == 0 {
             return Err(Mismatch::state("nothing was written after the migration").into());
         }
         self.teller.say(&format!(
-            "New since the migration: {} orders and {} customers,\n  {}",
+            "New since the migration: {} orders and {} customers,\n  {}\n\
+             Some orders became cheaper, some were cancelled, some customers moved. The twin\n\
+             was sold the same. Can we still go back?",
             written.orders,
             written.names.len(),
             written.names.join(", ")
@@ -257,61 +284,82 @@ impl Story {
         self.teller.facts(json!({
             "customers": written.names.len(), "orders": written.orders, "names": written.names,
         }));
+        let told = Told {
+            says: &[
+                MIGRATION,
+                "way back: c",
+                "0 rows in conflict",
+                "written since",
+            ],
+            facts: |said| {
+                let applied = said.json["applied"].as_array();
+                let last = applied.and_then(|applied| applied.last());
+                let readiness = last.map(|last| &last["readiness"]);
+                json!({
+                    "in_conflict": readiness.map(|gauge| &gauge["in_conflict"]),
+                    "written": readiness.map(|gauge| &gauge["written"]),
+                })
+            },
+            expected: json!({ "in_conflict": 0 }),
+            ..Told::default()
+        };
+        self.run(&["status"], &told)?;
         Ok(written)
     }
 
-    fn rolled_back(
-        &mut self,
-        before: State,
-        mark: Mark,
-        written: &Written,
-    ) -> Result<Outcome, CommandError> {
+    fn rolled_back(&mut self, mark: Mark, written: &Written) -> Result<Outcome, CommandError> {
         self.teller.step(
             "rolled-back",
             "It is rolled back. What was there is there again, and nothing new is lost.",
         );
         let told = Told {
-            says: &["1 migration rolled back", "schema exact"],
+            says: &[
+                "1 migration rolled back",
+                "schema exact",
+                "written since kept",
+            ],
             facts: |said| {
                 let migration = &said.json["migrations"][0];
-                json!({ "rolled_back": migration["version"], "schema": migration["schema"] })
+                json!({
+                    "rolled_back": migration["version"], "schema": migration["schema"],
+                    "way": migration["net"]["way"], "kept": migration["net"]["kept"],
+                    "quarantined": migration["net"]["quarantined"],
+                })
             },
-            expected: json!({ "rolled_back": "0003", "schema": "exact" }),
+            expected: json!({
+                "rolled_back": "0003", "schema": "exact", "way": "derived", "quarantined": [],
+            }),
             ..Told::default()
         };
         self.run(&["rollback", "--yes"], &told)?;
         let mut shop = self.stage.shop()?;
-        let kept = shop.written_since(mark, Names::Whole)?;
+        let kept = shop.written_since(mark, "name")?;
         if kept != *written {
             return Err(Mismatch::state(format!(
                 "written after the migration were {written:?}; after the rollback there are {kept:?}"
             ))
             .into());
         }
-        let after = shop.state_without(mark)?;
+        let (shop, twin) = (shop.state()?, self.stage.twin()?.state()?);
         expect_equal(
-            &before,
-            &after,
-            "after the rollback the shop is not what it was",
+            &twin,
+            &shop,
+            "after the rollback the shop is not like its twin",
         )?;
-        let outcome = Outcome {
-            before,
-            after,
-            kept,
-        };
+        let outcome = Outcome { shop, twin, kept };
         self.teller
             .say_with(|style| ending::comparison(&outcome, style));
         self.teller.facts(json!({
-            "before": state_json(&outcome.before), "after": state_json(&outcome.after),
-            "equal": outcome.before == outcome.after,
+            "shop": state_json(&outcome.shop), "twin": state_json(&outcome.twin),
+            "equal": outcome.shop == outcome.twin,
             "kept": { "customers": outcome.kept.names, "orders": outcome.kept.orders },
         }));
         Ok(outcome)
     }
 
-    fn show(&self, file: &str, before: Option<&str>, now: &str) {
+    fn show(&self, file: &str, text: &str) {
         let path = format!("migrations/{MIGRATION}/{file}");
-        self.teller.script(&path, before, now);
+        self.teller.script(&path, text);
     }
 }
 

@@ -84,12 +84,9 @@ impl Teller {
     }
 
     /// Shows a script; with what it was before, only the lines that changed are marked.
-    pub(super) fn script(&self, file: &str, before: Option<&str>, now: &str) {
+    pub(super) fn script(&self, file: &str, text: &str) {
         self.terminal.tell(|style| {
-            let lines = match before {
-                Some(before) => changes(before, now),
-                None => now.lines().map(|line| format!("  {line}")).collect(),
-            };
+            let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
             format!("\n{}\n{}\n", style.faint(file), lines.join("\n"))
         });
     }
@@ -218,30 +215,10 @@ fn shown(text: &str, from: Option<&str>, style: &Style) -> String {
     match start {
         None | Some(0) => text.to_owned(),
         Some(start) => {
-            let left_out = style.faint(&format!(
-                "[{start} lines: it rehearses first, with the same outcome as above]"
-            ));
+            let left_out = style.faint(&format!("[{start} lines, as shown above]"));
             format!("{left_out}\n\n{}\n", lines[start..].join("\n"))
         }
     }
-}
-
-/// The lines of a text, with those that are gone and those that are new marked: between what both begin and end with.
-fn changes(before: &str, now: &str) -> Vec<String> {
-    let (before, now): (Vec<&str>, Vec<&str>) = (before.lines().collect(), now.lines().collect());
-    let shortest = before.len().min(now.len());
-    let head = (0..shortest)
-        .take_while(|&at| before[at] == now[at])
-        .count();
-    let tail = (1..=shortest - head)
-        .take_while(|&back| before[before.len() - back] == now[now.len() - back])
-        .count();
-    let mark = |mark: &'static str| move |line: &&str| format!("{mark} {line}");
-    let mut lines: Vec<String> = now[..head].iter().map(mark(" ")).collect();
-    lines.extend(before[head..before.len() - tail].iter().map(mark("-")));
-    lines.extend(now[head..now.len() - tail].iter().map(mark("+")));
-    lines.extend(now[now.len() - tail..].iter().map(mark(" ")));
-    lines
 }
 
 #[cfg(test)]
@@ -307,18 +284,5 @@ mod tests {
             false,
             "`tightrope rehearse` ended with signal: 9 (SIGKILL), not with exit code 3",
         );
-    }
-
-    #[test]
-    fn only_what_changed_is_marked() {
-        let check = |before, now, expect: &[&str]| assert_eq!(changes(before, now), expect);
-        check(
-            "a\nb\nc",
-            "a\nx\ny\nc",
-            &["  a", "- b", "+ x", "+ y", "  c"],
-        );
-        check("a\na", "a", &["  a", "- a"]);
-        check("a", "a", &["  a"]);
-        check("", "a", &["+ a"]);
     }
 }

@@ -76,7 +76,7 @@ impl CommandError {
 
     /// The place of a statement that failed in rehearsal.
     #[must_use]
-    fn failed_at(mut self, failure: &FailureReport) -> Self {
+    pub(crate) fn failed_at(mut self, failure: &FailureReport) -> Self {
         self.statement = Some(format!(
             "statement {} ({})",
             failure.number, failure.statement

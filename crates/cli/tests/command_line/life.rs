@@ -70,6 +70,77 @@ fn a_certificate_lies_beside_its_migration_and_counts() {
 }
 
 #[test]
+fn what_is_destroyed_comes_back_and_what_was_written_since_stays() {
+    let scene = Scene::shop();
+    scene.run(&["apply", "--yes"], 0);
+    scene.write(
+        "migrations/0003_no_total/up.sql",
+        "alter table orders drop column total;\n",
+    );
+    let shown = scene.run(&["plan", "0003", "--derived"], 0);
+    assert_says(&shown.stdout, "-- derived rollback");
+    scene.run(&["rehearse"], 0);
+    let plan = scene.run(&["plan"], 2);
+    assert_says(&plan.stdout, "keeps orders: total of 2 rows");
+    assert_says(&plan.stdout, "derived rollback and net");
+    scene.run(&["apply", "--yes"], 0);
+    scene.sql("insert into orders (id) values (3); delete from orders where id = 1;");
+    let status = scene.run(&["status"], 0);
+    assert_says(&status.stdout, "way back: c");
+    assert_says(&status.stdout, "0 rows in conflict");
+    let dry = scene.run(&["rollback", "--dry-run", "--json"], 0).json();
+    assert_eq!(dry["migrations"][0]["derived"], true);
+    assert_eq!(dry["migrations"][0]["readiness"]["in_conflict"], 0);
+    let back = scene.run(&["rollback", "--yes", "--json"], 0).json();
+    assert_eq!(back["migrations"][0]["schema"], "exact");
+    assert_eq!(back["migrations"][0]["net"]["way"], "derived");
+    assert_eq!(scene.rows("select id, total from orders"), ["2|7", "3|"]);
+    assert_says(&scene.run(&["quarantine", "list"], 0).stdout, "empty");
+    scene.run(&["quarantine", "show", "7"], 1);
+}
+
+#[test]
+fn sealing_ends_the_way_back() {
+    let scene = Scene::shop();
+    scene.run(&["apply", "--yes"], 0);
+    let asked = scene.run(&["seal"], 4);
+    assert_says(&asked.stderr, "Sealing 2 migrations");
+    scene.run(&["seal", "--to", "0099", "--yes"], 1);
+    let dry = scene.run(&["seal", "--dry-run", "--json"], 0).json();
+    assert_eq!(dry["migrations"].as_array().map(Vec::len), Some(2));
+    let sealed = scene.run(&["seal", "--to", "0001", "--yes"], 0);
+    assert_says(&sealed.stdout, "1 migration sealed");
+    scene.run(&["seal", "--yes"], 0);
+    assert_says(&scene.run(&["seal", "--yes"], 0).stdout, "Nothing to seal");
+    let refused = scene.run(&["rollback", "--yes"], 4);
+    assert_says(&refused.stderr, "its way back has ended");
+    assert_says(&scene.run(&["status"], 0).stdout, "sealed just now");
+}
+
+#[test]
+fn derived_rollbacks_are_written_beside_the_forward_scripts() {
+    let scene = Scene::shop();
+    scene.write(
+        "migrations/0003_note/up.sql",
+        "alter table users add note text;\n",
+    );
+    scene.run(&["new", "--derive"], 64);
+    let refused = scene.run(&["new", "--derive", "0002"], 4);
+    assert_says(&refused.stderr, "is not overwritten");
+    let written = scene.run(&["new", "--derive", "--all"], 0);
+    assert_says(&written.stdout, "wrote migrations/0003_note/down.sql");
+    let text = std::fs::read_to_string(scene.path("migrations/0003_note/down.sql")).unwrap();
+    assert!(text.starts_with("-- derived rollback"), "{text}");
+    scene.run(&["new", "--derive", "0002", "--force"], 0);
+    let rehearsed = scene.run(&["rehearse", "--json"], 0).json();
+    assert_eq!(rehearsed["migrations"][2]["verdict"], "exact");
+    assert_says(
+        &scene.run(&["new", "--derive", "--all"], 0).stdout,
+        "Nothing to derive",
+    );
+}
+
+#[test]
 fn a_rollback_that_loses_rows_is_caught_and_named() {
     let scene = Scene::shop();
     scene.run(&["apply", "--yes"], 0);
@@ -90,7 +161,8 @@ fn a_rollback_that_loses_rows_is_caught_and_named() {
                  after rollback  '5'
 ",
     );
-    assert_says(&rehearsal.stdout, "keep orders.total in a side table");
+    assert_says(&rehearsal.stdout, "derived exact");
+    assert_says(&rehearsal.stdout, "tightrope new --derive 0003");
     let refused = scene.run(&["apply", "--yes", "--json"], 3);
     assert_says(
         &refused.stderr,

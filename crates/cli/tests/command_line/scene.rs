@@ -64,6 +64,24 @@ impl Scene {
             .env("TIGHTROPE_URL", "sqlite://shop.db")
     }
 
+    /// Writes to the database as an application would.
+    pub(crate) fn sql(&self, statements: &str) {
+        let connection = rusqlite::Connection::open(self.path("shop.db")).unwrap();
+        connection.execute_batch(statements).unwrap();
+    }
+
+    /// Rows of two columns as `1|a`; a NULL is empty.
+    pub(crate) fn rows(&self, query: &str) -> Vec<String> {
+        let connection = rusqlite::Connection::open(self.path("shop.db")).unwrap();
+        let mut statement = connection.prepare(query).unwrap();
+        let rows = statement.query_map((), |row| {
+            let (first, second): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+            let second = second.map(|number| number.to_string());
+            Ok(format!("{first}|{}", second.unwrap_or_default()))
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
     /// Runs it and requires an exit code.
     #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str], code: i32) -> Outcome {

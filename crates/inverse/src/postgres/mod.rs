@@ -13,6 +13,7 @@ mod clear;
 mod composite;
 mod fates;
 mod finishing;
+mod hidden;
 mod kind;
 mod kinds;
 mod names;

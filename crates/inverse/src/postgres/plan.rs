@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 
 use super::fates::{Fates, is_table, source};
+use super::hidden::with_hidden;
 use super::kinds::{sequence, table};
 use super::quote::{literal, qualified, quote};
 use super::rebuild::{self, Aside};
@@ -70,6 +71,11 @@ impl Script {
 }
 
 pub(crate) fn derive(change: &Change<'_>) -> Inverse {
+    let whole = with_hidden(change);
+    let change = &Change {
+        now: whole.as_ref().unwrap_or(change.now),
+        ..*change
+    };
     let survey = Survey::of(change);
     let fates = Fates::of(&survey);
     let needs = order::needs(survey.before, |object| order::unit(object, survey.before));

@@ -51,7 +51,7 @@ fn from_now(change: &Change<'_>, tables: &Tables<'_>, table: &Anew<'_>, now: &Ob
         from.push_str(joins);
     }
     let filter = source.and_then(|source| source.filter.as_deref());
-    insert(table, &values, &from, filter)
+    insert(change, table, &values, &from, filter)
 }
 
 fn from_net(change: &Change<'_>, table: &Anew<'_>, rows: &MoreRows) -> String {
@@ -72,7 +72,13 @@ fn from_net(change: &Change<'_>, table: &Anew<'_>, rows: &MoreRows) -> String {
         None => text.to_owned(),
     };
     let filter = rows.filter.as_deref().map(filled);
-    insert(table, &values, &filled(&rows.from), filter.as_deref())
+    insert(
+        change,
+        table,
+        &values,
+        &filled(&rows.from),
+        filter.as_deref(),
+    )
 }
 
 fn stored<'a>(change: &Change<'a>, table: &Anew<'_>) -> impl Iterator<Item = Column<'a>> {
@@ -82,6 +88,7 @@ fn stored<'a>(change: &Change<'a>, table: &Anew<'_>) -> impl Iterator<Item = Col
 }
 
 fn insert(
+    change: &Change<'_>,
     table: &Anew<'_>,
     values: &[(String, String)],
     from: &str,
@@ -90,12 +97,17 @@ fn insert(
     let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
     let expressions: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
     let target = quoted(table.name());
+    let or_abort = if settles_conflicts(change, table) {
+        "or abort "
+    } else {
+        ""
+    };
     let mut sql = if values.is_empty() {
         // Nothing of the rows is left but how many there are; an insert has to name a column, and any default does.
-        format!("insert into {target}\nselect null\nfrom {from}")
+        format!("insert {or_abort}into {target}\nselect null\nfrom {from}")
     } else {
         format!(
-            "insert into {target} ({})\nselect {}\nfrom {from}",
+            "insert {or_abort}into {target} ({})\nselect {}\nfrom {from}",
             names.join(", "),
             expressions.join(", ")
         )
@@ -105,4 +117,17 @@ fn insert(
         sql.push_str(filter);
     }
     sql
+}
+
+/// Whether a constraint of the table says what becomes of rows that break it: here none may be dropped in silence.
+fn settles_conflicts(change: &Change<'_>, table: &Anew<'_>) -> bool {
+    change.before.objects().any(|object| {
+        object
+            .id
+            .path
+            .first()
+            .is_some_and(|owner| owner == table.name())
+            && (object.attribute("on_conflict").is_some()
+                || object.attribute("not_null_on_conflict").is_some())
+    })
 }

@@ -26,7 +26,8 @@ pub(super) fn close(
             .iter()
             .filter(|column| !is_key(**column))
             .count();
-        foreign.is_nullable && !foreign.is_own && single == foreign.columns.len()
+        let may_wait = foreign.is_nullable && !foreign.is_guess;
+        may_wait && !foreign.is_own && single == foreign.columns.len()
     });
     for foreign in waiting {
         let parents = super::keys(session, foreign)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tightrope_model::{Catalog, ObjectId, ObjectKind};
+use tightrope_model::{Catalog, Object, ObjectId, ObjectKind};
 
 use super::token::{Token, tokens};
 
@@ -105,11 +105,7 @@ impl<'a> Types<'a> {
             has_default: false,
         };
         for _ in 0..DEEPEST {
-            let Some((schema, own)) = qualified(&resolved.name) else {
-                break;
-            };
-            let id = ObjectId::new(ObjectKind::Domain, [&schema, &own]);
-            let Some(domain) = self.catalog.object(&id) else {
+            let Some((schema, own, domain)) = self.domain(&resolved.name) else {
                 break;
             };
             resolved.not_null |= domain.attribute("not_null").is_some();
@@ -121,11 +117,23 @@ impl<'a> Types<'a> {
         resolved
     }
 
+    /// The domain of that name: its schema, its own name, and the object.
+    fn domain(&self, name: &str) -> Option<(String, String, &'a Object)> {
+        let (schema, own) = qualified(name).filter(|_| !name.ends_with("[]"))?;
+        let id = ObjectId::new(ObjectKind::Domain, [&schema, &own]);
+        let object = self.catalog.object(&id)?;
+        Some((schema, own, object))
+    }
+
     fn kind(&self, name: &str, depth: usize) -> Type {
         if depth > DEEPEST {
             return Type::Unknown;
         }
         if let Some(element) = name.strip_suffix("[]") {
+            if self.domain(element).is_some() {
+                // Each element would have to satisfy the domain's conditions; no element does.
+                return Type::Fixed("{}");
+            }
             let element = self.kind(element, depth + 1);
             return match element {
                 Type::Unknown => Type::Unknown,
@@ -376,7 +384,7 @@ pub(super) fn suggested(declared: &str, is_strict: bool) -> Type {
 
 #[cfg(test)]
 mod tests {
-    use tightrope_model::{AttributeLevel, Object};
+    use tightrope_model::AttributeLevel;
 
     use super::*;
 

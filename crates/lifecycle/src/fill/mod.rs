@@ -7,13 +7,20 @@
 //!
 //! **Invariant:** the schema is afterwards what it was; a table that cannot be filled is a remark, and no error.
 
+mod bounds;
+mod check;
+mod comparison;
 mod condition;
 mod cycle;
 mod dice;
 mod insert;
 mod kind;
+mod moment;
+mod nested;
 mod pattern;
 mod pool;
+mod read;
+mod refer;
 mod row;
 mod table;
 mod token;
@@ -61,7 +68,7 @@ pub(crate) fn fill(
     catalog: &Catalog,
     filling: &Filling,
 ) -> Result<Filled, EngineError> {
-    let tables = table::tables(catalog, session);
+    let tables = read::tables(catalog, session);
     session.begin()?;
     match fill_all(session, &tables, filling) {
         Ok(filled) => session.commit().map(|()| filled),
@@ -93,7 +100,8 @@ fn fill_all(
             let parents = parents(session, table)?;
             let inserted = insert::insert(session, table, &parents, filling.rows - there, dice)?;
             let is_early = |foreign: &&Foreign| {
-                foreign.is_nullable && !foreign.is_own && !done.contains(&foreign.parent)
+                let may_wait = foreign.is_nullable && !foreign.is_guess;
+                may_wait && !foreign.is_own && !done.contains(&foreign.parent)
             };
             if inserted.rows > 0 && table.foreigns.iter().any(|foreign| is_early(&foreign)) {
                 later.push(at);
@@ -172,7 +180,7 @@ fn is_loose(table: &Table, name: &TableName) -> bool {
             .iter()
             .filter(|foreign| foreign.parent == *name)
     };
-    to_it().next().is_some() && to_it().all(|foreign| foreign.is_nullable)
+    to_it().next().is_some() && to_it().all(|foreign| foreign.is_nullable || foreign.is_guess)
 }
 
 /// How many rows each table has.

@@ -2,15 +2,16 @@
 
 use super::dice::Dice;
 
-/// How often something repeats where the pattern sets no end.
-const MOST_REPEATS: usize = 4;
+/// How often something repeats at most where the pattern sets no end: more where no two texts shall be the same.
+const REPEATS: (usize, usize) = (4, 12);
 
 /// A text that (as far as the pattern is understood) matches a regular expression.
-pub(super) fn matching(pattern: &str, dice: &mut Dice) -> String {
+pub(super) fn matching(pattern: &str, dice: &mut Dice, is_serial: bool) -> String {
     let characters: Vec<char> = pattern.chars().collect();
     let mut reader = Reader {
         rest: &characters,
         dice,
+        is_serial,
     };
     // Embedded options such as `(?i)` change nothing that is needed here.
     let mut text = String::new();
@@ -23,14 +24,18 @@ pub(super) fn matching(pattern: &str, dice: &mut Dice) -> String {
     text
 }
 
-/// A text that matches a LIKE pattern.
-pub(super) fn like(pattern: &str, dice: &mut Dice) -> String {
+/// A text that matches a LIKE pattern, with the number in it by which it shall differ from others.
+pub(super) fn like(pattern: &str, dice: &mut Dice, serial: Option<u64>) -> String {
     let mut text = String::new();
     let mut characters = pattern.chars();
+    let mut serial = serial;
     while let Some(character) = characters.next() {
         match character {
-            '%' => text.push_str(dice.word(&["", "x", "zé"])),
-            '_' => text.push('q'),
+            '%' => match serial.take() {
+                Some(serial) => text.push_str(&serial.to_string()),
+                None => text.push_str(dice.word(&["", "x", "zé"])),
+            },
+            '_' => text.push_str(dice.word(&["q", "7", "é", "Z"])),
             '\\' => text.extend(characters.next()),
             other => text.push(other),
         }
@@ -41,6 +46,7 @@ pub(super) fn like(pattern: &str, dice: &mut Dice) -> String {
 struct Reader<'a, 'd> {
     rest: &'a [char],
     dice: &'d mut Dice,
+    is_serial: bool,
 }
 
 impl Reader<'_, '_> {
@@ -80,6 +86,7 @@ impl Reader<'_, '_> {
                 let mut again = Reader {
                     rest: atom,
                     dice: &mut *self.dice,
+                    is_serial: self.is_serial,
                 };
                 text.push_str(&again.atom());
             }
@@ -90,7 +97,10 @@ impl Reader<'_, '_> {
     fn atom(&mut self) -> String {
         match self.advance() {
             Some('^' | '$') | None => String::new(),
-            Some('.') => self.dice.word(&["a", "7", "é", "_"]).to_owned(),
+            Some('.') => self
+                .dice
+                .word(&["a", "k", "7", "3", "é", "_", "Q"])
+                .to_owned(),
             Some('[') => self.class().to_string(),
             Some('\\') => self.escape(),
             Some('(') => {
@@ -117,7 +127,10 @@ impl Reader<'_, '_> {
     fn escape(&mut self) -> String {
         match self.advance() {
             Some('d') => self.digit().to_string(),
-            Some('w') => self.dice.word(&["a", "Z", "5", "_"]).to_owned(),
+            Some('w') => self
+                .dice
+                .word(&["a", "k", "t", "Z", "5", "2", "_"])
+                .to_owned(),
             Some('s') => " ".to_owned(),
             Some('D' | 'S' | 'W') => "-".to_owned(),
             Some('A' | 'Z' | 'm' | 'M' | 'y' | 'b' | 'Y') | None => String::new(),
@@ -132,9 +145,13 @@ impl Reader<'_, '_> {
     }
 
     fn repeats(&mut self) -> (usize, usize) {
+        let (least, most) = match self.is_serial {
+            true => (REPEATS.1 / 2, REPEATS.1),
+            false => (0, REPEATS.0),
+        };
         let bounds = match self.rest.first() {
-            Some('*') => (0, MOST_REPEATS),
-            Some('+') => (1, MOST_REPEATS),
+            Some('*') => (least, most),
+            Some('+') => (least.max(1), most),
             Some('?') => (0, 1),
             Some('{') => {
                 let Some(end) = self.rest.iter().position(|c| *c == '}') else {
@@ -149,7 +166,13 @@ impl Reader<'_, '_> {
                     }
                     Some((least, most)) => {
                         let least = least.parse().unwrap_or(0);
-                        let most = most.parse().unwrap_or(least + MOST_REPEATS);
+                        let more = if self.is_serial { REPEATS.1 } else { REPEATS.0 };
+                        let most = most.parse().unwrap_or(least + more);
+                        let least = if self.is_serial {
+                            most.min(least + more)
+                        } else {
+                            least
+                        };
                         (least, most.min(least + 60))
                     }
                 }
@@ -190,9 +213,9 @@ impl Reader<'_, '_> {
             }
         }
         if negated {
-            let free = "azAZ059_-é .".chars();
             let is_free = |c: &char| ranges.iter().all(|(low, high)| c < low || c > high);
-            return free.filter(is_free).next().unwrap_or('~');
+            let free: Vec<char> = "azktAZQ0359_-é.".chars().filter(is_free).collect();
+            return self.dice.pick(&free).copied().unwrap_or('~');
         }
         let (low, high) = self.dice.pick(&ranges).copied().unwrap_or(('a', 'a'));
         let number = self
@@ -230,7 +253,7 @@ mod tests {
     fn check(pattern: &str, is_right: impl Fn(&str) -> bool) {
         let mut dice = Dice::new(3, pattern);
         for _ in 0..50 {
-            let text = matching(pattern, &mut dice);
+            let text = matching(pattern, &mut dice, false);
             assert!(is_right(&text), "{pattern}: {text:?}");
         }
     }
@@ -261,7 +284,7 @@ mod tests {
     #[test]
     fn like_patterns_are_matched() {
         let mut dice = Dice::new(1, "like");
-        assert_eq!(like("a_c\\%", &mut dice), "aqc%");
-        assert!(like("usr-%", &mut dice).starts_with("usr-"));
+        assert_eq!(like("a%c\\%", &mut dice, Some(5)), "a5c%");
+        assert!(like("usr-%", &mut dice, None).starts_with("usr-"));
     }
 }

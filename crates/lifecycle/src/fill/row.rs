@@ -2,17 +2,23 @@
 
 use tightrope_engine::RowDialect;
 
+use super::bounds::{measured, measured_bytes};
 use super::dice::Dice;
 use super::kind::Type;
+use super::nested::array_of;
 use super::table::{Column, Table};
 use super::token::Token;
-use super::value::{Maker, Taste, array_of};
-use super::wish::{Bound, Pattern, Relation, Wish, Wishes};
+use super::value::{Maker, Taste};
+use super::wish::{Pattern, Relation, Wish, Wishes};
 
 /// A row's values as SQL literals, by the number of the column; none where the column is left out.
 pub(super) type Cells = Vec<Option<String>>;
 
-const NULL: &str = "null";
+/// How often the keys of a row are chosen anew.
+const MOST_CHOICES: usize = 20;
+
+/// The literal for no value.
+pub(super) const NULL: &str = "null";
 
 /// Makes rows for a table.
 pub(super) struct RowMaker<'a> {
@@ -29,8 +35,20 @@ pub(super) struct RowMaker<'a> {
 }
 
 impl RowMaker<'_> {
-    /// A row; an error is the name of a table whose rows are missing.
+    /// A row; an error is the name of a table of which no row fits.
     pub(super) fn row(&mut self) -> Result<Cells, String> {
+        let mut row = self.try_row();
+        for _ in 1..MOST_CHOICES {
+            if row.is_ok() {
+                break;
+            }
+            // What was chosen for one key may have left nothing for the next.
+            row = self.try_row();
+        }
+        row
+    }
+
+    fn try_row(&mut self) -> Result<Cells, String> {
         self.serial += 1;
         self.made += 1;
         let mut wishes = Wishes::default();
@@ -53,86 +71,6 @@ impl RowMaker<'_> {
             self.relate(&mut cells, relation);
         }
         Ok(cells)
-    }
-
-    /// Gives the columns of foreign keys their values.
-    fn refer(&mut self, cells: &mut Cells, wishes: &Wishes) -> Result<(), String> {
-        for (foreign, parents) in self.table.foreigns.iter().zip(self.parents) {
-            let wish = |column: &usize| wishes.columns.get(column).and_then(|wish| wish.null);
-            let wants_null = foreign
-                .columns
-                .iter()
-                .any(|column| wish(column) == Some(true));
-            let wants_value = foreign
-                .columns
-                .iter()
-                .all(|column| wish(column) == Some(false));
-            let by_chance = match self.taste {
-                Taste::Nasty => !wants_value && self.dice.percent(12),
-                Taste::Plain => false,
-                Taste::Bare => !wants_value,
-            };
-            let open = |cells: &Cells| {
-                let is_open = |column: &&usize| {
-                    cells[**column].is_none() && !self.table.columns[**column].not_null
-                };
-                foreign
-                    .columns
-                    .iter()
-                    .copied()
-                    .filter(|c| is_open(&c))
-                    .collect::<Vec<_>>()
-            };
-            let has_null = |cells: &Cells| {
-                foreign
-                    .columns
-                    .iter()
-                    .any(|column| cells[*column].as_deref() == Some(NULL))
-            };
-            if foreign.is_own {
-                // The rows themselves are not known yet.
-                continue;
-            }
-            if foreign.is_nullable && (wants_null || by_chance || parents.is_empty()) {
-                for column in open(cells) {
-                    cells[column] = Some(NULL.to_owned());
-                }
-            }
-            if has_null(cells) {
-                continue;
-            }
-            let fits = |parent: &&Vec<String>| {
-                foreign
-                    .columns
-                    .iter()
-                    .zip(parent.iter())
-                    .all(|(column, value)| cells[*column].as_ref().is_none_or(|cell| cell == value))
-            };
-            let fitting: Vec<&Vec<String>> = parents.iter().filter(fits).collect();
-            let is_key = self
-                .table
-                .uniques
-                .iter()
-                .any(|unique| unique.iter().all(|column| foreign.columns.contains(column)));
-            let chosen = match is_key {
-                true if !fitting.is_empty() => fitting.get(self.made % fitting.len()).copied(),
-                _ => self.dice.pick(&fitting).copied(),
-            };
-            match chosen {
-                Some(parent) => {
-                    for (column, value) in foreign.columns.iter().zip(parent) {
-                        cells[*column] = Some(value.clone());
-                    }
-                }
-                None if !open(cells).is_empty() => {
-                    for column in open(cells) {
-                        cells[column] = Some(NULL.to_owned());
-                    }
-                }
-                None => return Err(foreign.parent.to_string()),
-            }
-        }
-        Ok(())
     }
 
     fn cell(&mut self, number: usize, column: &Column, wish: &Wish) -> Option<String> {
@@ -186,8 +124,13 @@ impl RowMaker<'_> {
         }
         if let (Some(pattern), Type::Text(limit)) = (&wish.pattern, kind) {
             let text = match pattern {
-                Pattern::Regular(pattern) => super::pattern::matching(pattern, &mut self.dice),
-                Pattern::Like(pattern) => super::pattern::like(pattern, &mut self.dice),
+                Pattern::Regular(pattern) => {
+                    super::pattern::matching(pattern, &mut self.dice, is_serial)
+                }
+                Pattern::Like(pattern) => {
+                    let serial = is_serial.then_some(self.serial);
+                    super::pattern::like(pattern, &mut self.dice, serial)
+                }
             };
             return Some(text.chars().take(limit.unwrap_or(usize::MAX)).collect());
         }
@@ -221,85 +164,6 @@ impl RowMaker<'_> {
             Type::Bytes => measured_bytes(text, wish),
             _ => text,
         })
-    }
-
-    /// A number or a time within bounds.
-    fn between(&mut self, kind: &Type, wish: &Wish, is_serial: bool) -> Option<String> {
-        match kind {
-            Type::Integer(least, most) => {
-                let (low, high) = whole_bounds(wish, *least, *most);
-                let (low, high) = match (&wish.low, &wish.high) {
-                    (Some(_), None) => (low, high.min(low.saturating_add(1_000_000_000))),
-                    (None, Some(_)) => (low.max(high.saturating_sub(1000)), high),
-                    _ => (low, high),
-                };
-                if low > high {
-                    return None;
-                }
-                if is_serial {
-                    let width = high.saturating_sub(low).saturating_add(1);
-                    return Some((low + i128::from(self.serial).rem_euclid(width)).to_string());
-                }
-                let ends = [low, high, low.saturating_add(1).min(high)];
-                let number = match self.taste == Taste::Nasty && self.dice.percent(40) {
-                    true => self.dice.pick(&ends).copied()?,
-                    false => self.dice.between(low, high.min(low.saturating_add(500))),
-                };
-                Some(number.to_string())
-            }
-            Type::Float(_) | Type::Decimal(_) | Type::Money => self.fraction(kind, wish, is_serial),
-            Type::Date | Type::Timestamp(_) => self.day_between(wish),
-            _ => None,
-        }
-    }
-
-    fn fraction(&mut self, kind: &Type, wish: &Wish, is_serial: bool) -> Option<String> {
-        let parsed =
-            |bound: &Option<Bound>| bound.as_ref().and_then(|b| b.value.parse::<f64>().ok());
-        let scale = match kind {
-            Type::Decimal(Some((_, scale))) => usize::try_from(*scale).unwrap_or(0),
-            _ => 2,
-        };
-        let room = match kind {
-            Type::Decimal(Some((precision, scale))) => {
-                10_f64.powi(precision - scale) - 10_f64.powi(-scale)
-            }
-            _ => f64::from(i32::MAX),
-        };
-        let (low, high) = match (parsed(&wish.low), parsed(&wish.high)) {
-            (Some(low), Some(high)) => (low, high),
-            (Some(low), None) => (low, room.min(low + 1e6)),
-            (None, Some(high)) => (high - 1000.0, high),
-            (None, None) => return None,
-        };
-        if is_serial && high - low > 1000.0 {
-            return None;
-        }
-        let ends = [0.0, 1.0, 0.5, 0.25];
-        let part = match self.dice.percent(40) {
-            true => self.dice.pick(&ends).copied().unwrap_or(0.5),
-            false => f64::from(u32::try_from(self.dice.below(1000)).unwrap_or(500)) / 1000.0,
-        };
-        Some(format!("{:.scale$}", low + (high - low) * part))
-    }
-
-    fn day_between(&mut self, wish: &Wish) -> Option<String> {
-        let day = |bound: &Option<Bound>| {
-            let text = &bound.as_ref()?.value;
-            text.get(..10)?.parse::<jiff::civil::Date>().ok()
-        };
-        let (low, high) = match (day(&wish.low), day(&wish.high)) {
-            (Some(low), Some(high)) => (low, high),
-            (Some(low), None) => (low, low.saturating_add(jiff::Span::new().days(400))),
-            (None, Some(high)) => (high.saturating_sub(jiff::Span::new().days(400)), high),
-            (None, None) => return None,
-        };
-        let days = low.until(high).ok()?.get_days();
-        let at = self
-            .dice
-            .between(0, i128::from(days.saturating_sub(1).max(0)));
-        let found = low.saturating_add(jiff::Span::new().days(i32::try_from(at).ok()?));
-        Some(found.to_string())
     }
 
     /// A value from what stands in a condition that is not understood.
@@ -401,62 +265,6 @@ fn number_of(literal: &str) -> Option<f64> {
     literal.trim_matches('\'').parse().ok()
 }
 
-fn whole_bounds(wish: &Wish, least: i128, most: i128) -> (i128, i128) {
-    let parsed = |bound: &Bound| {
-        let number = bound.value.parse::<i128>().ok()?;
-        Some((number, bound.is_included))
-    };
-    let low = wish
-        .low
-        .as_ref()
-        .and_then(parsed)
-        .map_or(least, |(number, is_included)| {
-            number.saturating_add(i128::from(!is_included))
-        });
-    let high = wish
-        .high
-        .as_ref()
-        .and_then(parsed)
-        .map_or(most, |(number, is_included)| {
-            number.saturating_sub(i128::from(!is_included))
-        });
-    (low.max(least), high.min(most))
-}
-
-fn measured(text: String, wish: &Wish) -> String {
-    let length = text.chars().count();
-    let text = match wish.shortest {
-        Some(shortest) if length < shortest => {
-            let more = "x".repeat(shortest.min(100_000) - length.min(shortest.min(100_000)));
-            format!("{text}{more}")
-        }
-        _ => text,
-    };
-    match wish.longest {
-        Some(longest) => {
-            // The end tells serial values apart.
-            let length = text.chars().count();
-            text.chars().skip(length.saturating_sub(longest)).collect()
-        }
-        None => text,
-    }
-}
-
-/// Bytes of the length that is wished for; the first of them tell serial values apart.
-fn measured_bytes(text: String, wish: &Wish) -> String {
-    let mut digits = text.trim_start_matches("\\x").to_owned();
-    let shortest = wish.shortest.unwrap_or(0).min(100_000);
-    while digits.len() < 2 * shortest {
-        digits.push_str("5a");
-    }
-    if let Some(longest) = wish.longest
-        && digits.len() > 2 * longest
-    {
-        digits.truncate(2 * longest);
-    }
-    format!("\\x{digits}")
-}
-
 /// The text of a literal, where engines without booleans write numbers for them.
 fn truth(token: &Token, kind: &Type) -> String {
     match (kind, token.text.to_ascii_lowercase().as_str()) {
@@ -498,40 +306,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_are_counted_in() {
-        let bound = |value: &str, is_included| {
-            Some(Bound {
-                value: value.to_owned(),
-                is_included,
-            })
-        };
-        let wish = Wish {
-            low: bound("0", false),
-            high: bound("10", true),
-            ..Wish::default()
-        };
-        assert_eq!(whole_bounds(&wish, -100, 100), (1, 10));
-        assert_eq!(whole_bounds(&wish, 5, 7), (5, 7));
-    }
-
-    #[test]
     fn literals_fit_types() {
         assert!(fits(&Type::Integer(0, 9), "9", true));
         assert!(!fits(&Type::Integer(0, 9), "10", true));
         assert!(!fits(&Type::Text(Some(2)), "abc", true));
         assert!(fits(&Type::Date, "2024-02-29", true));
         assert!(!fits(&Type::Interval, "1 day", true));
-    }
-
-    #[test]
-    fn texts_are_brought_to_length() {
-        let wish = Wish {
-            shortest: Some(3),
-            longest: Some(5),
-            ..Wish::default()
-        };
-        assert_eq!(measured("a".to_owned(), &wish), "axx");
-        assert_eq!(measured("abcdefg".to_owned(), &wish), "cdefg");
-        assert_eq!(measured_bytes("\\x01".to_owned(), &wish), "\\x015a5a");
     }
 }

@@ -98,11 +98,9 @@ fn quoted(rest: &str, quote: char, kind: Kind, tokens: &mut Vec<Token>) -> usize
     let mut value = String::new();
     let mut characters = rest.char_indices().skip(1).peekable();
     while let Some((at, character)) = characters.next() {
-        if character == quote {
-            if characters.next_if(|(_, next)| *next == quote).is_none() {
-                tokens.push(Token::new(kind, value));
-                return at + quote.len_utf8();
-            }
+        if character == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            tokens.push(Token::new(kind, value));
+            return at + quote.len_utf8();
         }
         value.push(character);
     }

@@ -62,29 +62,9 @@ const NASTY: [&str; 30] = [
     "ÿ\u{10fffd}",
 ];
 
-const DAYS: [&str; 9] = [
-    "0001-01-01",
-    "1582-10-10",
-    "1899-12-31",
-    "1970-01-01",
-    "2000-02-29",
-    "2024-12-31",
-    "2038-01-19",
-    "9999-12-31",
-    "1900-03-01",
-];
-
-const TIMES: [&str; 6] = [
-    "00:00:00",
-    "23:59:59.999999",
-    "12:34:56.7",
-    "03:14:08",
-    "02:30:00",
-    "00:00:00.000001",
-];
-
 impl Maker<'_> {
-    fn is_nasty(&mut self, chance: usize) -> bool {
+    /// Whether this value shall be one at which conversions break.
+    pub(super) fn is_nasty(&mut self, chance: usize) -> bool {
         self.taste == Taste::Nasty && self.serial.is_none() && self.dice.percent(chance)
     }
 
@@ -136,7 +116,7 @@ impl Maker<'_> {
         })
     }
 
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.serial.unwrap_or_default()
     }
 
@@ -264,73 +244,6 @@ impl Maker<'_> {
         text
     }
 
-    fn date(&mut self) -> String {
-        if self.serial.is_some() {
-            return day_of(self.number());
-        }
-        if self.is_nasty(25) {
-            if self.dice.percent(20) {
-                return self
-                    .dice
-                    .word(&["infinity", "-infinity", "0044-03-15 BC"])
-                    .to_owned();
-            }
-            return self.dice.word(&DAYS).to_owned();
-        }
-        let (year, month, day) = (
-            self.dice.below(25),
-            self.dice.below(12),
-            self.dice.below(28),
-        );
-        format!("{:04}-{:02}-{:02}", 2003 + year, month + 1, day + 1)
-    }
-
-    fn time(&mut self, zone: bool) -> String {
-        let time = if self.is_nasty(40) {
-            self.dice.word(&TIMES).to_owned()
-        } else {
-            let (hour, minute) = (self.dice.below(24), self.dice.below(60));
-            format!("{hour:02}:{minute:02}:{:02}", self.dice.below(60))
-        };
-        match zone {
-            true => format!("{time}{}", self.dice.word(&["+00", "+05:45", "-11", "+14"])),
-            false => time,
-        }
-    }
-
-    fn timestamp(&mut self, zone: bool) -> String {
-        let date = self.date();
-        if date.ends_with("infinity") {
-            return date;
-        }
-        if let Some(serial) = self.serial {
-            return format!("{date} 00:{:02}:{:02}", serial / 60 % 60, serial % 60);
-        }
-        let time = self.time(zone);
-        match date.strip_suffix(" BC") {
-            Some(date) => format!("{date} {time} BC"),
-            None => format!("{date} {time}"),
-        }
-    }
-
-    fn interval(&mut self) -> String {
-        if self.serial.is_some() {
-            return format!("{} seconds", self.number());
-        }
-        if self.is_nasty(40) {
-            let some = [
-                "0",
-                "1 mon",
-                "30 days",
-                "24:00:00",
-                "-1 year 3 days -00:00:01",
-                "178000000 years",
-            ];
-            return self.dice.word(&some).to_owned();
-        }
-        format!("{} hours", self.dice.below(48) + 1)
-    }
-
     fn uuid(&mut self) -> String {
         if self.is_nasty(4) {
             return self
@@ -441,86 +354,6 @@ impl Maker<'_> {
             })
             .collect()
     }
-
-    fn shape(&mut self, shape: &str) -> String {
-        let mut text = String::new();
-        for character in shape.chars() {
-            if character == '%' {
-                let _ = write!(text, "{}", self.dice.between(-50, 50));
-            } else {
-                text.push(character);
-            }
-        }
-        text
-    }
-
-    fn vector(&mut self, size: usize) -> String {
-        let parts: Vec<String> = (0..size.min(16_000))
-            .map(|_| format!("0.{}", self.dice.below(100) + 1))
-            .collect();
-        format!("[{}]", parts.join(","))
-    }
-
-    fn range(&mut self, inner: &Type) -> Option<String> {
-        if self.is_nasty(15) {
-            return Some(self.dice.word(&["empty", "(,)"]).to_owned());
-        }
-        let (low, high) = match (inner, self.serial) {
-            (Type::Integer(..) | Type::Decimal(_) | Type::Float(_), serial) => {
-                let low = serial.map_or_else(|| self.dice.between(0, 1000), |n| i128::from(n) * 3);
-                (low.to_string(), (low + 2).to_string())
-            }
-            (Type::Date | Type::Timestamp(_), serial) => {
-                let number = serial.unwrap_or_else(|| self.dice.next() % 9000) * 2;
-                (day_of(number), day_of(number + 1))
-            }
-            (inner, _) => {
-                let low = self.text(inner)?;
-                return Some(format!("[\"{0}\",\"{0}\"]", escaped(&low)));
-            }
-        };
-        Some(format!("[\"{low}\",\"{high}\")"))
-    }
-
-    fn array(&mut self, inner: &Type) -> Option<String> {
-        let length = match self.taste {
-            Taste::Nasty => self.dice.below(4),
-            _ => 1,
-        };
-        let length = if self.serial.is_some() { 1 } else { length };
-        let mut parts = Vec::new();
-        for _ in 0..length {
-            let has_null = self.is_nasty(10);
-            parts.push(match self.text(inner)? {
-                _ if has_null => "NULL".to_owned(),
-                text => format!("\"{}\"", escaped(&text)),
-            });
-        }
-        Some(format!("{{{}}}", parts.join(",")))
-    }
-
-    fn composite(&mut self, parts: &[Type]) -> Option<String> {
-        let texts: Option<Vec<String>> = parts.iter().map(|part| self.text(part)).collect();
-        let quoted: Vec<String> = texts?
-            .iter()
-            .map(|text| format!("\"{}\"", escaped(text)))
-            .collect();
-        Some(format!("({})", quoted.join(",")))
-    }
-}
-
-/// Text inside the double quotes of an array, a row or a range.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
-}
-
-/// The elements of an array as its text.
-pub(super) fn array_of(elements: &[&str]) -> String {
-    let quoted: Vec<String> = elements
-        .iter()
-        .map(|text| format!("\"{}\"", escaped(text)))
-        .collect();
-    format!("{{{}}}", quoted.join(","))
 }
 
 fn scaled(number: i128, scale: usize) -> String {
@@ -544,20 +377,10 @@ fn base_36(mut number: u64) -> String {
     }
 }
 
-/// A day far from today's that no other number has, for some hundred thousand numbers.
-fn day_of(number: u64) -> String {
-    let number = number % (28 * 12 * 3000);
-    format!(
-        "{:04}-{:02}-{:02}",
-        2050 + number / 336,
-        number / 28 % 12 + 1,
-        number % 28 + 1
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fill::nested::array_of;
 
     fn texts(kind: &Type, taste: Taste, serial: Option<u64>) -> Vec<String> {
         let mut dice = Dice::new(1, "values");

@@ -185,7 +185,10 @@ impl Back<'_> {
                 ..returned
             }));
         }
-        let (merged, quarantined) = self.merge(session, kept, &[])?;
+        let (merged, quarantined) = match session.net() {
+            Some(net) => net.merge_after_script(kept, &self.window())?,
+            None => Default::default(),
+        };
         let inverse = self.inverse(session, &Sources::default())?;
         self.run(session, inverse.steps.iter())?;
         Ok(Ok(Returned {

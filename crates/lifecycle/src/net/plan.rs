@@ -63,7 +63,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn table(&self, shape: &TableShape) -> Option<TablePlan> {
-        let id = table_id(&shape.table);
+        let id = self.identity(&shape.table);
         let now = self.matching.now(&id);
         let columns = self.columns(&shape.table);
         let change = now
@@ -94,6 +94,16 @@ impl Planner<'_> {
             || self.parents.contains(&plan.before)
             || self.is_relaxed(&plan);
         counts.then_some(plan)
+    }
+
+    /// A table's identity; a virtual table is an object of another kind.
+    fn identity(&self, table: &TableName) -> ObjectId {
+        let id = table_id(table);
+        let is_virtual = ObjectId::new(ObjectKind::VirtualTable, id.path.clone());
+        match self.before.object(&is_virtual) {
+            Some(_) => is_virtual,
+            None => id,
+        }
     }
 
     fn change(&self, after: &TableName) -> TableChange {

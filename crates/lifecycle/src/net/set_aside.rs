@@ -142,10 +142,18 @@ enum Dropped {
 
 /// What a statement drops of a table, if it does nothing else.
 fn drops_only(statement: &Statement, script: &Script, table: &TablePlan) -> Option<Dropped> {
-    let [object] = &statement.objects[..] else {
+    let mut dropped = statement.objects_with(&ObjectAction::Drop);
+    let (Some(object), None) = (dropped.next(), dropped.next()) else {
         return None;
     };
-    if object.action != ObjectAction::Drop {
+    let others = statement
+        .objects
+        .iter()
+        .filter(|other| other.action != ObjectAction::Drop);
+    if others
+        .into_iter()
+        .any(|other| other.class != ObjectClass::Table || other.action != ObjectAction::Change)
+    {
         return None;
     }
     let text = script.text_of(statement).to_ascii_lowercase();
@@ -201,7 +209,9 @@ fn is_free(before: &Catalog, table: &TablePlan) -> bool {
     let own = table_id(&table.before);
     is_plain(before, table)
         && before.objects().all(|object| {
-            is_part(object, &own, &table.before)
+            // Foreign keys let go of it.
+            object.id.kind == ObjectKind::Constraint
+                || is_part(object, &own, &table.before)
                 || !object.depends_on.iter().any(|id| {
                     *id == own || id.kind == ObjectKind::Column && id.path.starts_with(&own.path)
                 })

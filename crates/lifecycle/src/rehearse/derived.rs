@@ -151,7 +151,8 @@ impl Rehearsal<'_> {
         Store::new(session).ensure().map_err(unstored)?;
         ready.run_prelude(session, self.listener)?;
         session.begin()?;
-        let mut kept = net::spread(session, 1, plan, &before)?;
+        // Migrations are numbered from 1: no net of the target's has this number.
+        let mut kept = net::spread(session, 0, plan, &before)?;
         ready.run_with_net(session, kept.as_ref(), plan, self.listener)?;
         if may_change_settings(&ready) {
             session.regain()?;

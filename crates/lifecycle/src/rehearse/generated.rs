@@ -94,8 +94,17 @@ impl Generator {
         let filling = self.filling(BTreeSet::new());
         let mut session = rehearsal.connect(stage.base.as_ref())?;
         let filled = fill(session.as_mut(), &stage.state.catalog, &filling)?;
+        let mut remarks = Vec::new();
         if !filled.rows.is_empty() {
             let state = State::read(session.as_mut())?;
+            if state.fingerprint != stage.state.fingerprint {
+                let changed = stage.state.differences(&state);
+                let changed: Vec<String> = changed.iter().map(ToString::to_string).collect();
+                remarks.push(format!(
+                    "generating rows changed the schema: {}",
+                    changed.join(", ")
+                ));
+            }
             if let Some(spare) = stage.spare.take() {
                 let mut session = rehearsal.connect(spare.as_ref())?;
                 fill(session.as_mut(), &stage.state.catalog, &filling)?;
@@ -119,9 +128,10 @@ impl Generator {
             .map(|(table, reason)| (table.to_string(), reason.clone()))
             .collect();
         let news = unfilled.filter(|(table, _)| self.said.insert((*table).clone()));
-        Ok(news
-            .map(|(table, reason)| format!("table {table} got no generated rows: {reason}"))
-            .collect())
+        remarks.extend(
+            news.map(|(table, reason)| format!("table {table} got no generated rows: {reason}")),
+        );
+        Ok(remarks)
     }
 
     /// Rehearses a migration whose forward script fails, with fewer generated rows each time and at last without any. If it

@@ -1,7 +1,9 @@
-use tightrope_engine::{CopyPlace, CopyReport, EngineError, ErrorKind, Server, UnknownScheme};
+use tightrope_engine::{
+    CopyPlace, CopyReport, EngineError, ErrorKind, KeptNet, Scratch, Server, UnknownScheme,
+};
 use tightrope_model::{Differences, Verdict, Version};
 use tightrope_script::{Folder, Migration};
-use tightrope_store::Certificate;
+use tightrope_store::{Certificate, Store};
 
 use super::cluster::{self, ClusterRefusal};
 use super::one::{Derive, Rehearsal};
@@ -160,6 +162,7 @@ pub(crate) fn rehearse_pending(
         },
         dropped_columns: project.policy.dropped_columns,
     };
+    free_nets(&rehearsal, base.as_ref())?;
     let mut stage = rehearsal.begin(base)?;
     let mut rehearsed = Rehearsed {
         server: match look {
@@ -201,6 +204,35 @@ pub(crate) fn rehearse_pending(
         }
     }
     Ok(rehearsed)
+}
+
+/// Frees the nets that a copy has brought along: what the target writes down of its open windows is no part of a rehearsal,
+/// and would be in the way of the net that is spread there.
+pub(super) fn free_nets(
+    rehearsal: &Rehearsal<'_>,
+    base: &dyn Scratch,
+) -> Result<(), RehearseError> {
+    let mut session = rehearsal.connect(base)?;
+    if !session.has_store()? {
+        return Ok(());
+    }
+    let applied = Store::new(session.as_mut()).applied();
+    let open: Vec<KeptNet> = applied
+        .map_err(SituationError::from)?
+        .into_iter()
+        .filter_map(|one| one.net)
+        .collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    session.begin()?;
+    for kept in open.iter().rev() {
+        if let Some(net) = session.net() {
+            net.free(kept)?;
+        }
+    }
+    session.commit()?;
+    Ok(())
 }
 
 pub(crate) fn up_to<'f>(

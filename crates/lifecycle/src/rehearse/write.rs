@@ -7,7 +7,7 @@ use tightrope_script::{Migration, MigrationKind};
 
 use super::cluster;
 use super::one::{Derive, Rehearsal, RehearsalStop};
-use super::run::RehearseError;
+use super::run::{RehearseError, free_nets};
 use crate::execute::FailureReport;
 use crate::net;
 use crate::project::{Access, Project};
@@ -30,6 +30,10 @@ pub struct DerivedRollback {
     pub migration: Migration,
     /// The script.
     pub text: String,
+    /// Whether it holds a statement: it does not where only rows change, which come back from the net.
+    pub has_statements: bool,
+    /// Whether the migration has no rollback script, or an empty one.
+    pub replaces_nothing: bool,
     /// What it cannot bring back exactly.
     pub losses: Vec<Loss>,
     /// Why there is none, if the forward script fails on the copy.
@@ -50,12 +54,13 @@ pub fn derive_rollbacks(
 ) -> Result<Vec<DerivedRollback>, RehearseError> {
     let engine = project.engine()?;
     let (folder, _) = project.read_folder(engine.kind())?;
+    let is_missing = |migration: &Migration| {
+        let written = migration.rollback.as_ref();
+        written.is_none_or(|script| script.is_empty(engine.kind()))
+    };
     let wanted = |migration: &Migration| match which {
         DeriveWhich::Version(version) => &migration.version == version,
-        DeriveWhich::Missing => migration
-            .rollback
-            .as_ref()
-            .is_none_or(|script| script.is_empty(engine.kind())),
+        DeriveWhich::Missing => is_missing(migration),
     };
     let versioned = |migration: &&Migration| migration.kind != MigrationKind::Baseline;
     let history: Vec<&Migration> = folder.migrations.iter().filter(versioned).collect();
@@ -112,6 +117,7 @@ pub fn derive_rollbacks(
     if base.is_beside_source() {
         cluster::refuse(&path, engine.kind(), &rehearsal.roles)?;
     }
+    free_nets(&rehearsal, base.as_ref())?;
     let mut stage = rehearsal.begin(base)?;
     let mut derived = Vec::new();
     for (number, migration) in path.iter().enumerate() {
@@ -133,6 +139,8 @@ pub fn derive_rollbacks(
             derived.push(DerivedRollback {
                 migration: (*migration).clone(),
                 text: inverse.script(),
+                has_statements: !inverse.steps.is_empty(),
+                replaces_nothing: is_missing(migration),
                 losses: inverse.losses,
                 failure,
             });

@@ -4,6 +4,7 @@ mod cases;
 mod cluster;
 mod random;
 mod refusals;
+mod rows;
 mod steps;
 
 use tightrope_engine::{DatabaseUrl, Registry};

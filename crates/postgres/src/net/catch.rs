@@ -147,17 +147,8 @@ impl Catch<'_> {
             true => format!(" using {side}"),
             false => String::new(),
         };
-        let is_key = |alias: &str, own: &dyn Fn(usize) -> String| {
-            let pairs = (1..=key.len()).map(|place| {
-                format!(
-                    "{alias}.{} = c.tightrope_k{place}",
-                    own(place).replace('\'', "''")
-                )
-            });
-            pairs.collect::<Vec<_>>().join(" and ")
-        };
-        let in_rows = is_key("p", &|place| quote(key[place - 1]));
-        let in_inserted = is_key("i", &|place| format!("k{place}"));
+        let in_rows = self.is_key("p", |place| quote(key[place - 1]));
+        let in_inserted = self.is_key("i", |place| format!("k{place}"));
         let places = self.places();
         let keep = format!(
             "execute 'insert into {rows} select ' || list || ' from (select r.*, ' || key || ' from {} r) c \
@@ -191,6 +182,15 @@ impl Catch<'_> {
             ),
         );
         Ok(trigger_function(name, &body, true))
+    }
+
+    /// The key of the changed row `c` is that of another row, inside a literal.
+    fn is_key(&self, alias: &str, column: impl Fn(usize) -> String) -> String {
+        let pairs = (1..=self.plan.key.len()).map(|place| {
+            let column = column(place).replace('\'', "''");
+            format!("{alias}.{column} = c.tightrope_k{place}")
+        });
+        pairs.collect::<Vec<_>>().join(" and ")
     }
 
     /// The key's columns beside those of a row.

@@ -108,7 +108,8 @@ impl Columns {
              'date'::regtype, 'time'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype, 'bytea'::regtype, 'text'::regtype, \
              'varchar'::regtype))::int, a.attnum::bigint \
              from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid \
-             where a.attrelid = pg_catalog.to_regclass({}) and a.attnum > 0 and not a.attisdropped order by a.attnum",
+             where a.attrelid = pg_catalog.to_regclass({}) and a.attnum > 0 and not a.attisdropped \
+             and not pg_catalog.starts_with(a.attname::text, 'tightrope_hidden_') order by a.attnum",
             literal(&names::sql(table))
         );
         let rows = session.query_own(&sql, &[])?;

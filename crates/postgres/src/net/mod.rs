@@ -20,6 +20,7 @@ mod merge;
 mod names;
 mod orphans;
 mod references;
+mod set_aside;
 mod size;
 mod sources;
 mod spread;
@@ -45,6 +46,14 @@ impl Net for PostgresSession {
         _before: &Catalog,
     ) -> Result<KeptNet, EngineError> {
         self.writing_pinned(|session| spread::spread(session, number, plan))
+    }
+
+    fn set_aside(&mut self, kept: &KeptNet, table: &TableName) -> Result<(), EngineError> {
+        self.writing_pinned(|session| set_aside::table(session, kept, table))
+    }
+
+    fn hide(&mut self, kept: &KeptNet, table: &TableName, column: &str) -> Result<(), EngineError> {
+        self.writing_pinned(|session| set_aside::column(session, kept, table, column))
     }
 
     fn open_window(
@@ -77,16 +86,21 @@ impl Net for PostgresSession {
     }
 
     fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {
-        sources::of(self, kept, window)
+        let mut sources = sources::of(self, kept, window)?;
+        set_aside::add_sources(&mut sources, kept);
+        Ok(sources)
     }
 
     fn merge(
         &mut self,
         kept: &KeptNet,
-        _window: &Window<'_>,
+        window: &Window<'_>,
         rebuilt: &[TableName],
     ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
-        self.writing_pinned(|session| merge::merge(session, kept, rebuilt, false))
+        self.writing_pinned(|session| {
+            set_aside::give_values(session, kept, window)?;
+            merge::merge(session, kept, rebuilt, false)
+        })
     }
 
     fn merge_after_script(
@@ -107,6 +121,10 @@ impl Net for PostgresSession {
 
     fn size(&mut self, kept: &KeptNet) -> Result<Vec<(String, u64)>, EngineError> {
         size::of(self, kept)
+    }
+
+    fn estimate(&mut self, plan: &NetPlan) -> Result<Option<u64>, EngineError> {
+        set_aside::estimate(self, plan).map(Some)
     }
 
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {

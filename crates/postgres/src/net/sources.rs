@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
 use tightrope_inverse::{MoreRows, Sources, TableSource};
-use tightrope_model::{ColumnPlan, ObjectId, ObjectKind};
+use tightrope_model::{ColumnPlan, ObjectId, ObjectKind, TableName};
 
 use super::columns::Column;
 use super::terms::{Shape, Terms, before};
@@ -102,7 +102,11 @@ pub(super) fn as_it_is(
 
 /// The value of a column that was gone in a row that never had it: what the author of the migration says, or the default.
 fn comes_back(terms: &Terms<'_>, column: &ColumnPlan, window: &Window<'_>) -> String {
-    let table = &terms.facts.plan.before;
+    value_of_new(&terms.facts.plan.before, column, window)
+}
+
+/// The same, for any table of before.
+pub(super) fn value_of_new(table: &TableName, column: &ColumnPlan, window: &Window<'_>) -> String {
     if let Some(expression) = fill(window.fill, table, &column.before) {
         // The names in it are the row's own, whatever else is joined to it.
         return format!("(select ({expression}) from (select t.*) as f)");

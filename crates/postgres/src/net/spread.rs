@@ -39,6 +39,9 @@ pub(super) fn spread(
         };
         match table.keep {
             Keep::Nothing => {}
+            Keep::Tombstone => {
+                of_table.set_aside = Some(names::own(number, table, "tombstone"));
+            }
             Keep::Changed if !table.key.is_empty() => catch(session, number, &mut of_table)?,
             _ => copy(session, number, &mut of_table)?,
         }

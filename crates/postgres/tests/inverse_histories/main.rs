@@ -3,6 +3,8 @@
 //! `TIGHTROPE_HISTORY` names the folder: `NAME/up.sql` or `NAME.up.sql`. `TIGHTROPE_HISTORY_SCRIPTS` names a folder into
 //! which the derived rollbacks are written.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

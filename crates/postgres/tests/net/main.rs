@@ -6,6 +6,7 @@
 mod columns;
 mod conflicts;
 mod keyless;
+mod references;
 mod rows;
 mod stack;
 #[path = "../support/mod.rs"]

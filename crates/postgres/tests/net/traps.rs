@@ -1,26 +1,10 @@
 //! What a reverse must mind, one test each.
 
-use tightrope_engine::{EngineError, ErrorKind, RunStatement};
+use tightrope_engine::{DatabaseUrl, EngineError, ErrorKind, RunStatement};
 use tightrope_model::Keep;
 
 use crate::support::{run, servers, session, url};
-use crate::walk::{InWindow, Walk, contents, plan, script};
-
-const KEEPS: [Keep; 2] = [Keep::Whole, Keep::Changed];
-
-/// The walk ends like the twin, whichever way rows are kept.
-fn like_twin(walk: &Walk<'_>, keeps: &[Keep]) {
-    for server in servers() {
-        for keep in keeps {
-            Walk {
-                keep: Some(*keep),
-                ..walk.clone()
-            }
-            .there_and_back(&server)
-            .like_twin();
-        }
-    }
-}
+use crate::walk::{FAMILY, InWindow, KEEPS, Walk, contents, like_twin, plan, script};
 
 /// Spreading the net or opening the window fails.
 fn refused(setup: &str, forward: &str, keep: Keep) -> Vec<EngineError> {
@@ -53,126 +37,6 @@ fn refused(setup: &str, forward: &str, keep: Keep) -> Vec<EngineError> {
             .unwrap_err()
     };
     servers().iter().map(refuse).collect()
-}
-
-const FAMILY: &str = "create table parents (id int primary key, name text);
-create table children (id int primary key, parent int references parents on delete cascade on update cascade);
-create table toys (id int primary key, child int references children on delete set null);
-insert into parents select i, 'p' || i from generate_series(1, 5) i;
-insert into children select i, 1 + i % 5 from generate_series(1, 10) i;
-insert into toys select i, i from generate_series(1, 10) i;
-";
-
-#[test]
-fn children_that_a_delete_takes_along_come_back() {
-    like_twin(
-        &Walk {
-            setup: FAMILY,
-            forward: "delete from parents where id in (1, 2);",
-            writes: "update parents set name = 'mine' where id = 3;
-                delete from children where parent = 4;
-                insert into toys values (11, 2);",
-            ..Walk::default()
-        },
-        &KEEPS,
-    );
-}
-
-#[test]
-fn children_of_before_follow_what_became_of_their_parents() {
-    like_twin(
-        &Walk {
-            setup: FAMILY,
-            forward: "delete from toys;
-                delete from children where id in (1, 2, 3, 6, 7);",
-            writes: "delete from parents where id = 2;
-                delete from parents where id = 3;
-                insert into parents values (3, 'again');
-                update parents set id = 40 where id = 4;",
-            ..Walk::default()
-        },
-        &KEEPS,
-    );
-}
-
-#[test]
-fn a_dropped_child_table_comes_back_without_the_children_of_deleted_parents() {
-    for server in servers() {
-        let walk = Walk {
-            setup: FAMILY,
-            forward: "drop table toys;
-                drop table children;",
-            writes: "delete from parents where id = 2;
-                update parents set id = 40 where id = 4;",
-            undo: "create table children (id int primary key, parent int);
-                create table toys (id int primary key, child int);",
-            ..Walk::default()
-        };
-        walk.there_and_back(&server).like_twin();
-    }
-}
-
-#[test]
-fn children_whose_parents_could_not_have_gone_go_to_quarantine() {
-    for server in servers() {
-        let walked = Walk {
-            setup: "create table parents (id int primary key);
-                create table children (id int primary key, parent int references parents);
-                insert into parents values (1), (2);
-                insert into children values (10, 1), (20, 2);",
-            forward: "delete from children;",
-            writes: "delete from parents where id = 1;",
-            twin_writes: Some(""),
-            ..Walk::default()
-        }
-        .there_and_back(&server);
-        assert_eq!(walked.rows["children"], ["(20,2)"]);
-        assert_eq!(walked.quarantined.len(), 1);
-        assert_eq!(
-            walked.quarantined[0].row,
-            r#"{"id" : "10", "parent" : "1"}"#
-        );
-    }
-}
-
-#[test]
-fn a_cascade_of_the_application_is_seen() {
-    like_twin(
-        &Walk {
-            setup: FAMILY,
-            forward: "update children set id = id where false;
-                update toys set child = null where id = 1;",
-            writes: "delete from parents where id = 1;
-                update parents set id = 20 where id = 2;",
-            ..Walk::default()
-        },
-        &KEEPS,
-    );
-}
-
-#[test]
-fn rows_of_the_migration_stay_where_the_application_refers_to_them() {
-    for server in servers() {
-        for keep in KEEPS {
-            let walked = Walk {
-                setup: FAMILY,
-                forward: "insert into parents values (8, 'eight'), (9, 'nine');
-                    insert into children values (80, 8), (90, 9);
-                    update children set parent = 9 where id = 1;",
-                writes: "insert into toys values (11, 80);",
-                twin_writes: Some(""),
-                keep: Some(keep),
-                ..Walk::default()
-            }
-            .there_and_back(&server);
-            assert_eq!(walked.rows["parents"].last().unwrap(), "(8,eight)");
-            assert_eq!(walked.rows["parents"].len(), 6);
-            assert!(walked.rows["children"].contains(&"(80,8)".to_owned()));
-            assert!(walked.rows["children"].contains(&"(1,2)".to_owned()));
-            assert_eq!(walked.rows["children"].len(), 11);
-            assert_eq!(walked.merged.removed, 2);
-        }
-    }
 }
 
 #[test]
@@ -484,6 +348,66 @@ fn a_trigger_of_the_user_that_writes_the_same_row_is_no_obstacle() {
         },
         &[Keep::Whole],
     );
+}
+
+#[test]
+fn whoever_owns_the_tables_needs_no_more_rights_than_that() {
+    for server in servers() {
+        let database = server.create_database().unwrap();
+        let address = url(&database);
+        let mut admin = session(&address);
+        let name = admin.query("select current_database()", &[]).unwrap();
+        let role = format!("owner_of_{}", name[0][0].text().unwrap());
+        script(
+            admin.as_mut(),
+            &format!(
+                "create role {role} login;
+                create role {role}_app login;
+                grant create on database {0} to {role};
+                grant all on schema public to {role};
+                grant usage on schema public to {role}_app;",
+                name[0][0].text().unwrap()
+            ),
+        );
+        let plain = database.url();
+        let as_role = |role: &str| {
+            let changed = plain.replacen("//postgres@", &format!("//{role}@"), 1);
+            assert_ne!(plain, changed);
+            session(&DatabaseUrl::new(changed))
+        };
+        let walk = Walk {
+            setup: "create table t (id int primary key, n int, parent int references t on delete cascade deferrable);
+                create table kids (id int generated always as identity primary key, t int references t, twice int generated always as (id * 2) stored);
+                insert into t select i, i, null from generate_series(1, 5) i;
+                insert into kids (t) values (1), (2), (3);
+                create function note() returns trigger language plpgsql as $$ begin raise exception 'fired'; end $$;
+                create trigger note after update on t for each row execute function note();
+                alter table t disable trigger note;
+                grant select, insert, update, delete, truncate on t, kids to public;",
+            forward: "update t set n = n * 10, parent = 1 where id > 1;
+                delete from kids where t = 2;
+                insert into t values (6, 60, 1);",
+            ..Walk::default()
+        };
+        let mut owner = as_role(&role);
+        script(owner.as_mut(), walk.setup);
+        let mut there = walk.migrate_in(database, owner);
+        // The application has no rights on the net, and its triggers fire all the same.
+        script(
+            as_role(&format!("{role}_app")).as_mut(),
+            "update t set n = 3 where id = 2;
+            insert into kids (t) values (6);
+            delete from kids where t = 3;
+            delete from t where id = 3;",
+        );
+        walk.back(&mut there);
+        let rows = contents(there.session.as_mut());
+        assert_eq!(
+            rows["t"],
+            ["(1,1,)", "(2,3,)", "(4,4,)", "(5,5,)", "(6,60,1)"]
+        );
+        assert_eq!(rows["kids"], ["(1,1)", "(2,2)", "(4,6)"]);
+    }
 }
 
 /// Runs statements in two sessions by turns.

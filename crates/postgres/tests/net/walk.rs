@@ -10,7 +10,7 @@ use tightrope_model::{
 };
 use tightrope_testkit::servers::{PostgresServer, TestDatabase};
 
-use crate::support::{run, session, url};
+use crate::support::{run, servers, session, url};
 
 /// What is to be walked.
 #[derive(Clone, Default)]
@@ -66,6 +66,15 @@ impl Walk<'_> {
         let database = server.create_database().unwrap();
         let mut session = session(&url(&database));
         script(session.as_mut(), self.setup);
+        self.migrate_in(database, session)
+    }
+
+    /// Migrates a database that is set up.
+    pub(crate) fn migrate_in(
+        &self,
+        database: TestDatabase,
+        mut session: Box<dyn Session>,
+    ) -> InWindow {
         let plan = plan(
             session.as_mut(),
             self.forward,
@@ -372,3 +381,29 @@ fn planned(
         rows_before: 0,
     }
 }
+
+/// How rows can be kept where a script changes them.
+pub(crate) const KEEPS: [Keep; 2] = [Keep::Whole, Keep::Changed];
+
+/// The walk ends like the twin, whichever way rows are kept.
+pub(crate) fn like_twin(walk: &Walk<'_>, keeps: &[Keep]) {
+    for server in servers() {
+        for keep in keeps {
+            Walk {
+                keep: Some(*keep),
+                ..walk.clone()
+            }
+            .there_and_back(&server)
+            .like_twin();
+        }
+    }
+}
+
+/// Parents, their children, and these children's toys.
+pub(crate) const FAMILY: &str = "create table parents (id int primary key, name text);
+create table children (id int primary key, parent int references parents on delete cascade on update cascade);
+create table toys (id int primary key, child int references children on delete set null);
+insert into parents select i, 'p' || i from generate_series(1, 5) i;
+insert into children select i, 1 + i % 5 from generate_series(1, 10) i;
+insert into toys select i, i from generate_series(1, 10) i;
+";

@@ -89,14 +89,20 @@ fn with_section(
             _ => {}
         }
     }
-    let before = now[..start.unwrap_or(now.len())].trim_end();
+    let before = &now[..start.unwrap_or(now.len())];
     let after = match start {
         Some(_) => &now[end..],
         None => "",
     };
+    // The forward script stays to the letter: its digest is what certificates are bound to.
+    let line_end = if before.is_empty() || before.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     let gap = if after.is_empty() { "" } else { "\n" };
     format!(
-        "{before}\n\n{marker}\n{}\n{gap}{after}",
+        "{before}{line_end}{marker}\n{}\n{gap}{after}",
         rollback.trim_end()
     )
 }

@@ -532,7 +532,7 @@ fn a_written_rollback_script_finds_its_place_in_every_format() {
         files.push((&path, &written));
         let again = good(&files);
         let (before, after) = (migration, &again.migrations[0]);
-        let forward = |m: &crate::Migration| m.forward.source().trim().to_owned();
+        let forward = |m: &crate::Migration| m.forward.source().to_owned();
         assert_eq!(forward(before), forward(after), "{format}");
         let rollback = after.rollback.as_ref().unwrap();
         assert_eq!(

@@ -162,7 +162,10 @@ impl TableMerge<'_> {
     fn count_all(&self) -> Result<u64, EngineError> {
         match self.rows() {
             None => Ok(0),
-            Some(rows) => counted(self.connection, &format!("select count(*) from {rows}")),
+            Some(rows) => counted(
+                self.connection,
+                &format!("select count(*) from {rows} p where {COMES_BACK}"),
+            ),
         }
     }
 
@@ -340,7 +343,7 @@ impl TableMerge<'_> {
 
     /// Rows of a table that was dropped.
     fn bring_all_back(&self) -> Result<u64, EngineError> {
-        self.insert("true")
+        self.insert(COMES_BACK)
     }
 
     fn insert(&self, filter: &str) -> Result<u64, EngineError> {

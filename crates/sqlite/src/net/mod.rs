@@ -16,6 +16,7 @@ mod live;
 mod merge;
 mod names;
 mod older;
+mod orphans;
 mod others;
 mod put_back;
 mod quiet;
@@ -94,6 +95,10 @@ impl Net for SqliteSession {
         size::of_net(self.connection(), kept)
     }
 
+    fn estimate(&mut self, plan: &NetPlan) -> Result<Option<u64>, EngineError> {
+        size::estimate(self.connection(), plan).map(Some)
+    }
+
     fn free_space(&mut self) -> Result<Option<u64>, EngineError> {
         Ok(self.free_bytes())
     }
@@ -109,6 +114,10 @@ impl Net for SqliteSession {
         tables: &[TableName],
     ) -> Result<(), EngineError> {
         older::resume(self.connection(), older, newer, tables)
+    }
+
+    fn shed(&mut self) -> Result<(), EngineError> {
+        size::shed(self.connection())
     }
 
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {

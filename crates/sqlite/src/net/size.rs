@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use tightrope_engine::{EngineError, KeptNet};
-use tightrope_model::TableName;
+use tightrope_model::{Keep, NetPlan, TableName};
 
 use super::key::Key;
 use super::live::Live;
@@ -35,6 +35,15 @@ pub(super) fn of_net(
     Ok(sizes)
 }
 
+/// Bytes that keeping the rows of a plan takes at the most: the tables again, with their indexes for the index over the keys.
+pub(super) fn estimate(connection: &Connection, plan: &NetPlan) -> Result<u64, EngineError> {
+    let kept = plan
+        .tables
+        .iter()
+        .filter(|table| table.keep != Keep::Nothing);
+    kept.map(|table| bytes(connection, &table.before)).sum()
+}
+
 /// The pages of a table and its indexes.
 fn bytes(connection: &Connection, table: &TableName) -> Result<u64, EngineError> {
     let sql = "select coalesce(sum(pgsize), 0) from dbstat('main', 1) where name in
@@ -55,18 +64,29 @@ pub(super) fn free(connection: &Connection, kept: &KeptNet) -> Result<(), Engine
         others::make_again(connection, kept)?;
     }
     for kind in ["trigger", "index", "table"] {
-        let names = || {
-            let mut statement = connection.prepare(
-                "select name from main.sqlite_schema where type = ?1 and substr(name, 1, ?2) = ?3 and sql is not null",
-            )?;
-            let length = i64::try_from(prefix.len()).unwrap_or(i64::MAX);
-            let rows = statement.query_map((kind, length, &prefix), |row| row.get(0))?;
-            rows.collect::<rusqlite::Result<Vec<String>>>()
-        };
-        for name in names().map_err(from_sqlite)? {
-            let sql = format!("drop {kind} main.{}", quote_identifier(&name));
-            connection.execute_batch(&sql).map_err(from_sqlite)?;
-        }
+        drop_all(connection, kind, &prefix)?;
+    }
+    Ok(())
+}
+
+/// Takes away all that writes down what the application touches: a copy has no application.
+pub(super) fn shed(connection: &Connection) -> Result<(), EngineError> {
+    drop_all(connection, "trigger", "tightrope_net_")
+}
+
+/// Drops all objects of a kind whose names begin so.
+fn drop_all(connection: &Connection, kind: &str, prefix: &str) -> Result<(), EngineError> {
+    let names = || {
+        let mut statement = connection.prepare(
+            "select name from main.sqlite_schema where type = ?1 and substr(name, 1, ?2) = ?3 and sql is not null",
+        )?;
+        let length = i64::try_from(prefix.len()).unwrap_or(i64::MAX);
+        let rows = statement.query_map((kind, length, prefix), |row| row.get(0))?;
+        rows.collect::<rusqlite::Result<Vec<String>>>()
+    };
+    for name in names().map_err(from_sqlite)? {
+        let sql = format!("drop {kind} main.{}", quote_identifier(&name));
+        connection.execute_batch(&sql).map_err(from_sqlite)?;
     }
     Ok(())
 }
@@ -125,6 +145,13 @@ fn same_row(table: &tightrope_engine::KeptTable, key: &Key) -> Option<String> {
             .position(|known| &known.before == column)?;
         Some(format!("{} = p.c${}", of("t", column), at + 1))
     };
+    if table.plan.after.is_none() && !table.plan.columns.is_empty() {
+        let key = table.plan.key.iter().map(|column| place(&column.before));
+        let key = key
+            .collect::<Option<Vec<_>>>()
+            .filter(|key| !key.is_empty());
+        return key.map(all);
+    }
     if !key.place.is_empty() {
         let conditions = key.place.iter().map(|(before, ..)| place(before));
         return conditions.collect::<Option<Vec<_>>>().map(all);

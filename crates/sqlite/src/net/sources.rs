@@ -37,7 +37,10 @@ pub(super) fn of_net(
 /// A table that is gone: all of its rows come from the net.
 fn dropped(connection: &Connection, table: &KeptTable) -> Result<TableSource, EngineError> {
     let more = match &table.rows {
-        Some(rows) => vec![kept_rows(connection, table, &sql(rows), None)?],
+        Some(rows) => {
+            let filter = Some(COMES_BACK.to_owned());
+            vec![kept_rows(connection, table, &sql(rows), filter)?]
+        }
         None => Vec::new(),
     };
     Ok(TableSource {

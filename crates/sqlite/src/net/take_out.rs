@@ -12,6 +12,7 @@ use super::json::row_of;
 use super::key::{Key, equal};
 use super::live::Live;
 use super::names::{all, list, of, sql};
+use super::orphans::follow_parents;
 use super::quiet::Quiet;
 use super::references::{ForeignKey, all_keys, is};
 use super::terms::{Shape, Terms};
@@ -60,6 +61,7 @@ pub(super) fn take_out(
     for (table, began) in displaced {
         lose(connection, kept, table, &began)?;
     }
+    quarantined.extend(follow_parents(connection, kept, window)?);
     for table in &kept.tables {
         let key = Key::read(connection, kept.number, table)?;
         if let Some(terms) = Terms::of(table, &key, Shape::After) {

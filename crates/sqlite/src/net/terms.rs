@@ -189,7 +189,7 @@ impl<'a> Terms<'a> {
 pub(super) const COMES_BACK: &str = "p.gone$ = 1";
 
 /// The default of a column, as an expression.
-fn default_of(catalog: &Catalog, table: &TableName, column: &str) -> String {
+pub(super) fn default_of(catalog: &Catalog, table: &TableName, column: &str) -> String {
     let id = ObjectId::new(ObjectKind::Column, [table.name.as_str(), column]);
     let object = catalog.object(&id);
     object

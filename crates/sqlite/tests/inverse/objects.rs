@@ -107,7 +107,13 @@ fn statistics_are_left_alone() {
 #[test]
 fn what_did_not_change_is_not_touched() {
     for walk in check_schema(SHOP, "create table other (a)") {
-        assert_eq!(walk.inverse.script(), "drop table \"other\";\n");
+        let steps: Vec<&str> = walk
+            .inverse
+            .steps
+            .iter()
+            .map(|step| step.sql.as_str())
+            .collect();
+        assert_eq!(steps, ["drop table \"other\""]);
     }
     for walk in check_schema(SHOP, "update t set c = 1") {
         assert_eq!(walk.inverse.steps, []);

@@ -302,3 +302,32 @@ fn the_net_is_weighed_and_freed() {
     let count = "select name from sqlite_schema where name like 'tightrope%'";
     assert!(crate::walk::texts(&there.database.plain(), count).is_empty());
 }
+
+#[test]
+fn a_dropped_child_follows_what_became_of_its_parents() {
+    let walk = Walk {
+        setup: "create table p (id integer primary key, a); insert into p values (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd');
+            create table c (id integer primary key, p references p on delete cascade on update cascade);
+            create table d (id integer primary key, c references c on delete cascade);
+            create table s (id integer primary key, p default 4 references p on delete set null on update set default);
+            insert into c values (1, 1), (2, 2), (3, 3); insert into d values (1, 1), (2, 2);
+            insert into s values (1, 1), (2, 2), (3, 3);",
+        forward: "drop table d; drop table c; drop table s; update p set a = upper(a)",
+        writes: "delete from p where id = 1; update p set id = 20 where id = 2; insert into p values (1, 'again')",
+        foreign_keys: true,
+        ..Walk::default()
+    };
+    walk.there_and_back().like_twin();
+    let strict = "create table p (id integer primary key, a); insert into p values (1, 'a'), (2, 'b');
+        create table c (id integer primary key, p references p); insert into c values (1, 1), (2, 2);";
+    let walk = Walk {
+        setup: strict,
+        forward: "drop table c",
+        writes: "delete from p where id = 1",
+        twin_writes: Some("delete from c where id = 1; delete from p where id = 1"),
+        ..walk
+    };
+    let walked = walk.there_and_back();
+    assert_eq!(walked.rows, walked.twin);
+    assert_eq!(walked.quarantined.len(), 1);
+}

@@ -10,9 +10,13 @@ fn values_that_a_script_cannot_know_come_back() {
     let walk = Walk {
         setup: USERS,
         forward: "alter table users drop column age; update users set name = upper(name)",
-        rollback: Some("alter table users add column age int default 7; update users set name = lower(name)"),
+        rollback: Some(
+            "alter table users add column age int default 7; update users set name = lower(name)",
+        ),
         writes: "update users set name = 'OTHER' where id = 1; delete from users where id = 2; insert into users (id, name) values (9, 'NEW')",
-        twin_writes: Some("update users set name = 'other' where id = 1; delete from users where id = 2; insert into users (id, name) values (9, 'new')"),
+        twin_writes: Some(
+            "update users set name = 'other' where id = 1; delete from users where id = 2; insert into users (id, name) values (9, 'new')",
+        ),
         ..Walk::default()
     };
     walk.there_and_back().like_twin();
@@ -43,7 +47,9 @@ fn a_table_that_a_script_only_makes_again_gets_its_rows() {
     let walk = Walk {
         setup: USERS,
         forward: "drop table users",
-        rollback: Some("create table users (id integer primary key, name text not null, age int default 7, note)"),
+        rollback: Some(
+            "create table users (id integer primary key, name text not null, age int default 7, note)",
+        ),
         ..Walk::default()
     };
     walk.there_and_back().like_twin();

@@ -18,7 +18,7 @@ impl KindDdl for Constraint {
         let owner = owner(object);
         let mut statements = Vec::new();
         if is_made_with_parent(object, catalog) {
-            return trigger_states(object).into_iter().collect();
+            return trigger_states(object, None).into_iter().collect();
         }
         statements.push(format!(
             "alter {} {} add constraint {} {}",
@@ -27,7 +27,7 @@ impl KindDdl for Constraint {
             quote(last(object)),
             text(object, "definition")
         ));
-        statements.extend(trigger_states(object));
+        statements.extend(trigger_states(object, None));
         statements
     }
 
@@ -45,7 +45,7 @@ impl KindDdl for Constraint {
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
         if alike(before, now, &["triggers"]) {
-            return Some(trigger_states(before).into_iter().collect());
+            return Some(trigger_states(before, Some(now)).into_iter().collect());
         }
         // What was checked again only has to be checked.
         let (was, is) = (text(before, "definition"), text(now, "definition"));
@@ -97,24 +97,30 @@ pub(in super::super) fn is_made_with_parent(constraint: &Object, catalog: &Catal
     }
 }
 
-/// Puts the server's own triggers behind a foreign key into the states that they had.
-fn trigger_states(constraint: &Object) -> Option<String> {
-    let states = constraint.attribute("trigger_states")?;
+/// Puts the server's own triggers behind a foreign key into the states that they had. Their names carry numbers, so they are
+/// found by what they are.
+fn trigger_states(constraint: &Object, now: Option<&Object>) -> Option<String> {
+    let wanted = constraint.attribute("trigger_states");
+    if wanted == now.and_then(|now| now.attribute("trigger_states")) {
+        return None;
+    }
     let table = literal(&qualified(owner(constraint)));
     let name = literal(last(constraint));
-    let wanted: Vec<String> = states
+    let wanted: Vec<String> = wanted
+        .unwrap_or_default()
         .split(", ")
+        .filter(|state| !state.is_empty())
         .map(|state| format!("    {}", literal(state)))
         .collect();
     Some(format!(
-        "do $$\ndeclare\n  wanted text[] := array[\n{}];\n  found record;\nbegin\n  for found in\n    \
+        "do $$\ndeclare\n  wanted text[] := array[\n{}]::text[];\n  found record;\nbegin\n  for found in\n    \
          select g.tgrelid::regclass as relation, g.tgname, split_part(w, ' ', 3) as state\n    \
          from pg_trigger g\n    join pg_constraint c on c.oid = g.tgconstraint\n    \
-         join unnest(wanted) w on split_part(w, ' ', 1)::regclass = g.tgrelid and split_part(w, ' ', 2)::regproc = g.tgfoid\n    \
+         left join unnest(wanted) w on split_part(w, ' ', 1)::regclass = g.tgrelid and split_part(w, ' ', 2)::regproc = g.tgfoid\n    \
          where c.conrelid = {table}::regclass and c.conname = {name}\n  loop\n    \
          execute format('alter table %s %s trigger %I', found.relation,\n      \
-         case found.state when 'D' then 'disable' when 'R' then 'enable replica' else 'enable always' end, found.tgname);\n  \
-         end loop;\nend $$",
+         case found.state when 'D' then 'disable' when 'R' then 'enable replica' when 'A' then 'enable always' else 'enable' end,\n      \
+         found.tgname);\n  end loop;\nend $$",
         wanted.join(",\n")
     ))
 }

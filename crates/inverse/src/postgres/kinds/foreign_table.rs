@@ -3,7 +3,8 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 use super::super::kind::KindDdl;
 use super::super::quote::{qualified, quote};
 use super::super::survey::columns;
-use super::place::{alike, last, text};
+use super::column;
+use super::place::{alike, text};
 use super::secret::options_lost;
 use crate::{Change, Loss};
 
@@ -21,7 +22,9 @@ impl KindDdl for ForeignTable {
         let parents = text(object, "inherits");
         let own = columns(catalog, &object.id).into_iter();
         let own = own.filter(|column| column.attribute("inheritance") != Some("inherited"));
-        let columns: Vec<String> = own.map(column).collect();
+        let columns: Vec<String> = own
+            .map(|column| column::definition(column, true, catalog))
+            .collect();
         let body = match object.attribute("partition_bound") {
             Some(bound) => format!("partition of {parents} {bound}"),
             None if parents.is_empty() => format!("({})", columns.join(", ")),
@@ -43,23 +46,4 @@ impl KindDdl for ForeignTable {
     fn loss(&self, before: Option<&Object>, now: Option<&Object>) -> Option<Loss> {
         options_lost(before, now)
     }
-}
-
-fn column(column: &Object) -> String {
-    let mut sql = format!("{} {}", quote(last(column)), text(column, "type"));
-    for (attribute, clause) in [("collation", "collate"), ("default", "default")] {
-        if let Some(value) = column.attribute(attribute) {
-            sql += &format!(" {clause} {value}");
-        }
-    }
-    if let Some(expression) = column.attribute("expression") {
-        sql += &format!(
-            " generated always as ({expression}) {}",
-            text(column, "generated")
-        );
-    }
-    if column.attribute("not_null").is_some() {
-        sql += " not null";
-    }
-    sql
 }

@@ -1,5 +1,5 @@
 -- Columns of tables, foreign tables, views, materialized views and composite types.
--- position is the rank among the live columns: dropped ones leave gaps in attnum that a dump does not bring back.
+-- A column that the net has hidden is none. position is the rank among the live columns: dropped ones leave gaps in attnum that a dump does not bring back.
 select
   n.nspname as path_1
 , c.relname as path_2
@@ -41,6 +41,6 @@ join pg_namespace n on n.oid = c.relnamespace
 join pg_type t on t.oid = a.atttypid
 left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 --18+ left join pg_constraint k on k.conrelid = a.attrelid and k.contype = 'n' and k.conkey[1] = a.attnum
-where a.attnum > 0 and not a.attisdropped
+where a.attnum > 0 and not a.attisdropped and not starts_with(a.attname::text, 'tightrope_hidden_')
   and c.relkind in ('r', 'p', 'f', 'v', 'm', 'c') and c.oid >= 16384
   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')
