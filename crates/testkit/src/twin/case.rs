@@ -17,6 +17,8 @@ pub struct TwinCase {
     pub forward: Vec<String>,
     /// It is rehearsed before it is applied; else the script is run twice, and undone the first time.
     pub rehearsed: bool,
+    /// The migration changes a table in which nothing tells rows apart: to refuse it is allowed.
+    pub keyless: bool,
     /// The written rollback, last first; none if it is to be derived.
     pub rollback: Option<Vec<String>>,
     /// What the application writes in the window.

@@ -33,6 +33,23 @@ pub(super) fn common(before: &Schema, after: &Schema) -> Vec<Common> {
         .collect()
 }
 
+/// Whether a table without a key that stays has lost columns, values or rows.
+pub(super) fn changes_keyless(before: &Schema, after: &Schema) -> bool {
+    after.tables.iter().any(|new| {
+        before.table(new.id).is_some_and(|old| {
+            shared_key(old, new).is_empty() && (new.rows_changed || !is_whole(old, new))
+        })
+    })
+}
+
+/// Whether all columns of before are there with their values.
+fn is_whole(old: &Table, new: &Table) -> bool {
+    old.columns.iter().all(|column| {
+        new.column(column.id)
+            .is_some_and(|column| column.touch == Touch::Clean)
+    })
+}
+
 fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
     let both = |column: &&Column| old.column(column.id).is_some() && column.form == Form::Plain;
     let clean: Vec<Column> = new
@@ -47,10 +64,7 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
         new.column(id)
             .is_some_and(|column| column.touch == Touch::Clean)
     });
-    let whole = old.columns.iter().all(|column| {
-        new.column(column.id)
-            .is_some_and(|column| column.touch == Touch::Clean)
-    });
+    let whole = is_whole(old, new);
     let changes = settled && (!key.is_empty() || (whole && !new.rows_changed));
     let removes = changes
         && follows(before, after, new.id, 0, &|table| {

@@ -2,6 +2,7 @@ use tightrope_model::EngineKind;
 
 use super::case::TwinCase;
 use super::chance::Chance;
+use super::common::changes_keyless;
 use super::draft::Draft;
 use super::rows::{self, MOST_ROWS};
 use super::schema::Schema;
@@ -28,6 +29,7 @@ pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCas
         rows: Vec::new(),
         forward: Vec::new(),
         rehearsed: chance.one_in(8),
+        keyless: false,
         rollback: None,
         writes: Vec::new(),
     };
@@ -35,6 +37,7 @@ pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCas
     fill(&before, &mut case, bench, &mut chance);
     bench.settle();
     let after = migrate(&before, &mut case, bench, &mut chance);
+    case.keyless = changes_keyless(&before, &after);
     let mut writer = Writer::new(&before, &after);
     for _ in 0..chance.between(0, 14) {
         case.writes.extend(writer.write(&mut chance));
