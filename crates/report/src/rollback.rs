@@ -165,6 +165,14 @@ fn net_return(page: &mut Page<'_>, net: &NetReturn) {
         }
     }
     page.field("  rows     ", &rows(&net.merged));
+    for image in &net.images {
+        let rows = plural(image.rows, "row", "rows");
+        let text = format!(
+            "{rows} of {}, which only the new schema has a place for, until `tightrope apply` or `tightrope seal`",
+            image.table
+        );
+        page.field("  kept     ", &text);
+    }
     quarantined(page, &net.quarantined);
     for loss in &net.losses {
         let text = format!("{}: {} ({})", loss.object, loss.reason, loss.lost);
@@ -372,6 +380,7 @@ mod tests {
                 reason: "it cannot be made again here".to_owned(),
                 lost: "the extension".to_owned(),
             }],
+            images: Vec::new(),
         };
         let one = |way, net: NetReturn| RolledBackOne {
             version: "0042".to_owned(),

@@ -170,7 +170,7 @@ impl Story {
     fn derived(&mut self) -> Result<(), CommandError> {
         self.teller.step(
             "derived",
-            "The wrong way back is thrown away. The derived one and the net take its place.",
+            "The wrong way back is thrown away. It is derived instead, with a net below.",
         );
         self.stage.leave_to_derivation(MIGRATION)?;
         self.teller.say(&format!(

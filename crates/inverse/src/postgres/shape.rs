@@ -45,7 +45,8 @@ fn column_must_be_made_anew(survey: &Survey<'_>, column: &Object, owner: ObjectK
     let generated = column.attribute("expression").is_some();
     let only_dropped =
         !generated && differs("expression") && now.attribute("generated") == Some("stored");
-    !only_dropped && (differs("expression") || differs("generated"))
+    let made_otherwise = differs("expression") || differs("generated");
+    made_otherwise && !only_dropped
         || generated && type_differs(survey, column)
         || inheritance_differs(column, now)
         || owner == ObjectKind::Type && type_differs(survey, column) && is_used(survey, now)

@@ -189,6 +189,8 @@ fn inside(
         record.after = Some(fingerprint);
         if let (Some(before), Some((plan, kept))) = (before, &mut spread) {
             hold_to_the_plan(run, migration, plan, (before, &catalog), &record)?;
+            net::bring_images(run.session.as_mut(), &record, run.watchers.listener)
+                .map_err(ApplyError::from)?;
             net::open_window(run.session.as_mut(), kept, before, &catalog)
                 .map_err(|error| waits(ready, error))?;
             run.watchers.edges.reached("window open");

@@ -248,10 +248,10 @@ impl Planner<'_> {
 /// Few rows of a large table are caught by triggers; otherwise copying all of them is cheaper.
 fn keep_rows(plan: &TablePlan) -> Keep {
     let changed = plan.rows.updated + plan.rows.deleted;
-    if plan.key_changes {
-        return Keep::Changed;
-    }
-    if plan.key.is_empty() || changed.saturating_mul(4) > plan.rows_before && plan.rows_before > 0 {
+    if plan.key_changes
+        || plan.key.is_empty()
+        || changed.saturating_mul(4) > plan.rows_before && plan.rows_before > 0
+    {
         Keep::Whole
     } else {
         Keep::Changed

@@ -89,13 +89,48 @@ pub(crate) fn plan_of(
     for table in plan.tables.iter().filter(|table| !table.rows.is_empty()) {
         match base.as_deref_mut() {
             Some(base) => measure(session, base, table, &mut touched)?,
-            None if table.rows.updated > 0 => {
+            None if table.rows.updated > 0 && may_change_key(parsed, dialect, table) => {
                 touched.keys.insert(table.before.clone());
             }
             None => {}
         }
     }
     Ok(plan_net(before, after, &matching, &touched))
+}
+
+/// Whether a script may change values of a table's key: unless its statements name every column that they set.
+fn may_change_key(parsed: &Parsed, dialect: EngineKind, table: &TablePlan) -> bool {
+    let told = parsed.statements.iter().all(|statement| {
+        !matches!(
+            statement.kind,
+            StatementKind::Unknown
+                | StatementKind::Other(
+                    Command::Do
+                        | Command::Call
+                        | Command::Select
+                        | Command::Execute
+                        | Command::Merge
+                )
+        )
+    });
+    let is_key = |name: &String| {
+        table
+            .key
+            .iter()
+            .any(|key| key.before == *name || key.after == *name)
+    };
+    let mut named = false;
+    for index in 0..parsed.statements.len() {
+        for destroyed in parsed.destroys_of_before(index, dialect) {
+            if let Destroys::Values { columns, .. } = destroyed {
+                named = true;
+                if columns.is_empty() || columns.iter().any(is_key) {
+                    return true;
+                }
+            }
+        }
+    }
+    !told || !named
 }
 
 /// Compares a table with what it was: whether its keys changed, and whether any value of before did.

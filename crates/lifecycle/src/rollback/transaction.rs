@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use tightrope_engine::{EngineError, ErrorKind};
+use tightrope_engine::{EngineError, ErrorKind, KeptNet};
 use tightrope_model::{Catalog, EngineKind};
-use tightrope_store::{AppliedMigration, Direction};
+use tightrope_store::{AppliedMigration, Direction, ForwardImage};
 
 use super::prepare::{Conflicts, RollbackOptions};
 use super::report::{NetReturn, RollbackError, RolledBackOne};
@@ -237,6 +237,7 @@ fn with_net(
             }));
         }
     }
+    let images = keep_forward(run, migration, &before, kept)?;
     let returned =
         net::come_back(run.session.as_mut(), &back).map_err(|stop| Stop::of(migration, stop))?;
     run.watchers.edges.reached("rows merged");
@@ -247,7 +248,27 @@ fn with_net(
         merged: returned.merged,
         quarantined: returned.quarantined,
         losses: returned.losses,
+        images,
     }))
+}
+
+/// Keeps what the application has written where only the new schema has a place.
+fn keep_forward(
+    run: &mut Run<'_>,
+    migration: &AppliedMigration,
+    before: &Catalog,
+    kept: &KeptNet,
+) -> Result<Vec<ForwardImage>, Stop> {
+    let now = run.session.catalog()?;
+    let session = run.session.as_mut();
+    let images = net::keep_images(session, kept, before, &now, &migration.renames)?;
+    run.store().keep_images(
+        &migration.version_key,
+        &label(migration),
+        migration.forward_meaning,
+        &images,
+    )?;
+    Ok(images)
 }
 
 /// The catalogs before and after a migration, if both were kept.
