@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use tightrope_engine::{EngineError, ErrorKind, KeptNet};
+use tightrope_engine::{EngineError, ErrorKind};
 use tightrope_model::{Catalog, EngineKind};
-use tightrope_store::{AppliedMigration, Direction, ForwardImage};
+use tightrope_store::{AppliedMigration, Direction};
 
 use super::prepare::{Conflicts, RollbackOptions};
 use super::report::{NetReturn, RollbackError, RolledBackOne};
@@ -227,6 +227,7 @@ fn with_net(
         renames: &migration.renames,
         written: is_written.then_some(ready),
         listener: run.watchers.listener,
+        keeps_images: true,
     };
     if options.conflicts == Conflicts::Stop {
         let gauge = net::gauge(run.session.as_mut(), &back)?;
@@ -237,7 +238,6 @@ fn with_net(
             }));
         }
     }
-    let images = keep_forward(run, migration, &before, kept)?;
     let returned =
         net::come_back(run.session.as_mut(), &back).map_err(|stop| Stop::of(migration, stop))?;
     run.watchers.edges.reached("rows merged");
@@ -248,27 +248,8 @@ fn with_net(
         merged: returned.merged,
         quarantined: returned.quarantined,
         losses: returned.losses,
-        images,
+        images: returned.images,
     }))
-}
-
-/// Keeps what the application has written where only the new schema has a place.
-fn keep_forward(
-    run: &mut Run<'_>,
-    migration: &AppliedMigration,
-    before: &Catalog,
-    kept: &KeptNet,
-) -> Result<Vec<ForwardImage>, Stop> {
-    let now = run.session.catalog()?;
-    let session = run.session.as_mut();
-    let images = net::keep_images(session, kept, before, &now, &migration.renames)?;
-    run.store().keep_images(
-        &migration.version_key,
-        &label(migration),
-        migration.forward_meaning,
-        &images,
-    )?;
-    Ok(images)
 }
 
 /// The catalogs before and after a migration, if both were kept.
@@ -293,6 +274,12 @@ fn settle(
 ) -> Result<(), Stop> {
     run.store()
         .quarantine(&label(migration), &returned.quarantined)?;
+    run.store().keep_images(
+        &migration.version_key,
+        &label(migration),
+        migration.forward_meaning,
+        &returned.images,
+    )?;
     run.store().renumber_snapshots(before, &returned.catalog)?;
     let applied = run.store().applied()?;
     let kept = migration.net.as_ref();
