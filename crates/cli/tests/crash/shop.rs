@@ -57,7 +57,10 @@ fn base(numbers: &str) -> String {
 
 /// A database, and how to look at it past `tightrope`.
 pub(crate) enum Place {
-    Sqlite(TempDir, PathBuf),
+    Sqlite(
+        #[expect(dead_code, reason = "the folder goes with it")] TempDir,
+        PathBuf,
+    ),
     Postgres(TestDatabase),
 }
 
