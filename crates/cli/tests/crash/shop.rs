@@ -11,7 +11,7 @@ use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine};
 use tightrope_postgres::PostgresEngine;
 use tightrope_sqlite::SqliteEngine;
 use tightrope_testkit::process::{Outcome, Tightrope};
-use tightrope_testkit::servers::{self, TestDatabase};
+use tightrope_testkit::servers::{self, PostgresOptions, TestDatabase};
 
 use crate::edges::State;
 
@@ -57,17 +57,14 @@ fn base(numbers: &str) -> String {
 
 /// A database, and how to look at it past `tightrope`.
 pub(crate) enum Place {
-    Sqlite(
-        #[expect(dead_code, reason = "the folder goes with it")] TempDir,
-        PathBuf,
-    ),
+    Sqlite { file: PathBuf, _folder: TempDir },
     Postgres(TestDatabase),
 }
 
 impl Place {
     pub(crate) fn url(&self) -> String {
         match self {
-            Self::Sqlite(_, file) => format!("sqlite://{}", file.display()),
+            Self::Sqlite { file, .. } => format!("sqlite://{}", file.display()),
             Self::Postgres(database) => database.url(),
         }
     }
@@ -75,20 +72,20 @@ impl Place {
     pub(crate) fn postgres(&self) -> &TestDatabase {
         match self {
             Self::Postgres(database) => database,
-            Self::Sqlite(..) => panic!("it is no PostgreSQL"),
+            Self::Sqlite { .. } => panic!("it is no PostgreSQL"),
         }
     }
 
     pub(crate) fn file(&self) -> &Path {
         match self {
-            Self::Sqlite(_, file) => file,
+            Self::Sqlite { file, .. } => file,
             Self::Postgres(_) => panic!("it is no file"),
         }
     }
 
     pub(crate) fn copy(&self) -> Self {
         match self {
-            Self::Sqlite(_, file) => {
+            Self::Sqlite { file, .. } => {
                 let copy = Self::sqlite();
                 fs::copy(file, copy.file()).expect("the file is copied");
                 copy
@@ -100,12 +97,16 @@ impl Place {
     fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder is made");
         let file = folder.path().join("shop.db");
-        Self::Sqlite(folder, file)
+        fs::write(&file, "").expect("an empty database is made");
+        Self::Sqlite {
+            file,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn execute(&self, sql: &str) {
         match self {
-            Self::Sqlite(_, file) => rusqlite::Connection::open(file)
+            Self::Sqlite { file, .. } => rusqlite::Connection::open(file)
                 .and_then(|connection| connection.execute_batch(sql))
                 .expect("the application writes"),
             Self::Postgres(database) => database.execute(sql).expect("the application writes"),
@@ -115,7 +116,7 @@ impl Place {
     /// The rows of a query with one column of text.
     pub(crate) fn texts(&self, query: &str) -> Vec<String> {
         match self {
-            Self::Sqlite(_, file) => {
+            Self::Sqlite { file, .. } => {
                 let connection = rusqlite::Connection::open(file).expect("it opens");
                 let mut statement = connection.prepare(query).expect("the query is right");
                 let rows = statement.query_map((), |row| row.get(0)).expect("it runs");
@@ -131,7 +132,7 @@ impl Place {
 
     pub(crate) fn state(&self) -> State {
         let engine: Box<dyn Engine> = match self {
-            Self::Sqlite(..) => Box::new(SqliteEngine::new()),
+            Self::Sqlite { .. } => Box::new(SqliteEngine::new()),
             Self::Postgres(_) => Box::new(PostgresEngine::new()),
         };
         let url = DatabaseUrl::new(self.url().as_str());
@@ -148,7 +149,7 @@ impl Place {
     /// The tables, functions and triggers of nets.
     pub(crate) fn net_things(&self) -> Vec<String> {
         self.texts(match self {
-            Self::Sqlite(..) => {
+            Self::Sqlite { .. } => {
                 "select type || ' ' || name from sqlite_master where name like 'tightrope\\_net\\_%' escape '\\' order by 1"
             }
             Self::Postgres(_) => {
@@ -163,7 +164,7 @@ impl Place {
     /// The rows in quarantine, without the times.
     pub(crate) fn quarantine(&self) -> Vec<String> {
         let table = match self {
-            Self::Sqlite(..) => "tightrope_quarantine",
+            Self::Sqlite { .. } => "tightrope_quarantine",
             Self::Postgres(_) => "tightrope.quarantine",
         };
         self.texts(&format!(
@@ -213,7 +214,11 @@ impl Shop {
     }
 
     pub(crate) fn postgres_with(more: &str, proven: bool) -> Self {
-        let server = servers::postgres(15).expect("the server starts");
+        Self::postgres_on(PostgresOptions::default(), more, proven)
+    }
+
+    pub(crate) fn postgres_on(options: PostgresOptions, more: &str, proven: bool) -> Self {
+        let server = servers::postgres_with(15, options).expect("the server starts");
         let database = server.create_database().expect("a database is made");
         let base = base("generate_series(1, 200) n") + more;
         let last = "alter table entry add constraint entry_amount check (amount > -5)";
