@@ -10,6 +10,7 @@ use tightrope_store::{AppliedMigration, KeptImage, Store, StoreError};
 
 use crate::plan::label_of;
 use crate::project::{Access, Project};
+use crate::rollback::drop_kept_files;
 use crate::run::{Run, RunError, Watchers};
 use crate::situation::{Situation, SituationError};
 
@@ -203,6 +204,7 @@ impl PreparedSeal<'_> {
         }
         run.watchers.edges.reached("committed");
         run.leave()?;
+        drop_kept_files(migrations.iter().map(|(migration, _)| migration));
         Ok(Sealed {
             migrations: migrations
                 .into_iter()
@@ -227,6 +229,7 @@ fn seal_all(
         let sealed = AppliedMigration {
             net: None,
             sealed_at: Some(now.clone()),
+            kept_file: None,
             ..migration.clone()
         };
         run.store().replace_applied(&sealed)?;

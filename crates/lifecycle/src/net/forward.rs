@@ -142,8 +142,8 @@ pub(crate) fn bring_images(
             Err(error) => {
                 control(session, "rollback to savepoint tightrope_forward")?;
                 format!(
-                    "{} rows of {} that an earlier rollback kept do not fit and stay kept: {error}",
-                    image.rows, image.table
+                    "what an earlier rollback kept of {} ({} in all) does not fit and stays kept: {error}",
+                    image.table, image.rows
                 )
             }
         };

@@ -15,7 +15,7 @@ pub use back::Way;
 pub(crate) use back::{
     Back, BackStop, Returned, come_back, derived_script, fill_of, gauge, one_line,
 };
-pub(crate) use forward::{bring_images, keep_images};
+pub(crate) use forward::bring_images;
 pub(crate) use older::{resume_older, suspend_older, taken_over_by};
 pub use room::NoRoom;
 pub(crate) use room::room;

@@ -15,6 +15,9 @@ pub(crate) struct Touched {
     pub(crate) rows: Vec<(TableName, TableChange)>,
     /// Tables (by the name before) whose rows the script's statements name, whether or not there were any.
     pub(crate) named: BTreeSet<TableName>,
+    /// Tables (by the name before) that a statement drops: what has their name afterwards is another one, where the engine does
+    /// not number its objects.
+    pub(crate) dropped: BTreeSet<TableName>,
     /// Tables (by the name before) of which values of the key changed.
     pub(crate) keys: BTreeSet<TableName>,
     /// Tables (by the name before) of which no value of before changed, whatever was written.
@@ -193,7 +196,11 @@ impl Planner<'_> {
     }
 
     fn keep(&self, id: &ObjectId, plan: &TablePlan) -> Keep {
-        if plan.after.is_none() || !self.matching.is_same(id) && self.numbered(id) {
+        let is_another = match self.numbered(id) {
+            true => !self.matching.is_same(id),
+            false => self.touched.dropped.contains(&plan.before),
+        };
+        if plan.after.is_none() || is_another {
             return Keep::Whole;
         }
         let written = !plan.rows.is_empty() || self.touched.named.contains(&plan.before);

@@ -8,7 +8,9 @@ use tightrope_model::{
     Catalog, EngineKind, Keep, NetPlan, TableChange, TableChecksum, TableName, TablePlan,
     TableShape,
 };
-use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
+use tightrope_script::{
+    Command, Destroys, LockMode, NamedObject, ObjectAction, ObjectClass, Parsed, StatementKind,
+};
 
 use super::plan::{Touched, plan_net};
 use crate::Silent;
@@ -83,6 +85,7 @@ pub(crate) fn plan_of(
     let mut touched = Touched {
         rows,
         named: named_tables(parsed, dialect, before),
+        dropped: dropped_tables(parsed, before),
         ..Touched::default()
     };
     let plan = plan_net(before, after, &matching, &touched);
@@ -229,6 +232,24 @@ pub(crate) fn named_tables(
         .filter(|table| {
             let qualified = format!("{}.{}", table.schema, table.name);
             names.contains(&table.name) || names.contains(&qualified)
+        })
+        .cloned()
+        .collect()
+}
+
+/// Tables of before that the script's statements drop.
+fn dropped_tables(parsed: &Parsed, before: &Catalog) -> BTreeSet<TableName> {
+    let statements = parsed.statements.iter();
+    let dropped: Vec<&NamedObject> = statements
+        .flat_map(|statement| statement.objects_with(&ObjectAction::Drop))
+        .filter(|object| object.class == ObjectClass::Table)
+        .collect();
+    let tables = before.tables().iter().map(|shape| &shape.table);
+    tables
+        .filter(|table| {
+            dropped
+                .iter()
+                .any(|object| object.name.eq_ignore_ascii_case(&table.name))
         })
         .cloned()
         .collect()

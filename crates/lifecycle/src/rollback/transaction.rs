@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use tightrope_engine::{EngineError, ErrorKind, KeptNet};
+use tightrope_engine::{Blocker, EngineError, ErrorKind};
 use tightrope_model::{Catalog, EngineKind};
-use tightrope_store::{AppliedMigration, Direction, ForwardImage};
+use tightrope_store::{AppliedMigration, Direction};
 
 use super::prepare::{Conflicts, RollbackOptions};
 use super::report::{NetReturn, RollbackError, RolledBackOne};
@@ -12,7 +12,7 @@ use super::run::{label, prove_and_record};
 use crate::Event;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::net::{self, Back, BackStop, Returned};
-use crate::run::Run;
+use crate::run::{Run, held_by};
 
 /// A migration with its rollback script.
 type Job<'a> = (&'a AppliedMigration, &'a Ready<'a>);
@@ -70,6 +70,17 @@ impl Stop {
                 tables: BackStop::Unlike(tables).in_words(),
             }),
         }
+    }
+
+    fn held_by(mut self, blockers: Vec<Blocker>) -> Self {
+        match &mut self {
+            Self::Script(_, failure) => held_by(&mut failure.error, blockers),
+            Self::Derived(_, _, error) | Self::Error(RollbackError::Engine(error)) => {
+                held_by(error, blockers);
+            }
+            Self::Error(_) => {}
+        }
+        self
     }
 
     /// The error, if the same may succeed when it is tried again in a moment.
@@ -168,7 +179,8 @@ fn inside(
             migration: name.clone(),
             direction: Direction::Rollback,
         });
-        let net = with_net(run, dialect, job, options)?;
+        let (net, blockers) = run.looked_after(|run| with_net(run, dialect, job, options));
+        let net = net.map_err(|stop| stop.held_by(blockers))?;
         if net.is_none() {
             by_script(run, job)?;
         }
@@ -227,6 +239,7 @@ fn with_net(
         renames: &migration.renames,
         written: is_written.then_some(ready),
         listener: run.watchers.listener,
+        keeps_images: true,
     };
     if options.conflicts == Conflicts::Stop {
         let gauge = net::gauge(run.session.as_mut(), &back)?;
@@ -237,7 +250,6 @@ fn with_net(
             }));
         }
     }
-    let images = keep_forward(run, migration, &before, kept)?;
     let returned =
         net::come_back(run.session.as_mut(), &back).map_err(|stop| Stop::of(migration, stop))?;
     run.watchers.edges.reached("rows merged");
@@ -248,27 +260,8 @@ fn with_net(
         merged: returned.merged,
         quarantined: returned.quarantined,
         losses: returned.losses,
-        images,
+        images: returned.images,
     }))
-}
-
-/// Keeps what the application has written where only the new schema has a place.
-fn keep_forward(
-    run: &mut Run<'_>,
-    migration: &AppliedMigration,
-    before: &Catalog,
-    kept: &KeptNet,
-) -> Result<Vec<ForwardImage>, Stop> {
-    let now = run.session.catalog()?;
-    let session = run.session.as_mut();
-    let images = net::keep_images(session, kept, before, &now, &migration.renames)?;
-    run.store().keep_images(
-        &migration.version_key,
-        &label(migration),
-        migration.forward_meaning,
-        &images,
-    )?;
-    Ok(images)
 }
 
 /// The catalogs before and after a migration, if both were kept.
@@ -293,6 +286,12 @@ fn settle(
 ) -> Result<(), Stop> {
     run.store()
         .quarantine(&label(migration), &returned.quarantined)?;
+    run.store().keep_images(
+        &migration.version_key,
+        &label(migration),
+        migration.forward_meaning,
+        &returned.images,
+    )?;
     run.store().renumber_snapshots(before, &returned.catalog)?;
     let applied = run.store().applied()?;
     let kept = migration.net.as_ref();

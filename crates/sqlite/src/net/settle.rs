@@ -34,7 +34,7 @@ impl Opening<'_> {
             .collect();
         self.batch(&format!(
             "create table {into} ({k});
-             insert into {into} select {values} from {after} t where not exists (select 1 from {rows} p where {same} and p.gone$ = 0)",
+             insert into {into} select {values} from {after} t where not exists (select 1 from {rows} p where {same} and +p.gone$ = 0)",
             into = sql(&inserted),
             k = list(&columns),
             values = list(&values),

@@ -66,7 +66,7 @@ impl<'a> Terms<'a> {
                 joins.push('\n');
             }
             joins.push_str(&format!(
-                "left join {} p on {} and p.gone$ = 0",
+                "left join {} p on {} and +p.gone$ = 0",
                 sql(rows),
                 equal(&self.key.kept("p"), &self.origin())
             ));

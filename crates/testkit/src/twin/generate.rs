@@ -2,7 +2,7 @@ use tightrope_model::EngineKind;
 
 use super::case::TwinCase;
 use super::chance::Chance;
-use super::common::changes_keyless;
+use super::counterpart::changes_keyless;
 use super::draft::Draft;
 use super::rows::{self, MOST_ROWS};
 use super::schema::Schema;

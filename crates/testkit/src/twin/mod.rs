@@ -12,7 +12,7 @@
 
 mod case;
 mod chance;
-mod common;
+mod counterpart;
 mod draft;
 mod generate;
 mod hunt;

@@ -59,7 +59,7 @@ pub(super) fn value(
         .iter()
         .find(|key| key.columns.contains(&id));
     match reference {
-        Some(_) if !column.not_null && number % 3 == 0 => "null".to_owned(),
+        Some(_) if !column.not_null && number.is_multiple_of(3) => "null".to_owned(),
         // All columns of one reference get the same number.
         Some(key) => {
             let target = (number * 7 + key.columns[0] as usize) % 4 + 1;

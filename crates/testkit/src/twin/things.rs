@@ -137,15 +137,10 @@ impl Maker<'_> {
             5 => format!("({column} collate nocase)"),
             _ => format!("({column})"),
         };
-        let on = if what.starts_with("using") {
-            format!("{table} {what}")
-        } else {
-            format!("{table} {what}")
-        };
         Some(self.made(
             ThingKind::Index,
             &name,
-            format!("create index {name} on {on}"),
+            format!("create index {name} on {table} {what}"),
         ))
     }
 

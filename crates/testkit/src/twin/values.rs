@@ -94,7 +94,7 @@ pub(super) fn key_literal(engine: EngineKind, kind: &Kind, number: usize) -> Str
         Kind::Uuid => format!("'00000000-0000-4000-8000-{number:012}'"),
         Kind::Date => format!("'2001-{:02}-{:02}'", number / 28 % 12 + 1, number % 28 + 1),
         Kind::Bytes if engine == EngineKind::Sqlite => format!("x'{number:08x}'"),
-        _ if number % 3 == 0 => format!("'ключ {number}'"),
+        _ if number.is_multiple_of(3) => format!("'ключ {number}'"),
         _ => format!("'k{number}'"),
     }
 }

@@ -1,6 +1,6 @@
 use super::case::Write;
 use super::chance::Chance;
-use super::common::{Common, common};
+use super::counterpart::{Common, common};
 use super::rows::{self, MOST_ROWS};
 use super::schema::{Column, Form, Kind, Schema, Touch};
 use super::translate::{Conflict, Expression, Filter, Statement};
