@@ -3,6 +3,8 @@
 //! A few cases in the suite; more by hand: `TIGHTROPE_TWIN_CASES=20000 TIGHTROPE_TWIN_SEED=1 cargo nextest run twin`. One case
 //! again: `TIGHTROPE_TWIN_CASES=1` and its seed.
 
+mod found;
+
 use std::time::Instant;
 
 use tightrope_engine::{DatabaseUrl, Registry};
@@ -48,12 +50,14 @@ fn a_database_of_postgres_that_came_back_is_its_twins_equal() {
 
 #[test]
 fn a_database_of_sqlite_that_came_back_is_its_twins_equal() {
-    hunt(&Registry::new().with(SqliteEngine::new()), &move || {
-        let folder = memory_folder()?;
-        let path = folder.path().join("twin.db");
-        let url = DatabaseUrl::new(format!("sqlite://{}", path.display()));
-        Ok(ContractDatabase::new(url, folder))
-    });
+    hunt(&Registry::new().with(SqliteEngine::new()), &sqlite_database);
+}
+
+fn sqlite_database() -> anyhow::Result<ContractDatabase> {
+    let folder = memory_folder()?;
+    let path = folder.path().join("twin.db");
+    let url = DatabaseUrl::new(format!("sqlite://{}", path.display()));
+    Ok(ContractDatabase::new(url, folder))
 }
 
 /// A folder in memory where there is one: nothing here is to outlast the machine.
