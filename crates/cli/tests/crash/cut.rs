@@ -160,7 +160,7 @@ fn at_every_commit(
 
 #[test]
 fn apply_cut_at_every_commit() {
-    let shop = Shop::postgres().to_the_window();
+    let shop = Shop::postgres().into_the_window();
     let (before, after) = (shop.before.state(), shop.after.state());
     at_every_commit(
         &shop,
@@ -181,7 +181,7 @@ fn apply_cut_at_every_commit() {
 
 #[test]
 fn rollback_cut_at_every_commit() {
-    let shop = Shop::postgres().to_the_window();
+    let shop = Shop::postgres().into_the_window();
     let back = ["rollback", "--to", "1"];
     let undisturbed = shop.written.copy();
     shop.run(&undisturbed, &back).expect_code(0);

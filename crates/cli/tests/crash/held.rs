@@ -27,7 +27,7 @@ fn impatient(shop: Shop) -> Shop {
 
 #[test]
 fn a_long_reader_is_named_on_both_ways() {
-    let shop = impatient(Shop::postgres().to_the_window());
+    let shop = impatient(Shop::postgres().into_the_window());
     let expect = [(&shop.before, shop.apply()), (&shop.written, &BACK[..])];
     for (from, arguments) in expect {
         let place = from.copy();
@@ -49,7 +49,7 @@ fn a_long_reader_is_named_on_both_ways() {
 #[test]
 fn a_prepared_transaction_is_named_on_both_ways() {
     for shop in [Shop::postgres(), Shop::postgres_with("", false)] {
-        let shop = impatient(shop.to_the_window());
+        let shop = impatient(shop.into_the_window());
         let expect = [(&shop.before, shop.apply()), (&shop.written, &BACK[..])];
         for (from, arguments) in expect {
             let place = from.copy();
@@ -72,7 +72,7 @@ fn a_prepared_transaction_is_named_on_both_ways() {
 
 #[test]
 fn a_writer_holds_sqlite_on_both_ways() {
-    let shop = impatient(Shop::sqlite().to_the_window());
+    let shop = impatient(Shop::sqlite().into_the_window());
     let expect = [(&shop.before, shop.apply()), (&shop.written, &BACK[..])];
     for (from, arguments) in expect {
         let place = from.copy();
@@ -118,18 +118,18 @@ fn two_at_once(shop: &Shop) {
 
 #[test]
 fn two_at_once_on_sqlite() {
-    two_at_once(&Shop::sqlite().to_the_window());
+    two_at_once(&Shop::sqlite().into_the_window());
 }
 
 #[test]
 fn two_at_once_on_postgres() {
-    two_at_once(&Shop::postgres().to_the_window());
+    two_at_once(&Shop::postgres().into_the_window());
 }
 
 /// The second gives way while the first is at work, and the first is not disturbed.
 #[test]
 fn the_second_gives_way_while_a_rollback_holds_the_lease() {
-    let shop = Shop::sqlite().to_the_window();
+    let shop = Shop::sqlite().into_the_window();
     let place = shop.written.copy();
     let mut first = shop
         .command(&place, &BACK)

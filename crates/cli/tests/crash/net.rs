@@ -177,30 +177,33 @@ fn seal_at_every_edge(shop: &Shop) -> usize {
 
 #[test]
 fn sqlite_apply_with_a_net_killed_at_every_edge() {
-    enough(apply_at_every_edge(&Shop::sqlite().to_the_window()), 10);
+    enough(apply_at_every_edge(&Shop::sqlite().into_the_window()), 10);
 }
 
 #[test]
 fn sqlite_rollback_through_a_net_killed_at_every_edge() {
-    enough(rollback_at_every_edge(&Shop::sqlite().to_the_window()), 9);
+    enough(rollback_at_every_edge(&Shop::sqlite().into_the_window()), 9);
 }
 
 #[test]
 fn sqlite_seal_killed_at_every_edge() {
-    enough(seal_at_every_edge(&Shop::sqlite().to_the_window()), 4);
+    enough(seal_at_every_edge(&Shop::sqlite().into_the_window()), 4);
 }
 
 #[test]
 fn postgres_apply_with_a_net_killed_at_every_edge() {
-    enough(apply_at_every_edge(&Shop::postgres().to_the_window()), 10);
+    enough(apply_at_every_edge(&Shop::postgres().into_the_window()), 10);
 }
 
 #[test]
 fn postgres_rollback_through_a_net_killed_at_every_edge() {
-    enough(rollback_at_every_edge(&Shop::postgres().to_the_window()), 9);
+    enough(
+        rollback_at_every_edge(&Shop::postgres().into_the_window()),
+        9,
+    );
 }
 
 #[test]
 fn postgres_seal_killed_at_every_edge() {
-    enough(seal_at_every_edge(&Shop::postgres().to_the_window()), 4);
+    enough(seal_at_every_edge(&Shop::postgres().into_the_window()), 4);
 }

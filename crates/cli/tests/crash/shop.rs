@@ -256,7 +256,7 @@ impl Shop {
     }
 
     /// Goes on to the later stages.
-    pub(crate) fn to_the_window(mut self) -> Self {
+    pub(crate) fn into_the_window(mut self) -> Self {
         self.run(&self.after, self.apply()).expect_code(0);
         self.written = self.after.copy();
         self.written.execute(APPLICATION);
