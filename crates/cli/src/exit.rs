@@ -55,6 +55,7 @@ pub(crate) const TABLE: [Row; 9] = [
         4,
         "refused",
         "Refused, and nothing was changed: no certificate, drift, a script changed after it was applied, a rehearsal that would change the target's server, no \
+         room for the net, a sealed migration, rows in conflict with `--conflicts stop`, a quarantined row that does not fit, no \
          confirmation, another run to be finished first.",
     ),
     (

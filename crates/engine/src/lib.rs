@@ -20,7 +20,7 @@ mod url;
 pub use capabilities::Capabilities;
 pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
-pub use net::{Fill, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
+pub use net::{Fill, ForwardColumn, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
 pub use registry::{Registry, UnknownScheme};
 pub use session::{
     Alive, Blocker, ConnectOptions, KeptFile, Liveness, Role, Row, RowDialect, RowStream,

@@ -40,6 +40,15 @@ pub struct KeptTable {
     pub set_aside: Option<TableName>,
 }
 
+/// A column whose values are kept for the way forward again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForwardColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type, as the engine writes it.
+    pub type_name: String,
+}
+
 /// Expressions for columns that the old schema demands, by table and column of before: `[fill]` in `metadata.toml`.
 pub type Fill = BTreeMap<(TableName, String), String>;
 
@@ -252,6 +261,39 @@ pub trait Net {
     /// # Errors
     /// When a lock is not granted.
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError>;
+
+    /// Keeps what only the new schema has a place for before a rollback takes that place away: these columns of a table (all, of a
+    /// table that goes), in an own table of that name. Only rows in which one of `telling` holds a value are kept. Gives how
+    /// many there are; with none there is no table.
+    ///
+    /// # Errors
+    /// When there is no room.
+    fn keep_forward(
+        &mut self,
+        own: &str,
+        table: &TableName,
+        columns: &[ForwardColumn],
+        telling: &[String],
+    ) -> Result<u64, EngineError>;
+
+    /// Puts what [`Net::keep_forward`] has kept back: into an empty table, or, where there is a key, into the rows that it
+    /// names. Gives how many rows that were.
+    ///
+    /// # Errors
+    /// When the rows do not fit.
+    fn bring_forward(
+        &mut self,
+        own: &str,
+        table: &TableName,
+        columns: &[ForwardColumn],
+        key: &[String],
+    ) -> Result<u64, EngineError>;
+
+    /// Drops an own table of forward images.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn drop_forward(&mut self, own: &str) -> Result<(), EngineError>;
 
     /// As [`Net::merge`], after a written rollback script: where it has computed a column that was gone from columns that the
     /// application has written in that row, the computed value stays.

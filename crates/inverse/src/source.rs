@@ -14,7 +14,8 @@ pub struct Sources {
 /// The values of one table. Its rows as they are now are `t` in every expression.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableSource {
-    /// What follows the table in the FROM clause: `left join tightrope.net_3_1_rows p on p."k1" = t."id"`.
+    /// What follows the table in the FROM clause: `left join tightrope.net_3_1_rows p on p."k1" = t."id"`. The text `{now}`
+    /// stands for the table as it is now.
     pub joins: String,
     /// Which of its rows stay, if not all.
     pub filter: Option<String>,

@@ -24,6 +24,17 @@ pub enum Event {
         /// How.
         report: CopyReport,
     },
+    /// A proven copy of the whole database was kept beside it.
+    KeptBeside {
+        /// Where it is.
+        path: String,
+        /// Its size.
+        bytes: u64,
+        /// How many tables were summed up on both sides, and are the same.
+        tables: usize,
+        /// How long copying and proving took.
+        milliseconds: u64,
+    },
     /// A migration's rehearsal begins.
     RehearsalBegun {
         /// Its label.

@@ -1,6 +1,6 @@
 //! The quarantine: rows that the old schema could not hold, kept whole until a person decides.
 
-use tightrope_engine::{EngineError, Session, UnknownScheme};
+use tightrope_engine::{EngineError, ErrorKind, Session, UnknownScheme};
 use tightrope_store::{QuarantinedRow, Store, StoreError};
 
 use crate::project::{Access, Project};
@@ -118,10 +118,15 @@ fn carry_out(
     run.watchers.edges.reached("before the transaction");
     let done = run.in_transaction(|run| {
         for row in &rows {
-            if decision == Decision::Restore
-                && let Some(net) = run.session.net()
-                && let Err(error) = net.put_back(&row.row)
-            {
+            let put_back = match (decision, run.session.net()) {
+                (Decision::Discard, _) => Ok(()),
+                (Decision::Restore, Some(net)) => net.put_back(&row.row),
+                (Decision::Restore, None) => Err(EngineError::new(
+                    ErrorKind::Other,
+                    "this engine cannot put rows back",
+                )),
+            };
+            if let Err(error) = put_back {
                 let message = error.message.clone();
                 let kind = error.kind;
                 unfit = Some(QuarantineError::DoesNotFit {

@@ -200,6 +200,7 @@ fn resume(
             sequence: record.sequence,
             accept_drift: None,
             policy: Policy::default(),
+            kept_file: None,
         };
         let mut record = (**record).clone();
         record.forward = script.digest();

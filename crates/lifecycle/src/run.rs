@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use tightrope_engine::{Engine, EngineError, ErrorKind, Session};
+use tightrope_engine::{Blocker, Engine, EngineError, ErrorKind, Session};
 use tightrope_model::{Fingerprint, Place, Version};
 use tightrope_script::{Script, Step, TransactionMode};
 use tightrope_store::{
@@ -312,16 +312,24 @@ impl<'a> Run<'a> {
         &mut self,
         work: impl FnOnce(&mut dyn Session, &dyn Listener) -> Result<(), ScriptFailure>,
     ) -> Result<(), ScriptFailure> {
-        self.companion.statement_begins();
-        let done = work(self.session.as_mut(), self.watchers.listener);
-        let blockers = self.companion.statement_ends();
+        let (done, blockers) = self.looked_after(|run| {
+            let listener = run.watchers.listener;
+            work(run.session.as_mut(), listener)
+        });
         done.map_err(|mut failure| {
-            if failure.error.kind == ErrorKind::LockNotGranted && failure.error.blockers.is_empty()
-            {
-                failure.error.blockers = blockers;
-            }
+            held_by(&mut failure.error, blockers);
             failure
         })
+    }
+
+    /// Does something while the companion looks who keeps it waiting, and gives those whom it saw last.
+    pub(crate) fn looked_after<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> (T, Vec<Blocker>) {
+        self.companion.statement_begins();
+        let done = work(self);
+        (done, self.companion.statement_ends())
     }
 
     /// Bounds the waiting for locks again, after a script may have changed it.
@@ -344,6 +352,13 @@ impl<'a> Run<'a> {
             pause_ms,
         });
         std::thread::sleep(Duration::from_millis(pause_ms));
+    }
+}
+
+/// Says who was in the way, where an error is a lock that was not granted and does not say so itself.
+pub(crate) fn held_by(error: &mut EngineError, blockers: Vec<Blocker>) {
+    if error.kind == ErrorKind::LockNotGranted && error.blockers.is_empty() {
+        error.blockers = blockers;
     }
 }
 

@@ -6,10 +6,11 @@
 use serde::Serialize;
 use tightrope_engine::{EngineError, Session, UnknownScheme};
 use tightrope_model::Version;
-use tightrope_store::{AppliedMigration, StoreError};
+use tightrope_store::{AppliedMigration, KeptImage, Store, StoreError};
 
 use crate::plan::label_of;
 use crate::project::{Access, Project};
+use crate::rollback::drop_kept_files;
 use crate::run::{Run, RunError, Watchers};
 use crate::situation::{Situation, SituationError};
 
@@ -72,7 +73,7 @@ impl Sealable {
 /// What was sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sealed {
-    /// The migrations, oldest first.
+    /// The migrations, oldest first; what rollbacks had kept for the way forward again comes last.
     pub migrations: Vec<Sealable>,
 }
 
@@ -82,6 +83,8 @@ pub struct PreparedSeal<'p> {
     session: Box<dyn Session>,
     applied: usize,
     migrations: Vec<(AppliedMigration, Sealable)>,
+    /// What rollbacks have kept for the way forward again; it goes with everything else.
+    images: Vec<(KeptImage, Sealable)>,
 }
 
 /// Looks at what would be sealed, and how much it frees.
@@ -122,23 +125,45 @@ pub fn prepare_seal<'p>(
         };
         migrations.push((migration.clone(), sealable));
     }
+    let images = match (&options.to, situation.has_store) {
+        (None, true) => Store::new(session.as_mut()).images()?,
+        _ => Vec::new(),
+    };
+    let images = images.into_iter().map(|kept| {
+        let sealable = Sealable {
+            version: kept.version_key.clone(),
+            label: format!("{}, rolled back", kept.migration),
+            applied_at: kept.at.clone(),
+            frees: vec![(
+                format!(
+                    "{} rows of {}, kept for applying it again",
+                    kept.image.rows, kept.image.table
+                ),
+                0,
+            )],
+        };
+        (kept, sealable)
+    });
+    let images = images.collect();
     Ok(PreparedSeal {
         project,
         session,
         applied: situation.applied.len(),
         migrations,
+        images,
     })
 }
 
 impl PreparedSeal<'_> {
     /// What would be sealed.
     pub fn migrations(&self) -> impl Iterator<Item = &Sealable> {
-        self.migrations.iter().map(|(_, sealable)| sealable)
+        let migrations = self.migrations.iter().map(|(_, sealable)| sealable);
+        migrations.chain(self.images.iter().map(|(_, sealable)| sealable))
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.migrations.is_empty()
+        self.migrations.is_empty() && self.images.is_empty()
     }
 
     /// Seals, all in one transaction.
@@ -151,6 +176,7 @@ impl PreparedSeal<'_> {
             session,
             applied,
             migrations,
+            images,
         } = self;
         let engine = project.engine()?;
         let mut run = Run::take(project, &engine, session, watchers)?;
@@ -161,7 +187,7 @@ impl PreparedSeal<'_> {
         let mut attempt = 1;
         loop {
             run.watchers.edges.reached("before the transaction");
-            match run.in_transaction(|run| seal_all(run, &migrations)) {
+            match run.in_transaction(|run| seal_all(run, &migrations, &images)) {
                 Ok(()) => break,
                 Err(RunError::Engine(error))
                     if error.kind.may_pass() && attempt < run.lock_tries =>
@@ -178,10 +204,12 @@ impl PreparedSeal<'_> {
         }
         run.watchers.edges.reached("committed");
         run.leave()?;
+        drop_kept_files(migrations.iter().map(|(migration, _)| migration));
         Ok(Sealed {
             migrations: migrations
                 .into_iter()
                 .map(|(_, sealable)| sealable)
+                .chain(images.into_iter().map(|(_, sealable)| sealable))
                 .collect(),
         })
     }
@@ -190,6 +218,7 @@ impl PreparedSeal<'_> {
 fn seal_all(
     run: &mut Run<'_>,
     migrations: &[(AppliedMigration, Sealable)],
+    images: &[(KeptImage, Sealable)],
 ) -> Result<(), RunError> {
     let now = run.now();
     for (migration, sealable) in migrations {
@@ -200,6 +229,7 @@ fn seal_all(
         let sealed = AppliedMigration {
             net: None,
             sealed_at: Some(now.clone()),
+            kept_file: None,
             ..migration.clone()
         };
         run.store().replace_applied(&sealed)?;
@@ -209,6 +239,18 @@ fn seal_all(
             "freed": sealable.frees,
         });
         run.record("sealed", Some(&migration.version), detail)?;
+    }
+    for (kept, _) in images {
+        if let Some(net) = run.session.net() {
+            net.drop_forward(&kept.image.own)?;
+        }
+        run.store().drop_image(kept.number)?;
+        let detail = serde_json::json!({
+            "migration": kept.migration,
+            "table": kept.image.table.to_string(),
+            "rows": kept.image.rows,
+        });
+        run.record("forward-image-freed", None, detail)?;
     }
     Ok(())
 }

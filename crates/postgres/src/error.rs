@@ -46,8 +46,21 @@ fn of_server(error: &DbError, sql: Option<&str>) -> EngineError {
         hint: error.hint().map(str::to_owned).or_else(|| hint_for(code)),
         code: Some(code.to_owned()),
         position,
-        ..EngineError::new(sqlstate::kind(code), error.message())
+        ..EngineError::new(kind_of(code, error.message()), error.message())
     }
+}
+
+/// Functions that describe objects look at the newest state, not at the statement's: what somebody else has dropped since
+/// the statement began is an internal error to them, whose text is never translated. The next look does not meet it.
+fn kind_of(code: &str, message: &str) -> ErrorKind {
+    let vanished = [
+        "could not open relation with OID",
+        "cache lookup failed for",
+    ];
+    if code == "XX000" && vanished.iter().any(|start| message.starts_with(start)) {
+        return ErrorKind::Transient;
+    }
+    sqlstate::kind(code)
 }
 
 fn hint_for(code: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use tightrope_lifecycle::Event;
 use tightrope_store::Direction;
 
 use crate::Style;
-use crate::words::{bytes, duration, seconds};
+use crate::words::{bytes, duration, plural, seconds};
 
 /// Who wants to read an event's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,9 +27,10 @@ pub fn loudness(event: &Event) -> Loudness {
         | Event::MigrationDone { .. }
         | Event::Copying { .. } => Loudness::Passing,
         Event::Rehearsed { verdict, .. } if verdict.passes() => Loudness::Passing,
-        Event::Rehearsed { .. } | Event::StepBegun { .. } | Event::Copied { .. } => {
-            Loudness::Progress
-        }
+        Event::Rehearsed { .. }
+        | Event::StepBegun { .. }
+        | Event::KeptBeside { .. }
+        | Event::Copied { .. } => Loudness::Progress,
         Event::Swept { .. }
         | Event::Notice { .. }
         | Event::LockRetry { .. }
@@ -41,6 +42,17 @@ pub fn loudness(event: &Event) -> Loudness {
 /// The line of an event, without a line break.
 pub fn event(event: &Event, style: &Style) -> String {
     match event {
+        Event::KeptBeside {
+            path,
+            bytes: size,
+            tables,
+            milliseconds,
+        } => format!(
+            "the database is kept beside as {path} ({}, {} proven, {})",
+            bytes(*size),
+            plural(*tables as u64, "table", "tables"),
+            duration(*milliseconds)
+        ),
         Event::Swept { names } => format!(
             "removed what dead rehearsals had left: {}",
             names.join(", ")

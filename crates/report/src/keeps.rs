@@ -58,25 +58,36 @@ fn kept(page: &mut Page<'_>, net: &NetPlan) {
     }
 }
 
-/// `orders: legacy_status, 31 204 112 values`; none where nothing is kept.
+/// `orders: legacy_status of 31 204 112 rows`; none where nothing is kept.
 fn in_words(table: &TablePlan) -> Option<String> {
     let name = &table.before;
     let rows = plural(table.rows_before, "row", "rows");
-    let words = match table.keep {
-        Keep::Nothing => return None,
-        Keep::Changed => format!("{name}: the rows that the script changes, of {rows}"),
+    let kept = match table.keep {
+        Keep::Nothing => None,
+        Keep::Changed => Some(format!("the rows that the script changes, of {rows}")),
         Keep::Columns => {
-            let lost = table.columns.iter().filter(|column| column.is_lost());
-            let lost: Vec<&str> = lost
-                .map(|ColumnPlan { before, .. }| before.as_str())
-                .collect();
-            format!("{name}: {} of {rows}", lost.join(", "))
+            let lost = names(table, ColumnPlan::is_lost);
+            Some(format!("{lost} of {rows}"))
         }
-        Keep::Whole if table.after.is_none() => format!("{name}: dropped, all {rows}"),
-        Keep::Whole => format!("{name}: all {rows} whole"),
-        Keep::Tombstone => format!("{name}: the table itself, set aside with {rows}"),
+        Keep::Whole if table.after.is_none() => Some(format!("dropped, all {rows}")),
+        Keep::Whole => Some(format!("all {rows} whole")),
+        Keep::Tombstone => Some(format!("the table itself, set aside with {rows}")),
     };
-    Some(words)
+    let hidden = match names(table, |column| column.hidden) {
+        hidden if hidden.is_empty() => None,
+        hidden => Some(format!("{hidden} hidden in place, nothing is copied")),
+    };
+    let parts: Vec<String> = kept.into_iter().chain(hidden).collect();
+    match parts.is_empty() {
+        true => None,
+        false => Some(format!("{name}: {}", parts.join("; "))),
+    }
+}
+
+fn names(table: &TablePlan, which: impl Fn(&ColumnPlan) -> bool) -> String {
+    let columns = table.columns.iter().filter(|column| which(column));
+    let names: Vec<&str> = columns.map(|column| column.before.as_str()).collect();
+    names.join(", ")
 }
 
 fn asks_fill(page: &mut Page<'_>, columns: &[String]) {

@@ -23,10 +23,10 @@ pub fn quarantine(rows: &[QuarantinedRow], style: &Style) -> String {
     }
     for row in rows {
         head(&mut page, row);
-        page.field("       ", &row.row.reason);
         let columns = columns(&row.row.row);
         let telling = values(&columns[..columns.len().min(TELLING)]);
-        page.field("       ", &style.faint(&telling));
+        page.field("       row  ", &telling);
+        page.field("       why  ", &row.row.reason);
     }
     page.gap();
     let sum = plural_of(rows, "row", "rows");
@@ -49,7 +49,7 @@ fn head(page: &mut Page<'_>, row: &QuarantinedRow) {
 pub fn quarantined_row(row: &QuarantinedRow, style: &Style) -> String {
     let mut page = Page::new(style);
     head(&mut page, row);
-    page.field("       ", &row.row.reason);
+    page.field("       why  ", &row.row.reason);
     page.gap();
     let columns = columns(&row.row.row);
     let names = columns.iter().map(|(name, _)| name.chars().count());
@@ -157,7 +157,7 @@ mod tests {
             migration: "0042_drop_unique".to_owned(),
             row: Quarantined {
                 table: TableName::new("public", "users"),
-                reason: "breaks unique constraint `users_email_key`".to_owned(),
+                reason: "unique constraint `users_email_key`".to_owned(),
                 row: text.to_owned(),
             },
         }
@@ -174,11 +174,11 @@ mod tests {
         ];
         insta::assert_snapshot!(quarantine(&rows, &test_style()), @r"
             1  users                                           1 h ago, 0042_drop_unique
-               breaks unique constraint `users_email_key`
-               id = 7, email = ana@example.org
+               row  id = 7, email = ana@example.org
+               why  unique constraint `users_email_key`
            12  users                                           1 h ago, 0042_drop_unique
-               breaks unique constraint `users_email_key`
-               id = 8, email = li@example.org
+               row  id = 8, email = li@example.org
+               why  unique constraint `users_email_key`
 
         2 rows in quarantine, whole. See one with `tightrope quarantine show NUMBER`,
         put it back with `tightrope quarantine restore NUMBER`, give it up with
@@ -191,7 +191,7 @@ mod tests {
     fn a_row_is_shown_whole() {
         insta::assert_snapshot!(quarantined_row(&row(1, ANA), &test_style()), @r"
             1  users                                           1 h ago, 0042_drop_unique
-               breaks unique constraint `users_email_key`
+               why  unique constraint `users_email_key`
 
                id       7
                email    ana@example.org

@@ -165,11 +165,19 @@ fn net_return(page: &mut Page<'_>, net: &NetReturn) {
         }
     }
     page.field("  rows     ", &rows(&net.merged));
-    quarantined(page, &net.quarantined);
+    for image in &net.images {
+        let rows = plural(image.rows, "row", "rows");
+        let text = format!(
+            "{rows} of {}, which only the new schema has a place for, until `tightrope apply` or `tightrope seal`",
+            image.table
+        );
+        page.field("  kept     ", &text);
+    }
     for loss in &net.losses {
         let text = format!("{}: {} ({})", loss.object, loss.reason, loss.lost);
         page.field("  lost     ", &style.careful(&text));
     }
+    quarantined(page, &net.quarantined);
 }
 
 fn rows(merged: &Merged) -> String {
@@ -208,7 +216,7 @@ fn quarantined(page: &mut Page<'_>, rows: &[Quarantined]) {
         by_reason.entry(reason).or_default().push(row);
     }
     for ((table, reason), rows) in by_reason.iter().take(MOST) {
-        let head = format!("{table}: {}, {reason}", plural_of(rows, "row", "rows"));
+        let head = format!("{table}: {} ({reason})", plural_of(rows, "row", "rows"));
         page.field("           ", &head);
         for row in rows.iter().take(MOST) {
             let values = values(&columns(&row.row));
@@ -281,6 +289,7 @@ mod tests {
             derived: false,
             net: None,
             sealed_at: None,
+            kept_file: None,
             renames: Vec::new(),
             fill: BTreeMap::new(),
         }
@@ -354,7 +363,7 @@ mod tests {
     fn what_the_net_did() {
         let row = |id: u64| Quarantined {
             table: TableName::new("public", "users"),
-            reason: "breaks unique constraint `users_email_key`".to_owned(),
+            reason: "unique constraint `users_email_key`".to_owned(),
             row: format!(r#"{{"id": {id}, "email": "ana@example.org"}}"#),
         };
         let net = NetReturn {
@@ -372,6 +381,7 @@ mod tests {
                 reason: "it cannot be made again here".to_owned(),
                 lost: "the extension".to_owned(),
             }],
+            images: Vec::new(),
         };
         let one = |way, net: NetReturn| RolledBackOne {
             version: "0042".to_owned(),
@@ -397,14 +407,14 @@ mod tests {
                    migrations/0042_b/down.sql:2:1: no such table
           rows     31 204 112 rows as before, 1 deleted row back, 1912 rows written
                    since kept
+          lost     extension hstore: it cannot be made again here (the extension)
           quarantine  5 rows that the schema of before cannot hold went there, whole
-                   users: 5 rows, breaks unique constraint `users_email_key`
+                   users: 5 rows (unique constraint `users_email_key`)
                      id = 1, email = ana@example.org
                      id = 2, email = ana@example.org
                      id = 3, email = ana@example.org
           hint: see them with `tightrope quarantine list`; put them back or give them up
                 there
-          lost     extension hstore: it cannot be made again here (the extension)
         0042_drop_status                             rolled back in 312 ms, schema exact
           by       the written rollback and the net
           rows     nothing was written since

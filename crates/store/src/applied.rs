@@ -69,6 +69,9 @@ pub struct AppliedMigration {
     /// What the net keeps of it, until it is sealed.
     #[serde(default)]
     pub net: Option<KeptNet>,
+    /// The copy of the whole database that was kept beside it before the run that applied it, where the engine keeps one.
+    #[serde(default)]
+    pub kept_file: Option<String>,
     /// When it was sealed: the net is free, and the way back through it has ended.
     #[serde(default)]
     pub sealed_at: Option<String>,

@@ -74,7 +74,7 @@ impl Store<'_> {
     fn upgrade(&mut self) -> Result<(), StoreError> {
         self.session.begin()?;
         let prefix = self.session.store_dialect().prefix;
-        let upgraded = self.create_quarantine().and_then(|()| {
+        let upgraded = self.create_net_tables().and_then(|()| {
             self.session.query(
                 &format!("update {prefix}meta set value = $1 where name = 'layout'"),
                 &[Value::from(LAYOUT.to_string())],
@@ -90,13 +90,20 @@ impl Store<'_> {
         }
     }
 
-    fn create_quarantine(&mut self) -> Result<(), StoreError> {
+    fn create_net_tables(&mut self) -> Result<(), StoreError> {
         let dialect = self.session.store_dialect();
         let (prefix, key) = (dialect.prefix, dialect.serial_key);
         self.session.query(
             &format!(
                 "create table {prefix}quarantine (number {key}, at text not null, migration text not null, \
                  table_schema text not null, table_name text not null, reason text not null, row_values text not null)"
+            ),
+            &[],
+        )?;
+        self.session.query(
+            &format!(
+                "create table {prefix}forward_image (number {key}, at text not null, version_key text not null, \
+                 migration text not null, forward text not null, own_table text not null, image text not null)"
             ),
             &[],
         )?;
@@ -135,7 +142,7 @@ impl Store<'_> {
         for table in &tables {
             self.session.query(table, &[])?;
         }
-        self.create_quarantine()?;
+        self.create_net_tables()?;
         self.session.query(
             &format!("insert into {prefix}meta (name, value) values ('layout', $1)"),
             &[Value::from(LAYOUT.to_string())],

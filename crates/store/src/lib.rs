@@ -11,6 +11,7 @@
 mod applied;
 mod certificate;
 mod error;
+mod forward;
 mod journal;
 mod layout;
 mod lease;
@@ -21,6 +22,7 @@ mod snapshot;
 pub use applied::{AppliedMigration, StoredScript};
 pub use certificate::{Certificate, CertificateError, CertificateTarget, Stale};
 pub use error::StoreError;
+pub use forward::{ForwardImage, KeptImage};
 pub use journal::{
     Direction, Edge, JournalEntry, MigrationBegun, OpenMigration, OpenRun, RunBegun, StepBegun,
 };

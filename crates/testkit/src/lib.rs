@@ -7,12 +7,15 @@
 //!
 //! [`contract`] holds every engine to what the engine traits promise.
 //!
+//! [`twin`] compares a database that migrated and came back with one that never did.
+//!
 //! **Invariant:** nothing outside tests depends on this crate.
 
 pub mod contract;
 pub mod phases;
 pub mod process;
 pub mod servers;
+pub mod twin;
 
 mod alive;
 mod lock;

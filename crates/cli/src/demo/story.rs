@@ -170,7 +170,7 @@ impl Story {
     fn derived(&mut self) -> Result<(), CommandError> {
         self.teller.step(
             "derived",
-            "The wrong way back is thrown away. The derived one and the net take its place.",
+            "The wrong way back is thrown away. It is derived instead, with a net below.",
         );
         self.stage.leave_to_derivation(MIGRATION)?;
         self.teller.say(&format!(
@@ -294,13 +294,15 @@ impl Story {
             facts: |said| {
                 let applied = said.json["applied"].as_array();
                 let last = applied.and_then(|applied| applied.last());
-                let readiness = last.map(|last| &last["readiness"]);
+                let gauge = last.map_or(&Value::Null, |last| &last["readiness"]);
+                let written = gauge["written"].as_object();
                 json!({
-                    "in_conflict": readiness.map(|gauge| &gauge["in_conflict"]),
-                    "written": readiness.map(|gauge| &gauge["written"]),
+                    "in_conflict": gauge["in_conflict"],
+                    "written": gauge["written"],
+                    "seen": written.is_some_and(|written| !written.is_empty()),
                 })
             },
-            expected: json!({ "in_conflict": 0 }),
+            expected: json!({ "in_conflict": 0, "seen": true }),
             ..Told::default()
         };
         self.run(&["status"], &told)?;

@@ -100,6 +100,46 @@ fn what_is_destroyed_comes_back_and_what_was_written_since_stays() {
 }
 
 #[test]
+fn what_does_not_fit_waits_in_quarantine_for_a_person() {
+    let scene = Scene::new();
+    scene.migration(
+        "0001_users",
+        "create table users (id integer primary key, age integer);
+         create unique index users_age on users (age);
+         insert into users values (1, 40), (2, 50);",
+        "drop table users;",
+    );
+    scene.write("migrations/0002_free/up.sql", "drop index users_age;\n");
+    scene.run(&["apply", "--yes"], 0);
+    scene.sql("insert into users values (3, 40), (4, 60)");
+    let status = scene.run(&["status"], 0);
+    assert_says(&status.stdout, "way back: c");
+    assert_says(&status.stdout, "1 row in conflict");
+    assert_says(&status.stdout, "2 rows written since (users 2)");
+    assert_says(&status.stdout, "id = 3");
+    let stopped = scene.run(&["rollback", "--yes", "--conflicts", "stop"], 4);
+    assert_says(&stopped.stderr, "users: 1 row breaks");
+    assert_says(&stopped.stderr, "nothing was changed");
+    let back = scene.run(&["rollback", "--yes"], 0);
+    assert_says(&back.stdout, "quarantine 1 row");
+    let all = "select id, age from users";
+    assert_eq!(scene.rows(all), ["1|40", "2|50", "4|60"]);
+    let list = scene.run(&["quarantine", "list", "--json"], 0).json();
+    assert_eq!(list["rows"][0]["migration"], "0002_free");
+    let number = list["rows"][0]["number"].to_string();
+    let shown = scene.run(&["quarantine", "show", &number], 0);
+    assert_says(&shown.stdout, "age  40");
+    let unfit = scene.run(&["quarantine", "restore", &number], 4);
+    assert_says(&unfit.stderr, "stays in quarantine, whole");
+    scene.run(&["quarantine", "discard", &number], 4);
+    scene.sql("update users set age = 41 where id = 1");
+    scene.run(&["quarantine", "restore", &number], 0);
+    assert_eq!(scene.rows(all), ["1|41", "2|50", "3|40", "4|60"]);
+    assert_says(&scene.run(&["quarantine", "list"], 0).stdout, "empty");
+    assert_says(&scene.run(&["log"], 0).stdout, "quarantine-restored");
+}
+
+#[test]
 fn sealing_ends_the_way_back() {
     let scene = Scene::shop();
     scene.run(&["apply", "--yes"], 0);

@@ -72,8 +72,8 @@ fn detach(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
                 let parent = survey.matching.before(parent);
                 parent.is_some_and(|parent| !fates.rebuilt.contains(parent))
             });
-        let moved = stays && survey.detached.contains(&now.id);
-        if !moved && !alone {
+        let other_parents = stays && survey.detached.contains(&now.id);
+        if !other_parents && !alone {
             continue;
         }
         let name = qualified(&now.id.path);

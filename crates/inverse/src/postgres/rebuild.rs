@@ -161,7 +161,8 @@ impl Aside {
             "only {} t{}",
             qualified(old),
             given.map_or_else(String::new, |source| spaced(&source.joins))
-        );
+        )
+        .replace("{now}", &qualified(old));
         let filter = given.and_then(|source| source.filter.as_deref());
         let into = qualified(&before.id.path);
         let sql = insert(&into, &values, &from, filter, always);

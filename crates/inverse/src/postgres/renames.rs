@@ -294,12 +294,10 @@ fn relocate(object: &Object, at: &Place, to: &Place) -> Vec<String> {
     statements
 }
 
-/// A name now, the name before, and what has it.
-type Pending<'a> = (String, String, &'a Move<'a>);
-
 /// Renames columns, constraints, triggers, rules and policies; what they belong to has its name already.
-fn parts<'a>(moves: &'a [Move<'a>], survey: &Survey<'_>, script: &mut Script) {
-    let mut by_owner: BTreeMap<(Vec<String>, ObjectKind), Vec<Pending<'_>>> = BTreeMap::new();
+fn parts(moves: &[Move<'_>], survey: &Survey<'_>, script: &mut Script) {
+    type Renames<'m> = Vec<(String, String, &'m Move<'m>)>;
+    let mut by_owner: BTreeMap<(Vec<String>, ObjectKind), Renames<'_>> = BTreeMap::new();
     for step in moves {
         if !names::is_part(step.before.id.kind) {
             continue;

@@ -19,10 +19,12 @@ pub(super) fn must_be_rebuilt(survey: &Survey<'_>, table: &Object) -> bool {
     let filled = given.is_some_and(|source| {
         !source.columns.is_empty() || source.filter.is_some() || !source.more.is_empty()
     });
-    let other_parents = table.attribute("partition_bound").is_none()
+    let is_part = table.attribute("partition_bound").is_some();
+    let other_parents = !is_part
         && table.attribute("inherits").is_some()
         && table.attribute("inherits") != now.attribute("inherits");
-    filled
+    // A part is built anew with the whole; alone its rows are merged in place, for others may refer to them.
+    filled && !is_part
         || other_parents
         || ["partition_key", "access_method"]
             .iter()
@@ -43,7 +45,8 @@ fn column_must_be_made_anew(survey: &Survey<'_>, column: &Object, owner: ObjectK
     let generated = column.attribute("expression").is_some();
     let only_dropped =
         !generated && differs("expression") && now.attribute("generated") == Some("stored");
-    !only_dropped && (differs("expression") || differs("generated"))
+    let made_otherwise = differs("expression") || differs("generated");
+    made_otherwise && !only_dropped
         || generated && type_differs(survey, column)
         || inheritance_differs(column, now)
         || owner == ObjectKind::Type && type_differs(survey, column) && is_used(survey, now)
@@ -349,15 +352,21 @@ pub(super) fn conversion(value: &str, from: &str, to: &str, own: bool) -> Option
     })
 }
 
-/// The columns whose values a table that is built anew has to be given.
+/// The columns whose values a table that is built anew has to be given, and that may lack one until then. A part of a
+/// partitioned table cannot be attached with a column that takes NULL where the whole does not; so what never took NULL
+/// does not now, and of the whole all columns count as given.
 pub(super) fn filled(survey: &Survey<'_>, table: &Object) -> BTreeSet<Vec<String>> {
     let given = source(survey, &table.id);
+    let is_whole = table.attribute("partition_key").is_some();
     columns(survey.before, &table.id)
         .into_iter()
         .filter(|column| {
+            let Some(now) = survey.now_of(column) else {
+                return true;
+            };
             let name = names::own_name(&column.id);
-            !survey.aligned.contains_key(&column.id)
-                || given.is_some_and(|source| source.columns.contains_key(name))
+            let is_given = given.is_some_and(|source| source.columns.contains_key(name));
+            now.attribute("not_null").is_none() && (is_whole || is_given)
         })
         .map(|column| column.id.path.clone())
         .collect()

@@ -51,7 +51,7 @@ fn from_now(change: &Change<'_>, tables: &Tables<'_>, table: &Anew<'_>, now: &Ob
         from.push_str(joins);
     }
     let filter = source.and_then(|source| source.filter.as_deref());
-    insert(change, table, &values, &from, filter)
+    insert(change, table, &values, &from, filter).replace("{now}", &quoted(&away(last(&now.id))))
 }
 
 fn from_net(change: &Change<'_>, table: &Anew<'_>, rows: &MoreRows) -> String {

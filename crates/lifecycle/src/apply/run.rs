@@ -56,6 +56,13 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         .iter()
         .map(|(index, proof)| (&folder.migrations[*index], proof))
         .collect();
+    let kept_file = match keep_beside(&mut run, &situation, &work) {
+        Ok(kept) => kept,
+        Err(error) => {
+            run.leave()?;
+            return Err(error);
+        }
+    };
     run.begin(
         Direction::Forward,
         work.iter()
@@ -74,6 +81,7 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         sequence: situation.applied.last().map_or(0, |last| last.sequence),
         accept_drift: situation.drift.as_ref().and(accept_drift.as_deref()),
         policy: project.policy,
+        kept_file,
     };
     for (number, (migration, proof)) in work.iter().enumerate() {
         let is_last = number + 1 == work.len();
@@ -97,6 +105,7 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
                 });
                 job.before = record.after;
                 job.catalog = catalog;
+                job.kept_file = None;
                 job.first_snapshot = None;
                 job.accept_drift = None;
                 applied.migrations.push(AppliedOne {
@@ -113,6 +122,32 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
     }
     run.end("done")?;
     Ok(applied)
+}
+
+/// Keeps a proven copy beside a database that has anything to lose, where the engine can.
+fn keep_beside(
+    run: &mut Run<'_>,
+    situation: &Situation,
+    work: &[(&Migration, &Proof)],
+) -> Result<Option<String>, ApplyError> {
+    let Some((first, _)) = work
+        .first()
+        .filter(|_| !situation.catalog.tables().is_empty())
+    else {
+        return Ok(None);
+    };
+    run.watchers.edges.reached("before the copy beside");
+    let kept = run.session.keep_beside(&first.label())?;
+    run.watchers.edges.reached("copy kept beside");
+    Ok(kept.map(|kept| {
+        run.watchers.listener.event(&Event::KeptBeside {
+            path: kept.path.clone(),
+            bytes: kept.bytes,
+            tables: kept.tables,
+            milliseconds: kept.milliseconds,
+        });
+        kept.path
+    }))
 }
 
 /// A migration that was applied.
@@ -135,6 +170,8 @@ pub(crate) struct Job<'a> {
     pub(crate) sequence: i64,
     pub(crate) accept_drift: Option<&'a str>,
     pub(crate) policy: Policy,
+    /// The copy of the database that was kept beside it before the next migration, if that is the run's first.
+    pub(crate) kept_file: Option<String>,
 }
 
 impl Job<'_> {
@@ -198,6 +235,7 @@ impl Job<'_> {
             sealed_at: None,
             renames: Vec::new(),
             fill: migration.settings.fill.clone(),
+            kept_file: self.kept_file.clone(),
         }
     }
 

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use tightrope_engine::{EngineError, ErrorKind, KeptNet};
+use tightrope_engine::{Blocker, EngineError, ErrorKind, KeptNet};
 use tightrope_inverse::Matching;
 use tightrope_model::{Catalog, Fingerprint, NetPlan};
 use tightrope_script::{Migration, Script, TransactionMode};
@@ -12,7 +12,7 @@ use super::run::{Done, Job};
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::net::{self, LookStop};
 use crate::plan::label_of;
-use crate::run::{Run, stored};
+use crate::run::{Run, held_by, stored};
 use crate::verify;
 
 /// Applies a migration in one transaction: the script, its verify script, the record and the ledger entry become durable
@@ -73,6 +73,17 @@ pub(super) fn apply(
 enum Stop {
     Script(ScriptFailure),
     Error(ApplyError),
+}
+
+impl Stop {
+    fn held_by(mut self, blockers: Vec<Blocker>) -> Self {
+        match &mut self {
+            Self::Script(failure) => held_by(&mut failure.error, blockers),
+            Self::Error(ApplyError::Engine(error)) => held_by(error, blockers),
+            Self::Error(_) => {}
+        }
+        self
+    }
 }
 
 impl From<ScriptFailure> for Stop {
@@ -152,7 +163,11 @@ fn inside(
     record.renames = net::renames_of(&ready.parsed);
     let before = job.catalog.as_ref().filter(|_| measure);
     let mut spread = match before {
-        Some(before) => spread_net(job, run, ready, before, proof, &record)?,
+        Some(before) => {
+            let (spread, blockers) =
+                run.looked_after(|run| spread_net(job, run, ready, before, proof, &record));
+            spread.map_err(|stop| stop.held_by(blockers))?
+        }
         None => None,
     };
     let begun = Instant::now();
@@ -189,6 +204,8 @@ fn inside(
         record.after = Some(fingerprint);
         if let (Some(before), Some((plan, kept))) = (before, &mut spread) {
             hold_to_the_plan(run, migration, plan, (before, &catalog), &record)?;
+            net::bring_images(run.session.as_mut(), &record, run.watchers.listener)
+                .map_err(ApplyError::from)?;
             net::open_window(run.session.as_mut(), kept, before, &catalog)
                 .map_err(|error| waits(ready, error))?;
             run.watchers.edges.reached("window open");

@@ -9,7 +9,9 @@ use tightrope_engine::{
 };
 use tightrope_inverse::{Change, Inverse, Loss, Phase, Rename, Sources, derive};
 use tightrope_model::{Catalog, EngineKind, TableName};
+use tightrope_store::ForwardImage;
 
+use super::forward::keep_images;
 use crate::Listener;
 use crate::execute::{Ready, ScriptFailure, may_change_settings, run_derived};
 
@@ -26,6 +28,8 @@ pub(crate) struct Back<'a> {
     /// The rollback script, if one is written.
     pub(crate) written: Option<&'a Ready<'a>>,
     pub(crate) listener: &'a dyn Listener,
+    /// Whether what only the new schema has a place for is kept.
+    pub(crate) keeps_images: bool,
 }
 
 /// Which script led back.
@@ -48,6 +52,8 @@ pub(crate) struct Returned {
     pub(crate) losses: Vec<Loss>,
     /// Why the written script did not lead back, if it did not.
     pub(crate) instead_of: Option<String>,
+    /// What only the new schema had a place for.
+    pub(crate) images: Vec<ForwardImage>,
     /// The schema as it is now.
     pub(crate) catalog: Catalog,
 }
@@ -117,6 +123,13 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
         net.close_window(kept)?;
         quarantined = net.take_out(kept, &back.window())?;
     }
+    let images = match back.kept.filter(|_| back.keeps_images) {
+        Some(kept) => {
+            let now = session.catalog()?;
+            keep_images(session, kept, back.before, &now, back.renames)?
+        }
+        None => Vec::new(),
+    };
     let mut returned = match back.written {
         Some(ready) => match back.by_script(session, ready)? {
             Ok(returned) => returned,
@@ -130,6 +143,7 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
     };
     quarantined.append(&mut returned.quarantined);
     returned.quarantined = quarantined;
+    returned.images = images;
     if let (Some(kept), Some(net)) = (back.kept, session.net()) {
         let unlike = net.unlike(kept)?;
         if !unlike.is_empty() {
@@ -217,6 +231,7 @@ impl Back<'_> {
             quarantined: Vec::new(),
             losses: Vec::new(),
             instead_of: None,
+            images: Vec::new(),
             catalog,
         }
     }
@@ -250,6 +265,7 @@ impl Back<'_> {
             quarantined,
             losses: inverse.losses,
             instead_of: None,
+            images: Vec::new(),
             catalog: Catalog::default(),
         })
     }

@@ -4,6 +4,7 @@
 //! script to it; `back.rs` is the way back. The SQL is the engine's ([`tightrope_engine::Net`]).
 
 mod back;
+mod forward;
 mod older;
 mod plan;
 mod room;
@@ -14,6 +15,7 @@ pub use back::Way;
 pub(crate) use back::{
     Back, BackStop, Returned, come_back, derived_script, fill_of, gauge, one_line,
 };
+pub(crate) use forward::bring_images;
 pub(crate) use older::{resume_older, suspend_older, taken_over_by};
 pub use room::NoRoom;
 pub(crate) use room::room;

@@ -15,6 +15,9 @@ pub(crate) struct Touched {
     pub(crate) rows: Vec<(TableName, TableChange)>,
     /// Tables (by the name before) whose rows the script's statements name, whether or not there were any.
     pub(crate) named: BTreeSet<TableName>,
+    /// Tables (by the name before) that a statement drops: what has their name afterwards is another one, where the engine does
+    /// not number its objects.
+    pub(crate) dropped: BTreeSet<TableName>,
     /// Tables (by the name before) of which values of the key changed.
     pub(crate) keys: BTreeSet<TableName>,
     /// Tables (by the name before) of which no value of before changed, whatever was written.
@@ -193,7 +196,11 @@ impl Planner<'_> {
     }
 
     fn keep(&self, id: &ObjectId, plan: &TablePlan) -> Keep {
-        if plan.after.is_none() || !self.matching.is_same(id) && self.numbered(id) {
+        let is_another = match self.numbered(id) {
+            true => !self.matching.is_same(id),
+            false => self.touched.dropped.contains(&plan.before),
+        };
+        if plan.after.is_none() || is_another {
             return Keep::Whole;
         }
         let written = !plan.rows.is_empty() || self.touched.named.contains(&plan.before);
@@ -248,10 +255,10 @@ impl Planner<'_> {
 /// Few rows of a large table are caught by triggers; otherwise copying all of them is cheaper.
 fn keep_rows(plan: &TablePlan) -> Keep {
     let changed = plan.rows.updated + plan.rows.deleted;
-    if plan.key_changes {
-        return Keep::Changed;
-    }
-    if plan.key.is_empty() || changed.saturating_mul(4) > plan.rows_before && plan.rows_before > 0 {
+    if plan.key_changes
+        || plan.key.is_empty()
+        || changed.saturating_mul(4) > plan.rows_before && plan.rows_before > 0
+    {
         Keep::Whole
     } else {
         Keep::Changed

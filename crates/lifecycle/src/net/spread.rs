@@ -8,7 +8,9 @@ use tightrope_model::{
     Catalog, EngineKind, Keep, NetPlan, TableChange, TableChecksum, TableName, TablePlan,
     TableShape,
 };
-use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
+use tightrope_script::{
+    Command, Destroys, LockMode, NamedObject, ObjectAction, ObjectClass, Parsed, StatementKind,
+};
 
 use super::plan::{Touched, plan_net};
 use crate::Silent;
@@ -83,19 +85,55 @@ pub(crate) fn plan_of(
     let mut touched = Touched {
         rows,
         named: named_tables(parsed, dialect, before),
+        dropped: dropped_tables(parsed, before),
         ..Touched::default()
     };
     let plan = plan_net(before, after, &matching, &touched);
     for table in plan.tables.iter().filter(|table| !table.rows.is_empty()) {
         match base.as_deref_mut() {
             Some(base) => measure(session, base, table, &mut touched)?,
-            None if table.rows.updated > 0 => {
+            None if table.rows.updated > 0 && may_change_key(parsed, dialect, table) => {
                 touched.keys.insert(table.before.clone());
             }
             None => {}
         }
     }
     Ok(plan_net(before, after, &matching, &touched))
+}
+
+/// Whether a script may change values of a table's key: unless its statements name every column that they set.
+fn may_change_key(parsed: &Parsed, dialect: EngineKind, table: &TablePlan) -> bool {
+    let told = parsed.statements.iter().all(|statement| {
+        !matches!(
+            statement.kind,
+            StatementKind::Unknown
+                | StatementKind::Other(
+                    Command::Do
+                        | Command::Call
+                        | Command::Select
+                        | Command::Execute
+                        | Command::Merge
+                )
+        )
+    });
+    let is_key = |name: &String| {
+        table
+            .key
+            .iter()
+            .any(|key| key.before == *name || key.after == *name)
+    };
+    let mut named = false;
+    for index in 0..parsed.statements.len() {
+        for destroyed in parsed.destroys_of_before(index, dialect) {
+            if let Destroys::Values { columns, .. } = destroyed {
+                named = true;
+                if columns.is_empty() || columns.iter().any(is_key) {
+                    return true;
+                }
+            }
+        }
+    }
+    !told || !named
 }
 
 /// Compares a table with what it was: whether its keys changed, and whether any value of before did.
@@ -194,6 +232,24 @@ pub(crate) fn named_tables(
         .filter(|table| {
             let qualified = format!("{}.{}", table.schema, table.name);
             names.contains(&table.name) || names.contains(&qualified)
+        })
+        .cloned()
+        .collect()
+}
+
+/// Tables of before that the script's statements drop.
+fn dropped_tables(parsed: &Parsed, before: &Catalog) -> BTreeSet<TableName> {
+    let statements = parsed.statements.iter();
+    let dropped: Vec<&NamedObject> = statements
+        .flat_map(|statement| statement.objects_with(&ObjectAction::Drop))
+        .filter(|object| object.class == ObjectClass::Table)
+        .collect();
+    let tables = before.tables().iter().map(|shape| &shape.table);
+    tables
+        .filter(|table| {
+            dropped
+                .iter()
+                .any(|object| object.name.eq_ignore_ascii_case(&table.name))
         })
         .cloned()
         .collect()

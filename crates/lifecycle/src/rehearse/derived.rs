@@ -190,6 +190,7 @@ impl Rehearsal<'_> {
             renames: &renames,
             written: None,
             listener: self.listener,
+            keeps_images: false,
         };
         session.begin()?;
         let returned = net::come_back(session, &back)?;

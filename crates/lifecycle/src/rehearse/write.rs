@@ -86,7 +86,7 @@ pub fn derive_rollbacks(
         && all
             .iter()
             .filter(|migration| wanted(migration))
-            .all(|migration| is_pending(migration));
+            .all(&is_pending);
     let path: Vec<&Migration> = all
         .iter()
         .filter(|migration| !from_target || is_pending(migration))

@@ -11,3 +11,5 @@ mod transaction;
 
 pub use prepare::{Conflicts, PreparedRollback, RollbackOptions, prepare_rollback};
 pub use report::{NetReturn, Return, RollbackError, RolledBack, RolledBackOne};
+
+pub(crate) use run::drop_kept_files;

@@ -2,7 +2,7 @@ use serde::Serialize;
 use tightrope_engine::{EngineError, Gauge, Merged, Quarantined, UnknownScheme};
 use tightrope_inverse::Loss;
 use tightrope_model::{Differences, Version};
-use tightrope_store::StoreError;
+use tightrope_store::{ForwardImage, StoreError};
 
 use crate::execute::ScriptFailure;
 use crate::net::Way;
@@ -63,6 +63,8 @@ pub struct NetReturn {
     pub quarantined: Vec<Quarantined>,
     /// What cannot come back exactly.
     pub losses: Vec<Loss>,
+    /// What was written where only the new schema has a place: kept until the migration is applied again, or sealed.
+    pub images: Vec<ForwardImage>,
 }
 
 /// The error of rolling back. Whatever it is, the database is as it was, unless it says otherwise.

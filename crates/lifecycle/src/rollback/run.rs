@@ -103,6 +103,7 @@ pub(super) fn run(
         }
     }
     run.end("done")?;
+    drop_kept_files(&migrations);
     Ok(RolledBack {
         migrations: done,
         recovered,
@@ -113,6 +114,17 @@ pub(super) fn run(
 /// Whether a migration goes back in one transaction: its script allows it, or its net makes it.
 fn in_a_transaction(migration: &AppliedMigration, ready: &Ready<'_>) -> bool {
     ready.is_one_transaction() || migration.is_open()
+}
+
+/// The copies that were kept beside the database go with the migrations that they were kept for.
+pub(crate) fn drop_kept_files<'a>(migrations: impl IntoIterator<Item = &'a AppliedMigration>) {
+    for path in migrations
+        .into_iter()
+        .filter_map(|one| one.kept_file.as_ref())
+    {
+        // Somebody may have moved it, and then it is theirs.
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 pub(super) fn label(migration: &AppliedMigration) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tightrope_engine::{EngineError, ErrorKind};
+use tightrope_engine::{Blocker, EngineError, ErrorKind};
 use tightrope_model::{Catalog, EngineKind};
 use tightrope_store::{AppliedMigration, Direction};
 
@@ -12,7 +12,7 @@ use super::run::{label, prove_and_record};
 use crate::Event;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::net::{self, Back, BackStop, Returned};
-use crate::run::Run;
+use crate::run::{Run, held_by};
 
 /// A migration with its rollback script.
 type Job<'a> = (&'a AppliedMigration, &'a Ready<'a>);
@@ -70,6 +70,17 @@ impl Stop {
                 tables: BackStop::Unlike(tables).in_words(),
             }),
         }
+    }
+
+    fn held_by(mut self, blockers: Vec<Blocker>) -> Self {
+        match &mut self {
+            Self::Script(_, failure) => held_by(&mut failure.error, blockers),
+            Self::Derived(_, _, error) | Self::Error(RollbackError::Engine(error)) => {
+                held_by(error, blockers);
+            }
+            Self::Error(_) => {}
+        }
+        self
     }
 
     /// The error, if the same may succeed when it is tried again in a moment.
@@ -168,7 +179,8 @@ fn inside(
             migration: name.clone(),
             direction: Direction::Rollback,
         });
-        let net = with_net(run, dialect, job, options)?;
+        let (net, blockers) = run.looked_after(|run| with_net(run, dialect, job, options));
+        let net = net.map_err(|stop| stop.held_by(blockers))?;
         if net.is_none() {
             by_script(run, job)?;
         }
@@ -227,6 +239,7 @@ fn with_net(
         renames: &migration.renames,
         written: is_written.then_some(ready),
         listener: run.watchers.listener,
+        keeps_images: true,
     };
     if options.conflicts == Conflicts::Stop {
         let gauge = net::gauge(run.session.as_mut(), &back)?;
@@ -247,6 +260,7 @@ fn with_net(
         merged: returned.merged,
         quarantined: returned.quarantined,
         losses: returned.losses,
+        images: returned.images,
     }))
 }
 
@@ -272,6 +286,12 @@ fn settle(
 ) -> Result<(), Stop> {
     run.store()
         .quarantine(&label(migration), &returned.quarantined)?;
+    run.store().keep_images(
+        &migration.version_key,
+        &label(migration),
+        migration.forward_meaning,
+        &returned.images,
+    )?;
     run.store().renumber_snapshots(before, &returned.catalog)?;
     let applied = run.store().applied()?;
     let kept = migration.net.as_ref();

@@ -197,6 +197,10 @@ fn check_seed(phases: &Phases, seed: u64) {
     }
     let left_out = counting[chance.below(counting.len())];
     let (_, broken) = scripts(&pairs, Some(left_out));
+    if broken.trim().is_empty() {
+        // Where none is written, the derived one is rehearsed, and that is right.
+        return;
+    }
     desk.write(
         "0001_first",
         &Case {

@@ -43,12 +43,7 @@ pub(super) fn joins(facts: &Facts<'_>) -> Joins {
     let of_rows = text(facts.plan, Shape::Before, "p");
     let mut all = format!(
         "join {} tt on tt.place = t.ctid",
-        counted(
-            &format!("only {}", facts.table),
-            "t",
-            "t.ctid as place",
-            &of_table
-        )
+        counted("only {now}", "t", "t.ctid as place", &of_table)
     );
     let log = facts.log.as_ref().map(|(log, _)| log);
     let mut origin = ("tt.tightrope_r".to_owned(), "tt.tightrope_n".to_owned());
@@ -102,7 +97,7 @@ pub(super) fn joins(facts: &Facts<'_>) -> Joins {
         )
     });
     Joins {
-        written: log.map(|_| format!("only {} t {all}", facts.table)),
+        written: log.map(|_| format!("only {{now}} t {all}").replace("{now}", &facts.table)),
         all,
         touched: touched.to_owned(),
         entry: "l.entry".to_owned(),

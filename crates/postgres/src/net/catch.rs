@@ -69,6 +69,7 @@ impl Catch<'_> {
         )
     }
 
+    /// The replica identity lets a publication of all tables publish what is taken out of them again.
     fn make_tables(
         &self,
         session: &mut PostgresSession,
@@ -95,7 +96,8 @@ impl Catch<'_> {
         let (rows, inserted) = (names::sql(self.rows), names::sql(self.inserted));
         session.execute_own(&format!(
             "create table {rows} ({}); create unique index on {rows} ({}); \
-             create table {inserted} ({}); create unique index on {inserted} ({})",
+             create table {inserted} ({}); create unique index on {inserted} ({}); \
+             alter table {rows} replica identity full; alter table {inserted} replica identity full",
             own.join(", "),
             names.join(", "),
             key.join(", "),

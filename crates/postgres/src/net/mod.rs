@@ -15,6 +15,7 @@ mod by_row;
 mod catch;
 mod columns;
 mod conflicts;
+mod forward;
 mod gauge;
 mod merge;
 mod names;
@@ -32,7 +33,9 @@ mod triggers;
 mod unlike;
 mod window;
 
-use tightrope_engine::{EngineError, Fill, Gauge, KeptNet, Merged, Net, Quarantined, Window};
+use tightrope_engine::{
+    EngineError, Fill, ForwardColumn, Gauge, KeptNet, Merged, Net, Quarantined, Window,
+};
 use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
 
@@ -130,6 +133,30 @@ impl Net for PostgresSession {
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
         stack::resume(self, kept)?;
         size::free(self, kept)
+    }
+
+    fn keep_forward(
+        &mut self,
+        own: &str,
+        table: &TableName,
+        columns: &[ForwardColumn],
+        telling: &[String],
+    ) -> Result<u64, EngineError> {
+        self.writing_pinned(|session| forward::keep(session, own, table, columns, telling))
+    }
+
+    fn bring_forward(
+        &mut self,
+        own: &str,
+        table: &TableName,
+        columns: &[ForwardColumn],
+        key: &[String],
+    ) -> Result<u64, EngineError> {
+        self.writing_pinned(|session| forward::bring(session, own, table, columns, key))
+    }
+
+    fn drop_forward(&mut self, own: &str) -> Result<(), EngineError> {
+        forward::free(self, own)
     }
 
     fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError> {

@@ -33,7 +33,8 @@ pub(super) struct Gone {
 /// The joins and conditions of one table.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Joins {
-    /// What follows `only … t` in a FROM clause, for its entry, its pre-image and its being the migration's own.
+    /// What follows `only … t` in a FROM clause, for its entry, its pre-image and its being the migration's own; `{now}`
+    /// stands for the table.
     pub(super) all: String,
     /// A FROM clause of rows that the application has written and that are there, with their pre-images; none if nothing is
     /// watched.
@@ -112,7 +113,7 @@ impl<'k> Terms<'k> {
 
     /// `only … t` with everything joined.
     pub(super) fn from(&self) -> String {
-        format!("only {} t {}", self.facts.table, self.joins.all)
+        format!("only {{now}} t {}", self.joins.all).replace("{now}", &self.facts.table)
     }
 
     /// The application has written that column (its number in the log) of `t`; never true where it cannot have.

@@ -71,7 +71,6 @@ fn check(case: &Case) {
                 sources: &sources,
             },
         );
-        println!("{}", inverse.script());
         session.begin().unwrap();
         for phase in [Phase::Clear, Phase::Reshape, Phase::Restore] {
             for step in inverse.phase(phase) {
@@ -83,7 +82,7 @@ fn check(case: &Case) {
         }
         hold(session, case.then);
         let left = before.differences(&session.catalog().unwrap()).in_words();
-        assert!(left.is_empty(), "{major}: {left:?}");
+        assert!(left.is_empty(), "{major}: {left:?}\n{}", inverse.script());
         session.roll_back().unwrap();
     }
 }

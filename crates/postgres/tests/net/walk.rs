@@ -191,8 +191,8 @@ fn rebuild(
                 "insert into tightrope_new ({}) overriding system value select {} from {now} t {} {}",
                 columns.join(", "),
                 values.join(", "),
-                source.joins,
-                filter.unwrap_or_default(),
+                source.joins.replace("{now}", &now),
+                filter.unwrap_or_default().replace("{now}", &now),
             ),
         );
         more(session, &source.more, &now);

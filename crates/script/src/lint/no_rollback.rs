@@ -22,7 +22,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         Finding::new(RULE.severity, RULE.name, message)
             .at(subject.forward.script.start())
             .hint(format!(
-                "write one, or {}",
+                "write one, derive one with `tightrope new --derive {}`, or {}",
+                subject.migration.version,
                 subject.how_to_declare_irreversible()
             )),
     );

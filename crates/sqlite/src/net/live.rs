@@ -47,18 +47,7 @@ impl Live {
         let Some((name, kind, without_rowid, root)) = found else {
             return Ok(None);
         };
-        let mut statement = connection
-            .prepare("select name, type, pk, hidden from pragma_table_xinfo(?1, 'main') where hidden <> 1 order by cid")?;
-        let columns = statement
-            .query_map([&name], |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, i64>(2)?,
-                    row.get::<_, i64>(3)?,
-                ))
-            })?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let columns = columns(connection, &name)?;
         let indexed: bool = connection.query_row(
             "select exists (select 1 from pragma_index_list(?1, 'main') where origin = 'pk')",
             [&name],
@@ -125,6 +114,20 @@ impl Live {
     pub(super) fn is_ordinary(&self) -> bool {
         self.kind == "table"
     }
+}
+
+/// Name, declared type, place in the primary key and kind of each column.
+fn columns(
+    connection: &Connection,
+    table: &str,
+) -> rusqlite::Result<Vec<(String, String, i64, i64)>> {
+    let mut statement = connection.prepare(
+        "select name, type, pk, hidden from pragma_table_xinfo(?1, 'main') where hidden <> 1 order by cid",
+    )?;
+    let rows = statement.query_map([table], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    rows.collect()
 }
 
 /// Whether the kept rows have rowids of their own.

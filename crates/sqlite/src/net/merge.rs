@@ -354,18 +354,25 @@ impl TableMerge<'_> {
         let mut names = list(columns.iter().map(|name| quote_identifier(name)));
         let mut values = list((1..=columns.len()).map(|n| format!("p.c${n}")));
         let has_rowids = keeps_rowids(self.connection, &rows).map_err(from_sqlite)?;
+        let mut order = String::new();
         if let Some(rowid) = self
             .live
             .rowid
             .filter(|_| has_rowids && self.live.alias.is_none())
         {
+            // A row that the application has made since may have it; then another is found, when all others have theirs.
+            let taken = format!(
+                "exists (select 1 from {} t where t.{rowid} = p.r$)",
+                self.sql()
+            );
             names = format!("{rowid}, {names}");
-            values = format!("p.r$, {values}");
+            values = format!("iif({taken}, null, p.r$), {values}");
+            order = format!(" order by {taken}");
         }
         change(
             self.connection,
             &format!(
-                "insert into {} ({names}) select {values} from {rows} p where {filter}",
+                "insert into {} ({names}) select {values} from {rows} p where {filter}{order}",
                 self.sql()
             ),
         )

@@ -9,6 +9,7 @@
 //! **Invariant:** nothing of the net is in a catalog: all its names begin with `tightrope_net_`.
 
 mod about;
+mod forward;
 mod gauge;
 mod json;
 mod key;
@@ -32,7 +33,9 @@ mod trace;
 mod trial;
 mod window;
 
-use tightrope_engine::{EngineError, Gauge, KeptNet, Merged, Net, Quarantined, Window};
+use tightrope_engine::{
+    EngineError, ForwardColumn, Gauge, KeptNet, Merged, Net, Quarantined, Window,
+};
 use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
 
@@ -122,6 +125,30 @@ impl Net for SqliteSession {
 
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
         size::free(self.connection(), kept)
+    }
+
+    fn keep_forward(
+        &mut self,
+        own: &str,
+        table: &TableName,
+        columns: &[ForwardColumn],
+        telling: &[String],
+    ) -> Result<u64, EngineError> {
+        forward::keep(self.connection(), own, table, columns, telling)
+    }
+
+    fn bring_forward(
+        &mut self,
+        own: &str,
+        table: &TableName,
+        columns: &[ForwardColumn],
+        key: &[String],
+    ) -> Result<u64, EngineError> {
+        forward::bring(self.connection(), own, table, columns, key)
+    }
+
+    fn drop_forward(&mut self, own: &str) -> Result<(), EngineError> {
+        forward::free(self.connection(), own)
     }
 
     fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError> {

@@ -92,10 +92,14 @@ fn rowid(
     let own = live.and_then(|live| live.rowid.map(str::to_owned).or(live.alias));
     let value = match own {
         Some(own) => {
-            let own = of("t", &own);
+            let (own, others) = (of("t", &own), of("n", &own));
+            // Beyond all rowids that are and were.
+            let last = format!(
+                "max((select max(q.r$) from {rows} q), (select max({others}) from {{now}} n))"
+            );
             format!(
                 "case when p.rowid is not null then p.r$ when exists (select 1 from {rows} q where q.r$ = {own}) \
-                 then {own} + (select max(q.r$) - min(q.r$) + 1 from {rows} q) else {own} end"
+                 then {own} + {last} - (select min(q.r$) from {rows} q) + 1 else {own} end"
             )
         }
         None => "p.r$".to_owned(),

@@ -277,13 +277,14 @@ fn bring_back_before(
     };
     let key = Key::read(connection, kept.number, table)?;
     let update = format!(
-        "update {} as p set gone$ = 1 where p.gone$ = 0 and exists
-         (select 1 from {} t join {} l on {} where {same} and {})",
+        "update {} as p set gone$ = 1 where +p.gone$ = 0 and ({}) in
+         (select {} from {} t join {} l on {} where {same})",
         sql(rows),
+        list(key.kept("p")),
+        list(key.own("l", "o")),
         sql(&victim.table),
         sql(log),
         equal(&key.own("l", "k"), &key.after("t")),
-        equal(&key.own("l", "o"), &key.kept("p")),
     );
     connection
         .execute(&update, params_from_iter(&victim.place))

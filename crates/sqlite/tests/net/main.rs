@@ -8,6 +8,7 @@
 mod columns;
 mod conflicts;
 mod facts;
+mod large;
 mod plan;
 mod rows;
 mod stacked;

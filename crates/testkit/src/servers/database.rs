@@ -17,6 +17,30 @@ pub struct TestDatabase {
 
 impl TestDatabase {
     pub(super) fn create(server: PostgresServer) -> anyhow::Result<Self> {
+        Self::like("template0", server)
+    }
+
+    /// Another database with all that this one holds; nobody may be connected to this one.
+    ///
+    /// # Errors
+    /// When the server does not make it.
+    pub fn copy(&self) -> anyhow::Result<Self> {
+        Self::like(&self.name, self.server.clone())
+    }
+
+    /// The same, with its files in a tablespace.
+    ///
+    /// # Errors
+    /// When the server does not make it.
+    pub fn copy_in(&self, tablespace: &str) -> anyhow::Result<Self> {
+        Self::like(
+            &format!("{} tablespace {tablespace}", self.name),
+            self.server.clone(),
+        )
+    }
+
+    /// A new database like that template, which may be followed by further options.
+    fn like(template: &str, server: PostgresServer) -> anyhow::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
 
         // A later process of the run may get the same process number, hence the time.
@@ -25,7 +49,7 @@ impl TestDatabase {
         let name = format!("t_{}_{since}_{number}", id());
         server
             .connect("postgres")?
-            .batch_execute(&format!("create database {name} template template0"))
+            .batch_execute(&format!("create database {name} template {template}"))
             .with_context(|| format!("creating the database {name}"))?;
         Ok(Self { name, server })
     }

@@ -72,7 +72,7 @@ create table ruled (id integer primary key, x text); create rule r as on insert 
 create table deferred_unique (id integer primary key, place integer not null, unique (place) deferrable initially deferred);
 create table gen (id integer primary key, first text not null, last text not null, whole text generated always as (first || ' ' || last) stored unique, check (length(whole) > 5));
 create table year_check (d date not null check (extract(year from d) >= 2010 and d <= '2020-12-31'), v integer not null check (v > 0 and v < 10 and v <> 5), w integer check (w in (1,2,3) or w is null));
-create unlogged table unl (x integer); 
+create unlogged table unl (x integer);
 create table poly (id serial primary key, post_id integer references audited, check_id integer references checks, user_tenant uuid, user_id integer,
   foreign key (user_tenant, user_id) references users match full,
   check ((post_id is not null)::integer + (check_id is not null)::integer + (user_id is not null)::integer = 1));

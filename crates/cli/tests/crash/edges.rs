@@ -14,9 +14,9 @@ use tightrope_testkit::process::{Outcome, Tightrope};
 use tightrope_testkit::servers;
 
 /// More edges than any run here has: the loop ends by itself long before.
-const MOST_EDGES: usize = 200;
+pub(crate) const MOST_EDGES: usize = 200;
 
-type State = (Fingerprint, Vec<TableChecksum>);
+pub(crate) type State = (Fingerprint, Vec<TableChecksum>);
 
 struct Database {
     engine: Box<dyn Engine>,
@@ -282,7 +282,7 @@ fn postgres(major: u32) -> Bench {
 }
 
 /// Fewer edges than this, and the loop has not seen the run.
-fn enough(edges: usize, least: usize) {
+pub(crate) fn enough(edges: usize, least: usize) {
     assert!(edges >= least, "only {edges} edges were seen");
 }
 

@@ -1,0 +1,135 @@
+//! What random cases have found, kept as small as it got: each was wrong once.
+
+use tightrope_engine::Registry;
+use tightrope_model::EngineKind;
+use tightrope_postgres::PostgresEngine;
+use tightrope_sqlite::SqliteEngine;
+use tightrope_testkit::contract::ContractDatabase;
+use tightrope_testkit::servers;
+use tightrope_testkit::twin::{Outcome, Stage, TwinCase, Write, run_case};
+
+use crate::sqlite_database;
+
+/// Migrates, writes (in words that both sides understand) and rolls back; the twin says what must come out.
+fn check(stage: &Stage, engine: EngineKind, before: &[&str], forward: &[&str], writes: &[&str]) {
+    let owned = |all: &[&str]| all.iter().map(|&sql| sql.to_owned()).collect();
+    let write = |&sql: &&str| Write {
+        session: 0,
+        joined: false,
+        now: sql.to_owned(),
+        twin: sql.to_owned(),
+        guard: None,
+    };
+    let case = TwinCase {
+        engine,
+        seed: 0,
+        schema: owned(before),
+        rows: Vec::new(),
+        forward: owned(forward),
+        rehearsed: false,
+        keyless: false,
+        rollback: None,
+        writes: writes.iter().map(write).collect(),
+    };
+    let outcome = run_case(stage, &case).expect("the databases work");
+    let all = Outcome::Passed {
+        writes: writes.len(),
+        undone: 0,
+    };
+    assert_eq!(outcome, all, "{case}");
+}
+
+fn check_postgres(before: &[&str], forward: &[&str], writes: &[&str]) {
+    for major in servers::postgres_majors() {
+        let make = move || {
+            let database = servers::postgres(major)?.create_database()?;
+            Ok(ContractDatabase::from(database))
+        };
+        let stage = Stage::new(Registry::new().with(PostgresEngine::new()), &make)
+            .expect("the databases are made");
+        check(&stage, EngineKind::Postgres, before, forward, writes);
+    }
+}
+
+fn check_sqlite(before: &[&str], forward: &[&str], writes: &[&str]) {
+    let registry = Registry::new().with(SqliteEngine::new());
+    let stage = Stage::new(registry, &sqlite_database).expect("the databases are made");
+    check(&stage, EngineKind::Sqlite, before, forward, writes);
+}
+
+#[test]
+fn a_part_of_a_partitioned_table_keeps_its_not_null_while_it_is_built_anew() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text, c integer) partition by list (a)",
+            "create table t_1 partition of t for values in (1, 2)",
+            "insert into t values (1, 'x', 7), (2, 'y', 8)",
+        ],
+        &["alter table t drop column b"],
+        &["update t set c = 9 where a = 1"],
+    );
+}
+
+#[test]
+fn a_part_that_others_refer_to_is_filled_in_place() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b integer, c integer references t (a)) partition by range (a)",
+            "create table t_1 partition of t for values from (1) to (9)",
+            "insert into t values (1, 7, 1), (2, 8, 1)",
+        ],
+        &["update t set b = b * 2"],
+        &["update t set c = 2 where a = 1"],
+    );
+}
+
+#[test]
+fn checks_that_wait_for_the_commit_do_not_stand_in_the_way_of_the_window() {
+    check_postgres(
+        &[
+            "create table p (a integer primary key)",
+            "create table t (a integer primary key, b integer references p deferrable initially deferred)",
+            "insert into p values (1)",
+        ],
+        &["insert into t values (5, 1)"],
+        &["insert into t values (6, 1)"],
+    );
+}
+
+#[test]
+fn rows_survive_a_table_that_is_built_anew_when_its_key_has_another_type() {
+    check_postgres(
+        &[
+            "create table t (a smallint primary key, b text)",
+            "create table r (a integer primary key, t smallint references t)",
+            "insert into t values (1, 'x'), (2, 'x')",
+            "insert into r values (1, 2)",
+        ],
+        &["alter table t alter column a type numeric"],
+        &["insert into r values (2, 1)"],
+    );
+}
+
+#[test]
+fn a_row_comes_back_although_its_rowid_is_taken() {
+    check_sqlite(
+        &[
+            "create table t (a text not null unique, b text)",
+            "insert into t values ('x', 'one'), ('y', 'two')",
+        ],
+        &["delete from t"],
+        &["insert into t values ('z', 'three')"],
+    );
+}
+
+#[test]
+fn rowids_that_were_and_rowids_that_are_do_not_meet_in_a_table_that_is_built_anew() {
+    check_sqlite(
+        &[
+            "create table t (a text not null unique, b text, c text)",
+            "insert into t values ('x', 'one', 'c')",
+        ],
+        &["delete from t", "alter table t drop column b"],
+        &["insert into t (a, c) values ('y', '1'), ('z', '2')"],
+    );
+}

@@ -1,0 +1,70 @@
+use std::fmt;
+
+use tightrope_model::EngineKind;
+
+/// A whole case as SQL: what a seed means, and what is left of it after shrinking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwinCase {
+    /// The engine.
+    pub engine: EngineKind,
+    /// The seed that it came from.
+    pub seed: u64,
+    /// What makes the schema, on both sides.
+    pub schema: Vec<String>,
+    /// What fills it, on both sides.
+    pub rows: Vec<String>,
+    /// The migration's statements.
+    pub forward: Vec<String>,
+    /// It is rehearsed before it is applied; else the script is run twice, and undone the first time.
+    pub rehearsed: bool,
+    /// The migration changes a table in which nothing tells rows apart: to refuse it is allowed.
+    pub keyless: bool,
+    /// The written rollback, last first; none if it is to be derived.
+    pub rollback: Option<Vec<String>>,
+    /// What the application writes in the window.
+    pub writes: Vec<Write>,
+}
+
+/// One write of the application in the words of both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Which of the application's sessions.
+    pub session: usize,
+    /// In one transaction with the write before it, if the session is the same.
+    pub joined: bool,
+    /// For the database that migrated.
+    pub now: String,
+    /// For the twin.
+    pub twin: String,
+    /// Queries that must give the same on both sides, else the write is left out.
+    pub guard: Option<(String, String)>,
+}
+
+impl fmt::Display for TwinCase {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rehearsed = if self.rehearsed { ", rehearsed" } else { "" };
+        writeln!(out, "-- {} seed {}{rehearsed}", self.engine, self.seed)?;
+        let mut part = |title: &str, statements: &[String]| {
+            writeln!(out, "-- {title}")?;
+            statements
+                .iter()
+                .try_for_each(|sql| writeln!(out, "{sql};"))
+        };
+        part("schema", &self.schema)?;
+        part("rows", &self.rows)?;
+        part("forward", &self.forward)?;
+        match &self.rollback {
+            Some(statements) => part("rollback", statements)?,
+            None => writeln!(out, "-- rollback: derived")?,
+        }
+        writeln!(out, "-- writes")?;
+        for write in &self.writes {
+            let joined = if write.joined { " (joined)" } else { "" };
+            writeln!(out, "{}; -- session {}{joined}", write.now, write.session)?;
+            if write.twin != write.now {
+                writeln!(out, "-- twin: {};", write.twin)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+use super::schema::{Column, ForeignKey, Form, Schema, Table, Touch};
+
+/// What of a table means the same before a migration and after it.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    /// The table's number.
+    pub(super) id: u32,
+    /// The table after the migration.
+    pub(super) after: Table,
+    /// The key that tells its rows apart on both sides; empty if there is none.
+    pub(super) key: Vec<u32>,
+    /// The columns of an INSERT; none if no INSERT means the same.
+    pub(super) insert: Option<Vec<u32>>,
+    /// Columns in which an UPDATE means the same.
+    pub(super) writable: Vec<Column>,
+    /// Columns whose values are those of before, for conditions and arithmetic.
+    pub(super) clean: Vec<Column>,
+    /// Rows can be changed.
+    pub(super) changes: bool,
+    /// Rows can be deleted and their keys changed, with what follows by references.
+    pub(super) removes: bool,
+    /// Neither it nor what refers to it had rows added or removed.
+    pub(super) truncates: bool,
+}
+
+/// The tables in which writes mean the same.
+pub(super) fn common(before: &Schema, after: &Schema) -> Vec<Common> {
+    after
+        .tables
+        .iter()
+        .filter(|table| !table.frozen)
+        .filter_map(|table| Some(one(before, after, before.table(table.id)?, table)))
+        .collect()
+}
+
+/// Whether a table without a key that stays has lost columns, values or rows.
+pub(super) fn changes_keyless(before: &Schema, after: &Schema) -> bool {
+    after.tables.iter().any(|new| {
+        before.table(new.id).is_some_and(|old| {
+            shared_key(old, new).is_empty() && (new.rows_changed || !is_whole(old, new))
+        })
+    })
+}
+
+/// Whether all columns of before are there with their values.
+fn is_whole(old: &Table, new: &Table) -> bool {
+    old.columns.iter().all(|column| {
+        new.column(column.id)
+            .is_some_and(|column| column.touch == Touch::Clean)
+    })
+}
+
+fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
+    let both = |column: &&Column| old.column(column.id).is_some() && column.form == Form::Plain;
+    let clean: Vec<Column> = new
+        .columns
+        .iter()
+        .filter(both)
+        .filter(|column| column.touch == Touch::Clean)
+        .cloned()
+        .collect();
+    let key = shared_key(old, new);
+    let settled = new.settled.is_none_or(|id| {
+        new.column(id)
+            .is_some_and(|column| column.touch == Touch::Clean)
+    });
+    let whole = is_whole(old, new);
+    let changes = settled && (!key.is_empty() || (whole && !new.rows_changed));
+    let removes = changes
+        && follows(before, after, new.id, 0, &|table| {
+            !table.rows_changed || table.log.is_none()
+        });
+    let truncates = removes
+        && !key.is_empty()
+        && !new.rows_changed
+        && follows(before, after, new.id, 0, &|table| !table.rows_changed);
+    Common {
+        id: new.id,
+        insert: insertable(old, new),
+        writable: writable(old, new, &key),
+        after: new.clone(),
+        key,
+        clean,
+        changes,
+        removes,
+        truncates,
+    }
+}
+
+fn shared_key(old: &Table, new: &Table) -> Vec<u32> {
+    let told = |columns: &Vec<u32>| {
+        columns.iter().all(|&id| {
+            new.column(id)
+                .is_some_and(|column| matches!(column.touch, Touch::Clean | Touch::Widened))
+        })
+    };
+    old.whole_keys()
+        .map(|key| &key.columns)
+        .find(|columns| told(columns) && new.whole_keys().any(|key| &key.columns == *columns))
+        .cloned()
+        .unwrap_or_default()
+}
+
+fn insertable(old: &Table, new: &Table) -> Option<Vec<u32>> {
+    let generated = |column: &Column| matches!(column.form, Form::Generated(_));
+    let fills = |column: &Column| !column.not_null || column.default.is_some();
+    let mut columns = Vec::new();
+    for column in old.columns.iter().filter(|column| !generated(column)) {
+        match new.column(column.id) {
+            Some(now) if now.touch == Touch::Rewritten && (column.not_null || now.not_null) => {
+                return None;
+            }
+            Some(_) => columns.push(column.id),
+            None if column.form == Form::Plain && fills(column) => {}
+            None => return None,
+        }
+    }
+    let demands = |column: &&Column| {
+        old.column(column.id).is_none() && column.form == Form::Plain && !fills(column)
+    };
+    (!columns.is_empty() && !new.columns.iter().any(|column| demands(&column))).then_some(columns)
+}
+
+fn writable(old: &Table, new: &Table, key: &[u32]) -> Vec<Column> {
+    let is_reference = |id: u32| {
+        let has = |table: &Table| {
+            table
+                .foreign_keys
+                .iter()
+                .any(|key| key.columns.contains(&id))
+        };
+        has(old) || has(new)
+    };
+    let fits = |column: &&Column| {
+        let same = match column.touch {
+            Touch::Clean | Touch::Widened => true,
+            Touch::Dirty => !is_reference(column.id),
+            Touch::Rewritten => false,
+        };
+        same && old
+            .column(column.id)
+            .is_some_and(|old| old.form == Form::Plain)
+            && column.form == Form::Plain
+            && !key.contains(&column.id)
+    };
+    new.columns.iter().filter(fits).cloned().collect()
+}
+
+/// Whether what refers to a table follows it in the same way on both sides, and so on; `also` of each table that refers.
+fn follows(
+    before: &Schema,
+    after: &Schema,
+    id: u32,
+    depth: usize,
+    also: &dyn Fn(&Table) -> bool,
+) -> bool {
+    let (old, new) = (before.references_to(id), after.references_to(id));
+    let same = |(table, key): &(&Table, &ForeignKey)| {
+        let columns = |id: &u32| match (
+            before.table(table.id).and_then(|old| old.column(*id)),
+            table.column(*id),
+        ) {
+            (Some(old), Some(new)) => new.touch == Touch::Clean && old.default == new.default,
+            _ => false,
+        };
+        old.iter()
+            .any(|(from, other)| from.id == table.id && other == key)
+            && key.columns.iter().all(columns)
+            && !table.frozen
+            && also(table)
+            && table.settled.is_none()
+            && (table.id == id || depth > 6 || follows(before, after, table.id, depth + 1, also))
+    };
+    old.len() == new.len() && new.iter().all(same)
+}

@@ -1,0 +1,133 @@
+use tightrope_model::EngineKind;
+
+use super::case::TwinCase;
+use super::chance::Chance;
+use super::counterpart::changes_keyless;
+use super::draft::Draft;
+use super::rows::{self, MOST_ROWS};
+use super::schema::Schema;
+use super::writes::Writer;
+use super::{make, migration, things};
+
+/// A database on which drafts are tried: the generators may be careless, for the server knows best.
+pub trait Bench {
+    /// Runs statements; if one fails, all are undone and the answer is false.
+    fn attempt(&mut self, sql: &[String]) -> bool;
+
+    /// Makes what was tried so far stay, and opens a transaction for what shall not stay.
+    fn settle(&mut self);
+}
+
+/// The case of a seed. The bench's database is empty before, and holds the schema and the rows afterwards; the migration was
+/// tried and undone.
+pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCase {
+    let mut chance = Chance::new(seed);
+    let mut case = TwinCase {
+        engine,
+        seed,
+        schema: Vec::new(),
+        rows: Vec::new(),
+        forward: Vec::new(),
+        rehearsed: chance.one_in(8),
+        keyless: false,
+        rollback: None,
+        writes: Vec::new(),
+    };
+    let before = schema(engine, &mut case, bench, &mut chance);
+    fill(&before, &mut case, bench, &mut chance);
+    bench.settle();
+    let after = migrate(&before, &mut case, bench, &mut chance);
+    case.keyless = changes_keyless(&before, &after);
+    let mut writer = Writer::new(&before, &after);
+    for _ in 0..chance.between(0, 14) {
+        case.writes.extend(writer.write(&mut chance));
+    }
+    case
+}
+
+fn schema(
+    engine: EngineKind,
+    case: &mut TwinCase,
+    bench: &mut dyn Bench,
+    chance: &mut Chance,
+) -> Schema {
+    let mut schema = Schema::new(engine);
+    let mut take = |schema: &mut Schema, draft: Option<Draft>| {
+        if let Some(draft) = draft
+            && bench.attempt(&draft.sql)
+        {
+            case.schema.extend(draft.sql);
+            *schema = draft.after;
+        }
+    };
+    if schema.is_postgres() && chance.one_in(2) {
+        let draft = things::types(&schema);
+        take(&mut schema, Some(draft));
+    }
+    for _ in 0..chance.between(1, 5) {
+        let draft = make::table(&schema, chance);
+        take(&mut schema, Some(draft));
+    }
+    for _ in 0..chance.between(0, 6) {
+        let draft = things::thing(&schema, chance);
+        take(&mut schema, draft);
+    }
+    if chance.one_in(4) {
+        let draft = things::user_trigger(&schema, chance);
+        take(&mut schema, draft);
+    }
+    schema
+}
+
+fn fill(schema: &Schema, case: &mut TwinCase, bench: &mut dyn Bench, chance: &mut Chance) {
+    for table in &schema.tables {
+        let most = if chance.one_in(8) {
+            0
+        } else {
+            chance.between(3, MOST_ROWS)
+        };
+        for number in 1..=most {
+            if let Some(sql) = rows::insert(schema, table, &[number], chance)
+                && bench.attempt(std::slice::from_ref(&sql))
+            {
+                case.rows.push(sql);
+            }
+        }
+    }
+}
+
+/// As many tries as a migration gets for each statement.
+const TRIES: usize = 4;
+
+fn migrate(
+    before: &Schema,
+    case: &mut TwinCase,
+    bench: &mut dyn Bench,
+    chance: &mut Chance,
+) -> Schema {
+    let mut after = before.clone();
+    let mut undo = Some(Vec::new());
+    for _ in 0..chance.between(1, 4) {
+        for _ in 0..TRIES {
+            let Some(draft) = migration::change(&after, chance) else {
+                continue;
+            };
+            if !bench.attempt(&draft.sql) {
+                continue;
+            }
+            case.forward.extend(draft.sql);
+            after = draft.after;
+            undo = undo
+                .zip(draft.undo)
+                .map(|(so_far, mut undo): (Vec<String>, _)| {
+                    undo.extend(so_far);
+                    undo
+                });
+            break;
+        }
+    }
+    if chance.one_in(3) {
+        case.rollback = undo.filter(|undo| !undo.is_empty());
+    }
+    after
+}

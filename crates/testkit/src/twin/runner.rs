@@ -1,0 +1,345 @@
+use tightrope_engine::{EngineError, ErrorKind, Session};
+use tightrope_lifecycle::{ApplyError, MigrationRehearsal, RehearsalDifference, RehearseError};
+use tightrope_model::{Catalog, TableShape, Verdict};
+
+use super::case::{TwinCase, Write};
+use super::generate::generate;
+use super::stage::{Pair, Stage, attempt, check_deferred, run};
+
+/// How a case ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The database is its twin's equal, with so many writes in the window.
+    Passed {
+        /// Writes that were done on both sides.
+        writes: usize,
+        /// Writes that did not mean the same after all, and were undone.
+        undone: usize,
+    },
+    /// It did not get as far as a rollback.
+    Skipped(String),
+    /// The promise is broken.
+    Failed(String),
+}
+
+impl Outcome {
+    /// What a failure is about, without names and numbers: its first line. Shrinking must not wander to another one.
+    pub fn heading(&self) -> Option<String> {
+        let Self::Failed(text) = self else {
+            return None;
+        };
+        let line = text.lines().next().unwrap_or_default();
+        let named = |word: &&str| {
+            !word
+                .chars()
+                .any(|letter| letter.is_ascii_digit() || !letter.is_ascii())
+        };
+        let unquoted: String = line.split(['"', '`']).step_by(2).collect();
+        let words: Vec<&str> = unquoted.split(' ').filter(named).collect();
+        Some(words.join(" ").chars().take(MOST_OF_A_HEADING).collect())
+    }
+}
+
+const MOST_OF_A_HEADING: usize = 120;
+
+/// Makes the case of a seed and runs it.
+///
+/// # Errors
+/// When a database breaks, which is no case's fault.
+pub fn run_seed(stage: &Stage, seed: u64) -> anyhow::Result<(TwinCase, Outcome)> {
+    stage.clear()?;
+    let case = stage.on_bench(|bench| generate(stage.kind(), seed, bench))?;
+    let outcome = on_stage(stage, &case, true)?;
+    Ok((case, outcome))
+}
+
+/// Runs a case on empty databases.
+///
+/// # Errors
+/// When a database breaks, which is no case's fault.
+pub fn run_case(stage: &Stage, case: &TwinCase) -> anyhow::Result<Outcome> {
+    stage.clear()?;
+    on_stage(stage, case, false)
+}
+
+fn on_stage(stage: &Stage, case: &TwinCase, twin_is_made: bool) -> anyhow::Result<Outcome> {
+    if case.forward.is_empty() {
+        return Ok(Outcome::Skipped("no migration".to_owned()));
+    }
+    stage.with(|pair| {
+        build(pair.now.as_mut(), case)?;
+        if twin_is_made {
+            return Ok(());
+        }
+        build(pair.twin.as_mut(), case)
+    })?;
+    if let Err(error) = stage.apply(case)? {
+        return Ok(refused(case, not_applied(&error)));
+    }
+    let (writes, undone) = write_all(stage, case)?;
+    if let Err(error) = stage.roll_back() {
+        return Ok(refused(case, Outcome::Failed(chain("roll back", &error))));
+    }
+    Ok(match unlike(stage)? {
+        Some(what) => Outcome::Failed(what),
+        None => Outcome::Passed { writes, undone },
+    })
+}
+
+/// Schema and rows; a statement that fails is left out, on both sides alike.
+fn build(session: &mut dyn Session, case: &TwinCase) -> anyhow::Result<()> {
+    session.begin()?;
+    for sql in case.schema.iter().chain(&case.rows) {
+        // While shrinking, what a statement needs may be gone.
+        let _ = attempt(session, std::slice::from_ref(sql));
+    }
+    session.commit()?;
+    Ok(())
+}
+
+/// A refusal, which is no failure where it is allowed.
+fn refused(case: &TwinCase, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed(_) if case.keyless => Outcome::Skipped("no key".to_owned()),
+        other => other,
+    }
+}
+
+fn not_applied(error: &ApplyError) -> Outcome {
+    let verdict = match error {
+        ApplyError::NotProven {
+            rehearsed: Some(rehearsed),
+            ..
+        } => rehearsed.migrations.first(),
+        _ => None,
+    };
+    let text = match verdict {
+        Some(one) => rehearsed(one),
+        None => chain("apply", error),
+    };
+    match (verdict.map(|one| one.verdict), error) {
+        (Some(Verdict::ForwardFails | Verdict::NoRollback), _)
+        | (None, ApplyError::Script { .. }) => Outcome::Skipped(text),
+        // A session that is not quite gone keeps a copy from being made; that says nothing about the way back.
+        (None, ApplyError::Rehearse(RehearseError::Engine(error)))
+            if error.kind == ErrorKind::Unsupported =>
+        {
+            Outcome::Skipped("no copy could be made".to_owned())
+        }
+        _ => Outcome::Failed(text),
+    }
+}
+
+/// What is wrong with a way back that was rehearsed, the cause first.
+fn rehearsed(one: &MigrationRehearsal) -> String {
+    let mut differences = &one.differences;
+    let mut rest = String::new();
+    if let Some(derived) = &one.derived {
+        differences = &derived.differences;
+        rest = format!("losses: {:#?}\n{}", derived.losses, derived.script);
+    }
+    let differences: Vec<String> = differences
+        .iter()
+        .map(|difference| match difference {
+            RehearsalDifference::Schema { text, .. } => text.clone(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    let first = differences.first().cloned().unwrap_or_default();
+    format!(
+        "rehearse {}: {}: {first}\n{}\n{rest}",
+        one.verdict,
+        one.because
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("no rollback is written; "),
+        differences.join("\n")
+    )
+}
+
+fn chain(what: &str, error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = format!("{what}: {error}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    format!("{text}\n{error:#?}")
+}
+
+fn write_all(stage: &Stage, case: &TwinCase) -> anyhow::Result<(usize, usize)> {
+    let most = case.writes.iter().map(|write| write.session + 1).max();
+    let mut sessions = stage.pairs(most.unwrap_or(0))?;
+    let (mut done, mut undone) = (0, 0);
+    let mut rest = case.writes.as_slice();
+    while let Some(first) = rest.first() {
+        let joined = |write: &&Write| write.joined && write.session == first.session;
+        let length = 1 + rest[1..].iter().take_while(joined).count();
+        let (together, after) = rest.split_at(length);
+        rest = after;
+        let count = sessions[first.session].transaction(together)?;
+        done += count.unwrap_or(0);
+        undone += together.len() - count.unwrap_or(0);
+    }
+    stage.give_back(sessions);
+    Ok((done, undone))
+}
+
+impl Pair {
+    /// One transaction; gives how many of its writes stay, none if its end fails on either side.
+    fn transaction(&mut self, writes: &[Write]) -> anyhow::Result<Option<usize>> {
+        self.now.begin()?;
+        self.twin.begin()?;
+        let mut count = 0;
+        for write in writes {
+            count += usize::from(self.write(write)?);
+        }
+        // What is deferred must fail before either side is committed.
+        let checked = [&mut self.now, &mut self.twin].map(|side| check_deferred(side.as_mut()));
+        if checked.iter().any(Result::is_err) {
+            self.now.roll_back()?;
+            self.twin.roll_back()?;
+            return Ok(None);
+        }
+        let ended = (self.now.commit(), self.twin.commit());
+        match ended {
+            (Ok(()), Ok(())) => Ok(Some(count)),
+            (Err(_), Err(_)) => {
+                self.now.roll_back()?;
+                self.twin.roll_back()?;
+                Ok(None)
+            }
+            (one, two) => anyhow::bail!("a transaction ended on one side only: {one:?}, {two:?}"),
+        }
+    }
+
+    /// Writes on both sides; undoes it on both unless both have done the same.
+    fn write(&mut self, write: &Write) -> anyhow::Result<bool> {
+        if let Some((now, twin)) = &write.guard {
+            let (now, twin) = (
+                look(self.now.as_mut(), now)?,
+                look(self.twin.as_mut(), twin)?,
+            );
+            if now.is_none() || now != twin {
+                return Ok(false);
+            }
+        }
+        let now = saved(self.now.as_mut(), &write.now)?;
+        let twin = saved(self.twin.as_mut(), &write.twin)?;
+        let same = matches!((&now, &twin), (Ok(now), Ok(twin)) if now == twin);
+        let end = if same {
+            "release savepoint write"
+        } else {
+            "rollback to savepoint write"
+        };
+        run(self.now.as_mut(), end)?;
+        run(self.twin.as_mut(), end)?;
+        Ok(same)
+    }
+}
+
+type Rows = Vec<Vec<Option<String>>>;
+
+fn look(session: &mut dyn Session, sql: &str) -> anyhow::Result<Option<Rows>> {
+    let rows = saved(session, sql)?.ok();
+    run(session, "rollback to savepoint write")?;
+    Ok(rows.map(sorted))
+}
+
+fn sorted(mut rows: Rows) -> Rows {
+    rows.sort();
+    rows
+}
+
+fn saved(session: &mut dyn Session, sql: &str) -> anyhow::Result<Result<Rows, EngineError>> {
+    run(session, "savepoint write")?;
+    Ok(run(session, sql).map(sorted))
+}
+
+/// What of the database is not as its twin is.
+fn unlike(stage: &Stage) -> anyhow::Result<Option<String>> {
+    stage.with(|pair| unlike_of(pair.now.as_mut(), pair.twin.as_mut()))
+}
+
+fn unlike_of(now: &mut dyn Session, twin: &mut dyn Session) -> anyhow::Result<Option<String>> {
+    let (is, should) = (now.catalog()?, twin.catalog()?);
+    if is.fingerprint() != should.fingerprint() {
+        let words = should.differences(&is).in_words();
+        return Ok(Some(format!("schema differs:\n{}", words.join("\n"))));
+    }
+    if let Some(text) = rows_unlike(now, twin, &is, &should)? {
+        return Ok(Some(text));
+    }
+    let left = left_behind(now)?;
+    Ok((!left.is_empty()).then(|| format!("net not freed: {}", left.join(", "))))
+}
+
+fn rows_unlike(
+    now: &mut dyn Session,
+    twin: &mut dyn Session,
+    is: &Catalog,
+    should: &Catalog,
+) -> anyhow::Result<Option<String>> {
+    let sums = now.checksums(is.tables())?;
+    let wanted = twin.checksums(should.tables())?;
+    for ((table, sum), wanted) in is.tables().iter().zip(sums).zip(wanted) {
+        if sum != wanted {
+            let (is, should) = (all_rows(now, table)?, all_rows(twin, table)?);
+            let only = |one: &[String], other: &[String]| {
+                let mut left = other.to_vec();
+                let missing = |row: &&String| match left.iter().position(|other| other == *row) {
+                    Some(place) => {
+                        left.swap_remove(place);
+                        false
+                    }
+                    None => true,
+                };
+                one.iter()
+                    .filter(missing)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join("\n  ")
+            };
+            return Ok(Some(format!(
+                "rows differ: {}\n now:\n  {}\n twin:\n  {}",
+                table.table,
+                only(&is, &should),
+                only(&should, &is)
+            )));
+        }
+    }
+    Ok(None)
+}
+
+fn all_rows(session: &mut dyn Session, table: &TableShape) -> anyhow::Result<Vec<String>> {
+    let mut rows = Vec::new();
+    let mut stream = session.rows(table)?;
+    loop {
+        let batch = stream.next_batch()?;
+        if batch.is_empty() {
+            return Ok(rows);
+        }
+        for row in batch {
+            let value = |(name, value): (&String, &Option<String>)| match value {
+                Some(value) => format!("{name}={value:?}"),
+                None => format!("{name}=NULL"),
+            };
+            let values: Vec<String> = table.columns.iter().zip(&row.values).map(value).collect();
+            rows.push(values.join(" "));
+        }
+    }
+}
+
+/// What of the net is still there: its tables, and triggers on the user's.
+fn left_behind(session: &mut dyn Session) -> anyhow::Result<Vec<String>> {
+    let sql = if session.capabilities().object_numbers {
+        "select 'trigger ' || tgname || ' on ' || tgrelid::regclass::text from pg_trigger where tgname ~ 'tightrope' \
+         union all select 'table ' || relname from pg_class join pg_namespace n on n.oid = relnamespace \
+         where nspname = 'tightrope' and relname ~ '^net_[0-9]' and relkind = 'r'"
+    } else {
+        "select type || ' ' || name from sqlite_master where name like 'tightrope_net_%' \
+         or (type = 'trigger' and name like '%tightrope%')"
+    };
+    Ok(run(session, sql)?.into_iter().flatten().flatten().collect())
+}

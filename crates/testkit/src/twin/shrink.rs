@@ -1,0 +1,81 @@
+use super::case::TwinCase;
+use super::runner::{Outcome, run_case};
+use super::stage::Stage;
+
+/// As many runs as shrinking may take.
+const MOST_RUNS: usize = 600;
+
+/// Leaves out of a failing case whatever it fails without, in the same way.
+///
+/// # Errors
+/// When a database breaks.
+pub fn shrink(
+    stage: &Stage,
+    case: &TwinCase,
+    outcome: &Outcome,
+) -> anyhow::Result<(TwinCase, Outcome)> {
+    let mut best = (case.clone(), outcome.clone());
+    let mut runs = 0;
+    loop {
+        let length = length(&best.0);
+        for part in PARTS {
+            let mut index = (part.list)(&mut best.0).len();
+            let mut step = index.div_ceil(2).max(1);
+            while index > 0 && runs < MOST_RUNS {
+                step = step.min(index);
+                let mut smaller = best.0.clone();
+                (part.remove)(&mut smaller, index - step, index);
+                runs += 1;
+                let outcome = run_case(stage, &smaller)?;
+                if outcome.heading().is_some() && outcome.heading() == best.1.heading() {
+                    best = (smaller, outcome);
+                    index -= step;
+                } else if step > 1 {
+                    step = step.div_ceil(2);
+                } else {
+                    index -= 1;
+                }
+            }
+        }
+        if self::length(&best.0) == length || runs >= MOST_RUNS {
+            return Ok(best);
+        }
+    }
+}
+
+fn length(case: &TwinCase) -> usize {
+    case.schema.len() + case.rows.len() + case.forward.len() + case.writes.len()
+}
+
+/// A part of a case that can be made shorter.
+struct Part {
+    list: fn(&mut TwinCase) -> Vec<()>,
+    remove: fn(&mut TwinCase, usize, usize),
+}
+
+const PARTS: [Part; 4] = [
+    Part {
+        list: |case| vec![(); case.writes.len()],
+        remove: |case, from, to| drop(case.writes.drain(from..to)),
+    },
+    Part {
+        list: |case| vec![(); case.rows.len()],
+        remove: |case, from, to| drop(case.rows.drain(from..to)),
+    },
+    Part {
+        list: |case| {
+            // A written rollback fits the whole migration only.
+            let count = if case.rollback.is_some() {
+                0
+            } else {
+                case.forward.len()
+            };
+            vec![(); count]
+        },
+        remove: |case, from, to| drop(case.forward.drain(from..to)),
+    },
+    Part {
+        list: |case| vec![(); case.schema.len()],
+        remove: |case, from, to| drop(case.schema.drain(from..to)),
+    },
+];

@@ -1,0 +1,300 @@
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Context as _;
+use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine, Registry, RunStatement, Session};
+use tightrope_lifecycle::{
+    ApplyError, ApplyOptions, Policy, Project, RollbackError, RollbackOptions, Watchers,
+    prepare_apply, prepare_rollback,
+};
+use tightrope_model::EngineKind;
+use tightrope_store::Holder;
+
+use super::case::TwinCase;
+use super::generate::Bench;
+use crate::contract::ContractDatabase;
+
+/// Two databases of one engine: the one that migrates, and its control twin. They are emptied for each case.
+pub struct Stage {
+    registry: Registry,
+    engine: Arc<dyn Engine>,
+    now: ContractDatabase,
+    twin: ContractDatabase,
+    folder: PathBuf,
+    sessions: RefCell<Vec<Pair>>,
+}
+
+/// A session on each side.
+pub(super) struct Pair {
+    /// On the database that migrates.
+    pub(super) now: Box<dyn Session>,
+    /// On the twin.
+    pub(super) twin: Box<dyn Session>,
+}
+
+impl Stage {
+    /// Two databases that `make` makes.
+    ///
+    /// # Errors
+    /// When a database cannot be made.
+    pub fn new(
+        registry: Registry,
+        make: &dyn Fn() -> anyhow::Result<ContractDatabase>,
+    ) -> anyhow::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+
+        let (now, twin) = (make()?, make()?);
+        let engine = registry.engine(&now.url)?;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tightrope-twin-{}-{number}", std::process::id());
+        Ok(Self {
+            registry,
+            engine,
+            now,
+            twin,
+            folder: std::env::temp_dir().join(name),
+            sessions: RefCell::new(Vec::new()),
+        })
+    }
+
+    /// Lends a pair of sessions; they are kept for the next who asks, for connecting costs more than most cases.
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Pair) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let kept = self.sessions.borrow_mut().pop();
+        let mut pair = match kept {
+            Some(pair) => pair,
+            None => self.pair()?,
+        };
+        let answer = work(&mut pair)?;
+        self.sessions.borrow_mut().push(pair);
+        Ok(answer)
+    }
+
+    fn pair(&self) -> anyhow::Result<Pair> {
+        Ok(Pair {
+            now: self.connect(&self.now.url)?,
+            twin: self.connect(&self.twin.url)?,
+        })
+    }
+
+    /// As many pairs of sessions.
+    pub(super) fn pairs(&self, count: usize) -> anyhow::Result<Vec<Pair>> {
+        let mut kept = self.sessions.borrow_mut();
+        while kept.len() < count {
+            kept.push(self.pair()?);
+        }
+        let place = kept.len() - count;
+        Ok(kept.split_off(place))
+    }
+
+    /// Gives pairs back that nothing went wrong with.
+    pub(super) fn give_back(&self, pairs: Vec<Pair>) {
+        self.sessions.borrow_mut().extend(pairs);
+    }
+
+    fn connect(&self, url: &DatabaseUrl) -> anyhow::Result<Box<dyn Session>> {
+        Ok(self.engine.connect(url, &ConnectOptions::default())?)
+    }
+
+    /// The engine.
+    pub(super) fn kind(&self) -> EngineKind {
+        self.engine.kind()
+    }
+
+    /// Empties both databases.
+    pub(super) fn clear(&self) -> anyhow::Result<()> {
+        self.with(|pair| {
+            clear(pair.now.as_mut()).context("emptying a database")?;
+            clear(pair.twin.as_mut()).context("emptying a twin")
+        })
+    }
+
+    /// Lends the twin as a bench for the generators.
+    pub(super) fn on_bench<T>(&self, work: impl FnOnce(&mut dyn Bench) -> T) -> anyhow::Result<T> {
+        self.with(|pair| {
+            let twin = pair.twin.as_mut();
+            twin.begin()?;
+            let mut bench = TwinBench { session: twin };
+            let answer = work(&mut bench);
+            pair.twin.roll_back()?;
+            Ok(answer)
+        })
+    }
+
+    fn project(&self) -> Project {
+        Project {
+            registry: self.registry.clone(),
+            folder: self.folder.clone(),
+            format: None,
+            placeholders: std::collections::BTreeMap::new(),
+            url: self.now.url.clone(),
+            rehearse_url: None,
+            policy: Policy {
+                lock_tries: 2,
+                lock_timeout_ms: 2_000,
+                lease_wait_s: 0,
+                ..Policy::default()
+            },
+            tool_version: "test".to_owned(),
+            holder: Holder {
+                user: "tester".to_owned(),
+                host: "here".to_owned(),
+                pid: std::process::id(),
+                command: "twin".to_owned(),
+            },
+        }
+    }
+
+    fn write(&self, case: &TwinCase) -> std::io::Result<()> {
+        let home = self.folder.join("0001_twin");
+        std::fs::create_dir_all(&home)?;
+        let text = |statements: &[String]| format!("{};\n", statements.join(";\n"));
+        std::fs::write(home.join("up.sql"), text(&case.forward))?;
+        let (down, certificate) = (home.join("down.sql"), home.join("certificate.json"));
+        for old in [&down, &certificate] {
+            if old.exists() {
+                std::fs::remove_file(old)?;
+            }
+        }
+        match &case.rollback {
+            Some(statements) => std::fs::write(down, text(statements)),
+            None => Ok(()),
+        }
+    }
+
+    /// Applies the case's migration.
+    pub(super) fn apply(&self, case: &TwinCase) -> anyhow::Result<Result<(), ApplyError>> {
+        self.write(case)?;
+        let project = self.project();
+        let options = ApplyOptions {
+            unrehearsed: (!case.rehearsed).then(|| "to be quick".to_owned()),
+            ..ApplyOptions::default()
+        };
+        let applied = prepare_apply(&project, &options, Watchers::SILENT)
+            .and_then(|prepared| prepared.run(Watchers::SILENT));
+        Ok(applied.map(drop))
+    }
+
+    /// Rolls it back.
+    pub(super) fn roll_back(&self) -> Result<(), RollbackError> {
+        let project = self.project();
+        let options = RollbackOptions::default();
+        prepare_rollback(&project, &options)?
+            .run(Watchers::SILENT)
+            .map(drop)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // What stays behind in the system's temporary folder is its own.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Runs one text as a script would.
+pub(super) fn run(
+    session: &mut dyn Session,
+    sql: &str,
+) -> Result<Vec<Vec<Option<String>>>, tightrope_engine::EngineError> {
+    let statement = RunStatement {
+        sql,
+        copy_data: None,
+    };
+    Ok(session.run(statement)?.rows)
+}
+
+fn clear(session: &mut dyn Session) -> anyhow::Result<()> {
+    if session.capabilities().object_numbers {
+        run(
+            session,
+            "drop schema if exists public, tightrope cascade; create schema public",
+        )?;
+        return Ok(());
+    }
+    run(session, "pragma foreign_keys = off")?;
+    // A table that goes takes its indexes and triggers along.
+    for kind in ["view", "trigger", "table"] {
+        let list = format!(
+            "select name from sqlite_master where type = '{kind}' and name not like 'sqlite\\_%' escape '\\'"
+        );
+        for name in run(session, &list)?.into_iter().flatten().flatten() {
+            let name = session.quote(&name);
+            run(session, &format!("drop {kind} if exists {name}"))?;
+        }
+    }
+    run(session, "pragma foreign_keys = on")?;
+    Ok(())
+}
+
+/// The twin as a bench: everything is tried inside a transaction.
+struct TwinBench<'a> {
+    session: &'a mut dyn Session,
+}
+
+impl Bench for TwinBench<'_> {
+    fn attempt(&mut self, sql: &[String]) -> bool {
+        attempt(self.session, sql).is_ok()
+    }
+
+    fn settle(&mut self) {
+        self.session
+            .commit()
+            .expect("what was tried can stay: each try was checked");
+        self.session.begin().expect("a transaction begins");
+    }
+}
+
+/// Runs statements between a savepoint and its release; undoes them all if one fails.
+pub(super) fn attempt(
+    session: &mut dyn Session,
+    sql: &[String],
+) -> Result<(), tightrope_engine::EngineError> {
+    let mut failed = if session.capabilities().object_numbers {
+        // In one round trip.
+        let together = format!("savepoint attempt; {}", sql.join("; "));
+        run(
+            session,
+            &format!("{together}; set constraints all immediate; release savepoint attempt"),
+        )
+        .err()
+    } else {
+        run(session, "savepoint attempt")?;
+        sql.iter().find_map(|sql| run(session, sql).err())
+    };
+    if failed.is_none() {
+        if session.capabilities().object_numbers {
+            return Ok(());
+        }
+        failed = check_deferred(session).err();
+    }
+    match failed {
+        None => run(session, "release savepoint attempt").map(drop),
+        Some(error) => {
+            run(session, "rollback to savepoint attempt")?;
+            run(session, "release savepoint attempt")?;
+            Err(error)
+        }
+    }
+}
+
+/// Checks the references that wait for the end of the transaction.
+pub(super) fn check_deferred(
+    session: &mut dyn Session,
+) -> Result<(), tightrope_engine::EngineError> {
+    if session.capabilities().object_numbers {
+        return run(session, "set constraints all immediate").map(drop);
+    }
+    // A reference to nothing is an error of the check itself, and no violation.
+    match run(session, "pragma foreign_key_check") {
+        Ok(rows) if !rows.is_empty() => Err(tightrope_engine::EngineError::new(
+            tightrope_engine::ErrorKind::DataViolation,
+            "a reference leads nowhere",
+        )),
+        _ => Ok(()),
+    }
+}
