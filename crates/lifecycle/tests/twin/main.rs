@@ -14,12 +14,13 @@ use tightrope_testkit::contract::ContractDatabase;
 use tightrope_testkit::servers;
 use tightrope_testkit::twin::{Hunt, Make};
 
-/// Cases an engine in the suite.
-const CASES: u64 = 40;
+/// Cases in the suite: on a server each takes a second or so, in a file a fraction of that.
+const ON_A_SERVER: u64 = 15;
+const IN_A_FILE: u64 = 40;
 
 #[expect(clippy::print_stdout, reason = "the test runner keeps it for failures")]
-fn hunt(registry: &Registry, make: &Make) {
-    let hunt = Hunt::from_environment(CASES);
+fn hunt(registry: &Registry, make: &Make, cases: u64) {
+    let hunt = Hunt::from_environment(cases);
     let begun = Instant::now();
     let bag = hunt
         .run(registry, make, &|text| println!("{text}"))
@@ -41,16 +42,19 @@ fn hunt(registry: &Registry, make: &Make) {
 #[test]
 fn a_database_of_postgres_that_came_back_is_its_twins_equal() {
     for major in servers::postgres_majors() {
-        hunt(&Registry::new().with(PostgresEngine::new()), &move || {
+        let make = move || {
             let database = servers::postgres(major)?.create_database()?;
             Ok(ContractDatabase::from(database))
-        });
+        };
+        let registry = Registry::new().with(PostgresEngine::new());
+        hunt(&registry, &make, ON_A_SERVER);
     }
 }
 
 #[test]
 fn a_database_of_sqlite_that_came_back_is_its_twins_equal() {
-    hunt(&Registry::new().with(SqliteEngine::new()), &sqlite_database);
+    let registry = Registry::new().with(SqliteEngine::new());
+    hunt(&registry, &sqlite_database, IN_A_FILE);
 }
 
 fn sqlite_database() -> anyhow::Result<ContractDatabase> {
