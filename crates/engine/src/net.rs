@@ -235,10 +235,7 @@ pub trait Net {
     ///
     /// # Errors
     /// When a lock is not granted.
-    fn suspend(&mut self, older: &KeptNet, tables: &[TableName]) -> Result<(), EngineError> {
-        let _ = (older, tables);
-        Ok(())
-    }
+    fn suspend(&mut self, older: &KeptNet, tables: &[TableName]) -> Result<(), EngineError>;
 
     /// The newer migration is rolled back, and its net not yet freed: what the application has touched in these tables since
     /// then (the newer touch log, in the newer one's names of before) is handed down to the older log, and the older net goes
@@ -251,10 +248,7 @@ pub trait Net {
         older: &KeptNet,
         newer: &KeptNet,
         tables: &[TableName],
-    ) -> Result<(), EngineError> {
-        let _ = (older, newer, tables);
-        Ok(())
-    }
+    ) -> Result<(), EngineError>;
 
     /// Drops everything that the net holds of this migration, the triggers included.
     ///

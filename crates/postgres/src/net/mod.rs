@@ -127,11 +127,23 @@ impl Net for PostgresSession {
     }
 
     fn estimate(&mut self, plan: &NetPlan) -> Result<Option<u64>, EngineError> {
-        set_aside::estimate(self, plan).map(Some)
+        size::estimate(self, plan).map(Some)
+    }
+
+    fn suspend(&mut self, older: &KeptNet, tables: &[TableName]) -> Result<(), EngineError> {
+        self.writing_pinned(|session| stack::suspend(session, older, tables))
+    }
+
+    fn resume(
+        &mut self,
+        older: &KeptNet,
+        newer: &KeptNet,
+        tables: &[TableName],
+    ) -> Result<(), EngineError> {
+        self.writing_pinned(|session| stack::resume(session, older, newer, tables))
     }
 
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
-        stack::resume(self, kept)?;
         size::free(self, kept)
     }
 

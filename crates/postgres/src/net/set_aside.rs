@@ -12,7 +12,7 @@ use super::sources::value_of_new;
 use super::spread::not_as_planned;
 use super::triggers::Quiet;
 use super::{columns, names};
-use crate::quote::{literal, quote};
+use crate::quote::quote;
 use crate::session::PostgresSession;
 
 /// Moves a table out of sight.
@@ -141,30 +141,4 @@ fn same_key(
         same.push(columns::same((&names.0, left), (&names.1, right)));
     }
     Ok(same.join(" and "))
-}
-
-/// Bytes that the tables of a plan occupy which would be copied.
-pub(super) fn estimate(
-    session: &mut PostgresSession,
-    plan: &tightrope_model::NetPlan,
-) -> Result<u64, EngineError> {
-    use tightrope_model::Keep;
-    let mut bytes = 0;
-    for table in &plan.tables {
-        if !matches!(table.keep, Keep::Whole | Keep::Columns) {
-            continue;
-        }
-        let size = session.query_own(
-            &format!(
-                "select pg_catalog.pg_table_size(pg_catalog.to_regclass({}))",
-                literal(&names::sql(&table.before))
-            ),
-            &[],
-        )?;
-        let size = size.first().and_then(|row| row.first()?.integer());
-        bytes += size
-            .and_then(|size| u64::try_from(size).ok())
-            .unwrap_or_default();
-    }
-    Ok(bytes)
 }

@@ -1,7 +1,7 @@
 //! How much room the net takes, and giving it back.
 
 use tightrope_engine::{EngineError, KeptNet};
-use tightrope_model::{TableName, Value};
+use tightrope_model::{Keep, NetPlan, TableName, Value};
 
 use super::names;
 use crate::quote::literal;
@@ -35,10 +35,28 @@ pub(super) fn of(
     Ok(sizes)
 }
 
+/// Bytes that spreading a net takes at the most: those of the tables that would be copied.
+pub(super) fn estimate(session: &mut PostgresSession, plan: &NetPlan) -> Result<u64, EngineError> {
+    let copied = plan.tables.iter();
+    copied
+        .filter(|table| matches!(table.keep, Keep::Whole | Keep::Columns))
+        .map(|table| size_of(session, "pg_table_size", &table.before))
+        .sum()
+}
+
 fn bytes(session: &mut PostgresSession, table: &TableName) -> Result<u64, EngineError> {
+    size_of(session, "pg_total_relation_size", table)
+}
+
+/// What one of the server's functions says of a table's size; 0 if there is no such table.
+fn size_of(
+    session: &mut PostgresSession,
+    function: &str,
+    table: &TableName,
+) -> Result<u64, EngineError> {
     let rows = session.query_own(
         &format!(
-            "select pg_catalog.pg_total_relation_size(pg_catalog.to_regclass({}))",
+            "select pg_catalog.{function}(pg_catalog.to_regclass({}))",
             literal(&names::sql(table))
         ),
         &[],

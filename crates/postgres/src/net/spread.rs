@@ -5,7 +5,7 @@ use tightrope_model::{Keep, NetPlan, TablePlan, Value};
 
 use super::catch::Catch;
 use super::columns::Columns;
-use super::{names, stack};
+use super::names;
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -47,7 +47,6 @@ pub(super) fn spread(
         }
         kept.tables.push(of_table);
     }
-    stack::suspend(session, &kept)?;
     protect(session, number)?;
     Ok(kept)
 }

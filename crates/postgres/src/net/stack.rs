@@ -1,101 +1,59 @@
 //! Windows above one another. While a later migration's window is open, what the application writes is in its log alone: the
 //! tables may look different now, and the logs of the migrations before are left as they are. What the later script and its
-//! rollback write is in neither. After the rollback, the later log is added to the earlier ones, and these go on.
+//! rollback write is in neither. After the rollback, the later log is added to the earlier one, and that goes on.
 
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
 use tightrope_model::{TableName, Value};
 
 use super::names;
-use super::window::attach;
+use super::window::{attach_touch, touch_functions};
 use crate::quote::literal;
 use crate::session::PostgresSession;
 
-/// Takes the triggers of earlier windows off the tables, and writes down where they were.
-pub(super) fn suspend(session: &mut PostgresSession, kept: &KeptNet) -> Result<(), EngineError> {
-    let list = names::sql(&names::of_all(kept.number, "suspended"));
-    session.execute_own(&format!(
-        "create table {list} (function_name text not null, table_number bigint not null)"
-    ))?;
-    for table in &kept.tables {
-        let name = names::sql(&table.plan.before);
-        let triggers = session.query_own(
-            &format!(
-                "select pg_catalog.quote_ident(g.tgname), p.proname::text from pg_catalog.pg_trigger g \
-                 join pg_catalog.pg_proc p on p.oid = g.tgfoid join pg_catalog.pg_namespace n on n.oid = p.pronamespace \
-                 where g.tgrelid = pg_catalog.to_regclass({}) and n.nspname = 'tightrope' and p.proname ~ '^net_[0-9]+_[0-9]+_(touch|truncate)$'",
-                literal(&name)
-            ),
-            &[],
-        )?;
-        for trigger in &triggers {
-            let text = |at: usize| trigger.get(at).and_then(Value::text).unwrap_or_default();
+/// Takes the triggers of an earlier window off these tables.
+pub(super) fn suspend(
+    session: &mut PostgresSession,
+    older: &KeptNet,
+    tables: &[TableName],
+) -> Result<(), EngineError> {
+    for (table, after, _) in watched(older, tables) {
+        for function in touch_functions(older.number, &table.plan) {
             session.execute_own(&format!(
-                "drop trigger {} on {name}; insert into {list} values ({}, {})",
-                text(0),
-                literal(text(1)),
-                table.plan.number,
+                "drop trigger if exists {} on {}",
+                names::trigger(&function),
+                names::sql(after)
             ))?;
         }
     }
     Ok(())
 }
 
-/// After a rollback: what was written since is added to the earlier logs, whose triggers come back. (When a window is sealed,
-/// its triggers are still there, and the way back through it is at its end.)
-pub(super) fn resume(session: &mut PostgresSession, kept: &KeptNet) -> Result<(), EngineError> {
-    let list = names::of_all(kept.number, "suspended");
-    let there = session.query_own(
-        &format!(
-            "select 1::bigint where pg_catalog.to_regclass({}) is not null and not exists \
-             (select from pg_catalog.pg_proc p where p.pronamespace = 'tightrope'::regnamespace \
-              and p.prorettype = 'trigger'::regtype and pg_catalog.starts_with(p.proname::text, {}))",
-            literal(&names::sql(&list)),
-            literal(&names::prefix(kept.number)),
-        ),
-        &[],
-    )?;
-    if there.is_empty() {
-        return Ok(());
-    }
-    let suspended = session.query_own(
-        &format!(
-            "select function_name, table_number from {} order by 1",
-            names::sql(&list)
-        ),
-        &[],
-    )?;
-    for row in &suspended {
-        let function = row.first().and_then(Value::text).unwrap_or_default();
-        let number = row.get(1).and_then(Value::integer);
-        let table = kept
-            .tables
-            .iter()
-            .find(|table| i64::try_from(table.plan.number).ok() == number);
-        let Some(table) = table else { continue };
-        let function = TableName::new(names::SCHEMA, function);
-        if let Some(stem) = function.name.strip_suffix("_touch") {
-            let log = TableName::new(names::SCHEMA, format!("{stem}_touched"));
-            fold(session, table, &log)?;
-            attach(
-                session,
-                &table.plan.before,
-                &function,
-                "after insert or update or delete",
-                "",
-                "row",
-            )?;
-        } else {
-            attach(
-                session,
-                &table.plan.before,
-                &function,
-                "after truncate",
-                "",
-                "statement",
-            )?;
+/// After a rollback: what was written since is added to the earlier log, whose triggers come back.
+pub(super) fn resume(
+    session: &mut PostgresSession,
+    older: &KeptNet,
+    newer: &KeptNet,
+    tables: &[TableName],
+) -> Result<(), EngineError> {
+    for (table, after, log) in watched(older, tables) {
+        if let Some(later) = newer.table(after) {
+            fold(session, later, log)?;
         }
+        attach_touch(session, older.number, &table.plan, after)?;
     }
     Ok(())
+}
+
+/// The tables among `tables` that a net watches, with their names since its migration and their logs.
+fn watched<'k>(
+    kept: &'k KeptNet,
+    tables: &[TableName],
+) -> impl Iterator<Item = (&'k KeptTable, &'k TableName, &'k TableName)> {
+    let watched = kept
+        .tables
+        .iter()
+        .filter_map(|table| Some((table, table.plan.after.as_ref()?, table.touched.as_ref()?)));
+    watched.filter(move |(_, after, _)| tables.contains(after))
 }
 
 /// A column of a log: its name, what it stands for, and its type.

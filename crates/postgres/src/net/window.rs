@@ -192,27 +192,34 @@ fn watch(
 ) -> Result<(), EngineError> {
     let log = names::own(number, &table.plan, "touched");
     let touch = TouchLog::new(&log, &table.plan, columns)?;
-    let (rows, truncate) = (
-        names::own(number, &table.plan, "touch"),
-        names::own(number, &table.plan, "truncate"),
-    );
+    let [rows, truncate] = touch_functions(number, &table.plan);
     session.execute_own(&format!(
         "{}; {}; {}",
         touch.table(),
         touch.function(&rows),
         touch.truncate_function(&truncate)
     ))?;
-    attach(
-        session,
-        after,
-        &rows,
-        "after insert or update or delete",
-        "",
-        "row",
-    )?;
-    attach(session, after, &truncate, "after truncate", "", "statement")?;
+    attach_touch(session, number, &table.plan, after)?;
     table.touched = Some(log);
     Ok(())
+}
+
+/// The functions that write the touch log of a table: of rows, and of a TRUNCATE.
+pub(super) fn touch_functions(number: i64, plan: &TablePlan) -> [TableName; 2] {
+    ["touch", "truncate"].map(|what| names::own(number, plan, what))
+}
+
+/// Lets a table's touch log be written.
+pub(super) fn attach_touch(
+    session: &mut PostgresSession,
+    number: i64,
+    plan: &TablePlan,
+    after: &TableName,
+) -> Result<(), EngineError> {
+    let [rows, truncate] = touch_functions(number, plan);
+    let event = "after insert or update or delete";
+    attach(session, after, &rows, event, "", "row")?;
+    attach(session, after, &truncate, "after truncate", "", "statement")
 }
 
 /// Makes a trigger that fires under the replica role, too.

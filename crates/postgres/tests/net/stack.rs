@@ -1,7 +1,7 @@
 //! A second migration while the window of the first is open.
 
 use tightrope_engine::Window;
-use tightrope_model::Keep;
+use tightrope_model::{Keep, TableName};
 
 use crate::support::{servers, session, url};
 use crate::walk::{Walk, contents, plan, script};
@@ -50,6 +50,12 @@ fn a_later_window_leaves_the_earlier_one_as_it_should_be() {
             .unwrap()
             .spread(2, &two, &before)
             .unwrap();
+        let both = [
+            TableName::new("public", "t"),
+            TableName::new("public", "log"),
+        ];
+        let net = there.session.net().unwrap();
+        net.suspend(&there.kept, &both).unwrap();
         script(there.session.as_mut(), forward);
         let after = there.session.catalog().unwrap();
         there
@@ -74,6 +80,7 @@ fn a_later_window_leaves_the_earlier_one_as_it_should_be() {
         let net = there.session.net().unwrap();
         net.merge(&kept, &window, &[]).unwrap();
         assert!(net.unlike(&kept).unwrap().is_empty());
+        net.resume(&there.kept, &kept, &both).unwrap();
         net.free(&kept).unwrap();
         there.session.commit().unwrap();
         script(app.as_mut(), writes[2]);
