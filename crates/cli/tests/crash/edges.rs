@@ -2,9 +2,8 @@
 //! for real (SIGKILL), and the next command must find the state before or the state after, and finish or undo by itself.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine};
 use tightrope_model::{Fingerprint, TableChecksum};
@@ -12,6 +11,8 @@ use tightrope_postgres::PostgresEngine;
 use tightrope_sqlite::SqliteEngine;
 use tightrope_testkit::process::{Outcome, Tightrope};
 use tightrope_testkit::servers;
+
+use crate::killed::killed_at;
 
 /// More edges than any run here has: the loop ends by itself long before.
 pub(crate) const MOST_EDGES: usize = 200;
@@ -80,32 +81,12 @@ impl Bench {
 
     /// Runs a command until its N-th edge and kills it there; false if it ended before.
     fn killed_at(&self, database: &Database, edge: usize, arguments: &[&str]) -> bool {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tightrope"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tightrope"));
+        command
             .args(arguments)
             .args(["--url", &database.url, "--yes", "--dir"])
-            .arg(&self.folder)
-            .env("TIGHTROPE_PAUSE_AT", edge.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("tightrope starts");
-        let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
-        let mut said = String::new();
-        let paused = stderr.lines().map_while(Result::ok).any(|line| {
-            said.push_str(&line);
-            said.push('\n');
-            line.contains("paused at edge")
-        });
-        if paused {
-            child.kill().expect("it is killed");
-        }
-        let status = child.wait().expect("it ends");
-        assert!(
-            paused || status.success(),
-            "{arguments:?} without a pause: {status}\n{said}"
-        );
-        paused
+            .arg(&self.folder);
+        killed_at(&mut command, edge)
     }
 
     /// The states that may be found between the migrations, first to last.

@@ -4,6 +4,7 @@ mod cut;
 mod edges;
 mod full;
 mod held;
+mod killed;
 mod net;
 mod refused;
 mod shop;

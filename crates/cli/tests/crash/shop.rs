@@ -2,9 +2,8 @@
 //! writing.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine};
@@ -14,6 +13,7 @@ use tightrope_testkit::process::{Outcome, Tightrope};
 use tightrope_testkit::servers::{self, PostgresOptions, TestDatabase};
 
 use crate::edges::State;
+use crate::killed::killed_at;
 
 /// How many rows the application's writes leave, each with a text of its own: `app-1.` and so on.
 const WRITES: usize = 8;
@@ -298,31 +298,11 @@ impl Shop {
 
     /// Runs a command until its N-th edge and kills it there; false if it ended before.
     pub(crate) fn killed_at(&self, place: &Place, edge: usize, arguments: &[&str]) -> bool {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tightrope"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tightrope"));
+        command
             .args(arguments)
             .args(["--url", &place.url(), "--yes"])
-            .current_dir(self.folder.path())
-            .env("TIGHTROPE_PAUSE_AT", edge.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("tightrope starts");
-        let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
-        let mut said = String::new();
-        let paused = stderr.lines().map_while(Result::ok).any(|line| {
-            said.push_str(&line);
-            said.push('\n');
-            line.contains("paused at edge")
-        });
-        if paused {
-            child.kill().expect("it is killed");
-        }
-        let status = child.wait().expect("it ends");
-        assert!(
-            paused || status.success(),
-            "{arguments:?} without a pause: {status}\n{said}"
-        );
-        paused
+            .current_dir(self.folder.path());
+        killed_at(&mut command, edge)
     }
 }
