@@ -121,7 +121,8 @@ fn as_grantor(sql: String, grantor: &str, owner: &str) -> Vec<String> {
     }
 }
 
-fn grantee(name: &str) -> String {
+/// Whoever has it, as a statement names them: nobody is everybody.
+pub(super) fn grantee(name: &str) -> String {
     if name.is_empty() {
         "public".to_owned()
     } else {
@@ -129,7 +130,8 @@ fn grantee(name: &str) -> String {
     }
 }
 
-fn words(letters: impl Iterator<Item = char>, columns: &str) -> String {
+/// The privileges that letters stand for, each with its columns behind it.
+pub(super) fn words(letters: impl Iterator<Item = char>, columns: &str) -> String {
     let words: Vec<String> = letters
         .filter_map(word)
         .map(|word| format!("{word}{columns}"))

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use tightrope_model::{Catalog, Object, ObjectKind};
 
+use super::super::acl::{self, words};
 use super::super::kind::KindDdl;
 use super::super::quote::quote;
 use super::block::block;
@@ -94,7 +95,7 @@ fn altered(object: &Object, from: &Granted, to: &Granted) -> Vec<String> {
             statements.push(format!(
                 "{} {how}{} on {}{towards}",
                 target(object),
-                words(&letters),
+                words(letters.into_iter(), ""),
                 kind(object)
             ));
         }
@@ -107,7 +108,7 @@ fn altered(object: &Object, from: &Granted, to: &Granted) -> Vec<String> {
             from.get(grantee).unwrap_or(&none),
             to.get(grantee).unwrap_or(&none),
         );
-        let role = role(grantee);
+        let role = acl::grantee(&unquoted(grantee));
         let pick = |keep: &dyn Fn(Option<bool>, Option<bool>) -> bool| -> Vec<char> {
             let letters = is
                 .keys()
@@ -159,30 +160,4 @@ fn kind(object: &Object) -> &str {
         .get(2)
         .map(String::as_str)
         .unwrap_or_default()
-}
-
-/// A grantee as the server writes it: nobody is everybody, and a name that needs it is in double quotes.
-fn role(grantee: &str) -> String {
-    if grantee.is_empty() {
-        "public".to_owned()
-    } else {
-        quote(&unquoted(grantee))
-    }
-}
-
-fn words(letters: &[char]) -> String {
-    let word = |letter: &char| match letter {
-        'r' => "select",
-        'a' => "insert",
-        'w' => "update",
-        'd' => "delete",
-        'D' => "truncate",
-        'x' => "references",
-        't' => "trigger",
-        'm' => "maintain",
-        'X' => "execute",
-        'U' => "usage",
-        _ => "create",
-    };
-    letters.iter().map(word).collect::<Vec<_>>().join(", ")
 }
