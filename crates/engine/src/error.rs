@@ -48,6 +48,14 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether it is more than what the statement has done wrong: any other would have met the same.
+    pub fn is_fatal(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectionLost | Self::OutOfSpace | Self::Cancelled
+        )
+    }
+
     /// Whether the same may succeed when it is tried again in a moment.
     pub fn may_pass(self) -> bool {
         matches!(self, Self::LockNotGranted | Self::Transient)

@@ -286,6 +286,22 @@ fn line_at(text: &str, offset: usize) -> &str {
     text[start..end].trim_end_matches('\r')
 }
 
+/// One statement of ours, whose result nobody needs.
+pub(crate) trait Quietly {
+    /// Runs it.
+    fn run_quietly(&mut self, sql: &str) -> Result<(), EngineError>;
+}
+
+impl Quietly for dyn Session + '_ {
+    fn run_quietly(&mut self, sql: &str) -> Result<(), EngineError> {
+        let statement = RunStatement {
+            sql,
+            copy_data: None,
+        };
+        self.run(statement).map(drop)
+    }
+}
+
 /// Runs one statement of a derived rollback.
 pub(crate) fn run_derived(
     session: &mut dyn Session,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tightrope_engine::{Engine, EngineError, ErrorKind, RunStatement, Session};
+use tightrope_engine::{Engine, EngineError, ErrorKind, Session};
 use tightrope_model::EngineKind;
 use tightrope_script::{Folder, Migration, Script};
 use tightrope_store::{
@@ -18,7 +18,7 @@ use tightrope_store::{
 use crate::apply::{
     ApplyError, Job, Left, StepFailure, StepJob, carry_out, finish as finish_steps,
 };
-use crate::execute::{Ready, ScriptFailure, is_transaction};
+use crate::execute::{Quietly, Ready, ScriptFailure, is_transaction};
 use crate::half_done;
 use crate::plan::label_of;
 use crate::project::Project;
@@ -402,14 +402,9 @@ fn guard(run: &mut Run<'_>) -> Result<(), RunError> {
 }
 
 fn undo_statement(run: &mut Run<'_>, ready: &Ready<'_>, index: usize) -> Result<(), String> {
-    let words = |error: EngineError| error.to_string();
     let control = |run: &mut Run<'_>, sql: &str| {
-        run.session
-            .run(RunStatement {
-                sql,
-                copy_data: None,
-            })
-            .map_err(words)
+        let done = run.session.run_quietly(sql);
+        done.map_err(|error| error.to_string())
     };
     control(run, "savepoint tightrope_undo")?;
     match ready.run_statement(run.session.as_mut(), index, &Silent) {
@@ -419,7 +414,7 @@ fn undo_statement(run: &mut Run<'_>, ready: &Ready<'_>, index: usize) -> Result<
         }
         Err(failure) => return Err(in_words(&failure)),
     }
-    control(run, "release savepoint tightrope_undo").map(drop)
+    control(run, "release savepoint tightrope_undo")
 }
 
 fn is_not_there(error: &EngineError) -> bool {

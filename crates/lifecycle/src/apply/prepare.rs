@@ -11,11 +11,11 @@ use crate::plan::label_of;
 use crate::project::{Access, Project};
 use crate::recover;
 use crate::rehearse::{
-    RehearseOptions, Rehearsed, makes_roles, read_certificate, refuse_busy, rehearse_pending, up_to,
+    RehearseOptions, Rehearsed, makes_roles, read_certificate, refuse_busy, rehearse_pending,
+    sweep, up_to,
 };
 use crate::run::Watchers;
 use crate::situation::{Situation, Standing};
-use crate::{Event, Listener};
 
 /// What to apply, and what was decided about it.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +140,10 @@ pub fn prepare_apply<'p>(
         .any(|migration| makes_roles(migration, engine.kind()))
     {
         // A rehearsal that was killed beside the target may have left them there.
-        sweep(project, engine.as_ref(), watchers.listener);
+        if let Some(cloner) = engine.cloner() {
+            // What cannot be removed is no reason not to apply.
+            let _ = sweep(project, cloner, &CopyPlace::default(), watchers.listener);
+        }
         refuse_busy(&pending, engine.kind(), &session.roles()?)?;
     }
     let (mut proofs, reasons) = proofs(project, &situation, &pending, engine.as_ref());
@@ -179,18 +182,6 @@ pub fn prepare_apply<'p>(
         read_at: Instant::now(),
         rehearsed,
     })
-}
-
-/// Removes what dead rehearsals have left beside the target; what cannot be removed is no reason not to apply.
-fn sweep(project: &Project, engine: &dyn Engine, listener: &dyn Listener) {
-    let swept = engine
-        .cloner()
-        .map(|cloner| cloner.sweep(&project.url, &CopyPlace::default()));
-    if let Some(Ok(names)) = swept
-        && !names.is_empty()
-    {
-        listener.event(&Event::Swept { names });
-    }
 }
 
 fn pending_indices(

@@ -3,8 +3,8 @@
 use tightrope_engine::{EngineError, Session};
 
 use super::dice::Dice;
-use super::insert::{Quietly, is_fatal};
 use super::table::{Foreign, Table};
+use crate::execute::Quietly;
 
 /// How many rows get their reference afterwards.
 const MOST_ROWS: usize = 12;
@@ -77,7 +77,7 @@ fn update(
     }
     match &outcome {
         Ok(()) => {}
-        Err(error) if is_fatal(error) => return outcome.map(|()| false),
+        Err(error) if error.kind.is_fatal() => return outcome.map(|()| false),
         Err(_) => session.run_quietly("rollback to savepoint tightrope_update")?,
     }
     session.run_quietly("release savepoint tightrope_update")?;

@@ -1,12 +1,13 @@
 //! Bringing rows into one table: all in one statement if that works, and one by one where it does not.
 
-use tightrope_engine::{EngineError, ErrorKind, RunStatement, Session};
+use tightrope_engine::{EngineError, RunStatement, Session};
 
 use super::dice::Dice;
 use super::pool::{Pool, pools};
 use super::row::{Cells, RowMaker};
 use super::table::Table;
 use super::value::Taste;
+use crate::execute::Quietly;
 
 /// How often the whole is tried in one statement, since rows with a key that is there already are passed over.
 const ROUNDS: usize = 4;
@@ -19,30 +20,6 @@ const MOST_FAILURES: usize = 12;
 pub(super) struct Inserted {
     pub(super) rows: usize,
     pub(super) reason: Option<String>,
-}
-
-/// Whether an error is more than a row that does not fit.
-pub(super) fn is_fatal(error: &EngineError) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::ConnectionLost | ErrorKind::OutOfSpace | ErrorKind::Cancelled
-    )
-}
-
-/// One statement of ours, whose result nobody needs.
-pub(super) trait Quietly {
-    /// Runs it.
-    fn run_quietly(&mut self, sql: &str) -> Result<(), EngineError>;
-}
-
-impl Quietly for dyn Session + '_ {
-    fn run_quietly(&mut self, sql: &str) -> Result<(), EngineError> {
-        let statement = RunStatement {
-            sql,
-            copy_data: None,
-        };
-        self.run(statement).map(|_| ())
-    }
 }
 
 /// Inserts so many rows into a table.
@@ -70,7 +47,7 @@ pub(super) fn insert(
     let settled = settle(session, table, triggers);
     match settled {
         Ok(()) => {}
-        Err(error) if is_fatal(&error) => return Err(error),
+        Err(error) if error.kind.is_fatal() => return Err(error),
         Err(error) => {
             session.run_quietly("rollback to savepoint tightrope_table")?;
             inserted = Inserted {
@@ -221,7 +198,7 @@ fn together(
     }
     let found = match outcome {
         Ok(count) => Ok(count),
-        Err(error) if is_fatal(&error) => return Err(error),
+        Err(error) if error.kind.is_fatal() => return Err(error),
         Err(error) => {
             session.run_quietly("rollback to savepoint tightrope_rows")?;
             Err(error.message)
@@ -331,7 +308,7 @@ fn switch_off_triggers(session: &mut dyn Session, table: &Table) -> Result<bool,
     }
     match session.run_quietly(&format!("alter table {} {words}", table.sql)) {
         Ok(()) => Ok(true),
-        Err(error) if is_fatal(&error) => Err(error),
+        Err(error) if error.kind.is_fatal() => Err(error),
         Err(_) => {
             session.run_quietly("rollback to savepoint tightrope_table")?;
             Ok(false)

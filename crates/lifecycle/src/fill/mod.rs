@@ -29,11 +29,12 @@ mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::execute::Quietly;
 use tightrope_engine::{EngineError, Session};
 use tightrope_model::{Catalog, TableName, Value};
 
 use dice::Dice;
-use insert::{Inserted, is_fatal};
+use insert::Inserted;
 use table::{Foreign, Table};
 
 /// What shall be filled.
@@ -253,16 +254,16 @@ fn literals(
         shown.join(", "),
         filled.join(" and ")
     );
-    insert::Quietly::run_quietly(session, "savepoint tightrope_read")?;
+    session.run_quietly("savepoint tightrope_read")?;
     let rows = match session.query(&sql, &[]) {
         Ok(rows) => rows,
-        Err(error) if is_fatal(&error) => return Err(error),
+        Err(error) if error.kind.is_fatal() => return Err(error),
         Err(_) => {
-            insert::Quietly::run_quietly(session, "rollback to savepoint tightrope_read")?;
+            session.run_quietly("rollback to savepoint tightrope_read")?;
             Vec::new()
         }
     };
-    insert::Quietly::run_quietly(session, "release savepoint tightrope_read")?;
+    session.run_quietly("release savepoint tightrope_read")?;
     let rows = rows
         .iter()
         .map(|row| row.iter().map(Value::to_string).collect());

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use tightrope_engine::{EngineError, Session};
 
-use super::insert::{Quietly, is_fatal};
 use super::row::{Cells, RowMaker};
 use super::table::{Check, Table};
 use super::value::Taste;
+use crate::execute::Quietly;
 
 /// How many rows are tried in one question.
 const TRIED: usize = 160;
@@ -94,7 +94,7 @@ pub(super) fn pools(
             };
             let holds = match ask(session, maker.table, pool, &tried) {
                 Ok(holds) => holds,
-                Err(error) if is_fatal(&error) => return Err(error),
+                Err(error) if error.kind.is_fatal() => return Err(error),
                 // A value over which the condition itself stumbles.
                 Err(_) => continue,
             };

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tightrope_engine::{
-    EngineError, ErrorKind, Fill, Gauge, KeptNet, Merged, Quarantined, RunStatement, Session,
-    Window,
-};
+use tightrope_engine::{EngineError, Fill, Gauge, KeptNet, Merged, Quarantined, Session, Window};
 use tightrope_inverse::{Change, Inverse, Loss, Phase, Rename, Sources, derive};
 use tightrope_model::{Catalog, EngineKind, TableName};
 use tightrope_store::ForwardImage;
 
 use super::forward::keep_images;
 use crate::Listener;
-use crate::execute::{Ready, ScriptFailure, may_change_settings, run_derived};
+use crate::execute::{Quietly, Ready, ScriptFailure, may_change_settings, run_derived};
 
 /// What a way back starts from.
 pub(crate) struct Back<'a> {
@@ -54,8 +51,19 @@ pub(crate) struct Returned {
     pub(crate) instead_of: Option<String>,
     /// What only the new schema had a place for.
     pub(crate) images: Vec<ForwardImage>,
-    /// The schema as it is now.
-    pub(crate) catalog: Catalog,
+}
+
+impl Returned {
+    fn by(way: Way, (merged, quarantined): (Merged, Vec<Quarantined>), losses: Vec<Loss>) -> Self {
+        Self {
+            way,
+            merged,
+            quarantined,
+            losses,
+            instead_of: None,
+            images: Vec::new(),
+        }
+    }
 }
 
 /// Why a way back ended early; the transaction has to be undone.
@@ -123,11 +131,9 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
         net.close_window(kept)?;
         quarantined = net.take_out(kept, &back.window())?;
     }
+    let now = session.catalog()?;
     let images = match back.kept.filter(|_| back.keeps_images) {
-        Some(kept) => {
-            let now = session.catalog()?;
-            keep_images(session, kept, back.before, &now, back.renames)?
-        }
+        Some(kept) => keep_images(session, kept, back.before, &now, back.renames)?,
         None => Vec::new(),
     };
     let mut returned = match back.written {
@@ -136,10 +142,10 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
             Err(because) => Returned {
                 way: Way::DerivedInstead,
                 instead_of: Some(because),
-                ..back.by_derivation(session)?
+                ..back.by_derivation(session, &now)?
             },
         },
-        None => back.by_derivation(session)?,
+        None => back.by_derivation(session, &now)?,
     };
     quarantined.append(&mut returned.quarantined);
     returned.quarantined = quarantined;
@@ -150,7 +156,6 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
             return Err(BackStop::Unlike(unlike));
         }
     }
-    returned.catalog = session.catalog()?;
     Ok(returned)
 }
 
@@ -170,75 +175,45 @@ impl Back<'_> {
         session: &mut dyn Session,
         ready: &Ready<'_>,
     ) -> Result<Result<Returned, String>, BackStop> {
-        let Some(kept) = self.kept else {
-            for step in &ready.steps.steps {
-                ready
-                    .run_step(session, step, self.listener)
-                    .map_err(BackStop::Script)?;
-            }
-            let catalog = self.regained(session, ready)?;
-            return Ok(Ok(self.returned(catalog)));
-        };
-        control(session, "savepoint tightrope_back")?;
+        session.run_quietly("savepoint tightrope_back")?;
         for step in &ready.steps.steps {
             match ready.run_step(session, step, self.listener) {
                 Ok(()) => {}
-                Err(failure) if passes_on(&failure.error) => return Err(BackStop::Script(failure)),
+                // Another way back would meet the same.
+                Err(failure) if failure.error.kind.may_pass() || failure.error.kind.is_fatal() => {
+                    return Err(BackStop::Script(failure));
+                }
                 Err(failure) => {
-                    control(session, "rollback to savepoint tightrope_back")?;
+                    session.run_quietly("rollback to savepoint tightrope_back")?;
                     return Ok(Err(format!("{}: {}", failure.place, failure.error)));
                 }
             }
         }
-        let now = self.regained(session, ready)?;
-        control(session, "release savepoint tightrope_back")?;
-        if self.lacks_columns(kept, &now) {
-            let returned = self.by_derivation(session)?;
+        if may_change_settings(ready) {
+            session.regain()?;
+        }
+        session.run_quietly("release savepoint tightrope_back")?;
+        let now = session.catalog()?;
+        if self.lacks_columns(&now) {
+            let returned = self.by_derivation(session, &now)?;
             return Ok(Ok(Returned {
                 way: Way::Written,
                 ..returned
             }));
         }
-        let (merged, quarantined) = match session.net() {
-            Some(net) => net.merge_after_script(kept, &self.window())?,
-            None => Default::default(),
+        let merged = match (self.kept, session.net()) {
+            (Some(kept), Some(net)) => net.merge_after_script(kept, &self.window())?,
+            _ => Default::default(),
         };
-        let inverse = self.inverse(session, &Sources::default())?;
+        let inverse = self.inverse(&now, &Sources::default());
         self.run(session, inverse.steps.iter())?;
-        Ok(Ok(Returned {
-            merged,
-            quarantined,
-            losses: inverse.losses,
-            ..self.returned(now)
-        }))
-    }
-
-    fn regained(
-        &self,
-        session: &mut dyn Session,
-        ready: &Ready<'_>,
-    ) -> Result<Catalog, EngineError> {
-        if may_change_settings(ready) {
-            session.regain()?;
-        }
-        session.catalog()
-    }
-
-    fn returned(&self, catalog: Catalog) -> Returned {
-        Returned {
-            way: Way::Written,
-            merged: Merged::default(),
-            quarantined: Vec::new(),
-            losses: Vec::new(),
-            instead_of: None,
-            images: Vec::new(),
-            catalog,
-        }
+        Ok(Ok(Returned::by(Way::Written, merged, inverse.losses)))
     }
 
     /// Whether a table that is kept has not got all its columns back.
-    fn lacks_columns(&self, kept: &KeptNet, now: &Catalog) -> bool {
-        kept.tables.iter().any(|table| {
+    fn lacks_columns(&self, now: &Catalog) -> bool {
+        let kept = self.kept.map_or(&[][..], |kept| &kept.tables);
+        kept.iter().any(|table| {
             now.table(&table.plan.before).is_none_or(|shape| {
                 let mut columns = table.plan.columns.iter();
                 columns.any(|column| !shape.columns.contains(&column.before))
@@ -246,45 +221,37 @@ impl Back<'_> {
         })
     }
 
-    fn by_derivation(&self, session: &mut dyn Session) -> Result<Returned, BackStop> {
+    /// The derived steps from the schema as it is now, with the merge in their middle.
+    fn by_derivation(
+        &self,
+        session: &mut dyn Session,
+        now: &Catalog,
+    ) -> Result<Returned, BackStop> {
         let sources = match (self.kept, session.net()) {
             (Some(kept), Some(net)) => net.sources(kept, &self.window())?,
             _ => Sources::default(),
         };
-        let inverse = self.inverse(session, &sources)?;
+        let inverse = self.inverse(now, &sources);
         self.run(session, inverse.phase(Phase::Clear))?;
         self.run(session, inverse.phase(Phase::Reshape))?;
-        let (merged, quarantined) = match self.kept {
-            Some(kept) => self.merge(session, kept, &inverse.rebuilt)?,
-            None => Default::default(),
+        let merged = match (self.kept, session.net()) {
+            (Some(kept), Some(net)) => net.merge(kept, &self.window(), &inverse.rebuilt)?,
+            _ => Default::default(),
         };
         self.run(session, inverse.phase(Phase::Restore))?;
-        Ok(Returned {
-            way: Way::Derived,
-            merged,
-            quarantined,
-            losses: inverse.losses,
-            instead_of: None,
-            images: Vec::new(),
-            catalog: Catalog::default(),
-        })
+        Ok(Returned::by(Way::Derived, merged, inverse.losses))
     }
 
-    fn inverse(
-        &self,
-        session: &mut dyn Session,
-        sources: &Sources,
-    ) -> Result<Inverse, EngineError> {
-        let now = session.catalog()?;
-        Ok(derive(
+    fn inverse(&self, now: &Catalog, sources: &Sources) -> Inverse {
+        derive(
             self.dialect,
             &Change {
                 before: self.before,
-                now: &now,
+                now,
                 renames: self.renames,
                 sources,
             },
-        ))
+        )
     }
 
     fn run<'s>(
@@ -300,27 +267,6 @@ impl Back<'_> {
         }
         Ok(())
     }
-
-    fn merge(
-        &self,
-        session: &mut dyn Session,
-        kept: &KeptNet,
-        rebuilt: &[TableName],
-    ) -> Result<(Merged, Vec<Quarantined>), EngineError> {
-        match session.net() {
-            Some(net) => net.merge(kept, &self.window(), rebuilt),
-            None => Ok(Default::default()),
-        }
-    }
-}
-
-/// Whether another way back would meet the same.
-fn passes_on(error: &EngineError) -> bool {
-    error.kind.may_pass()
-        || matches!(
-            error.kind,
-            ErrorKind::ConnectionLost | ErrorKind::OutOfSpace | ErrorKind::Cancelled
-        )
 }
 
 /// The derived rollback as a script to read and to keep: values come back from the net.
@@ -367,12 +313,4 @@ pub(crate) fn fill_of(
         }
     }
     (fill, unknown)
-}
-
-fn control(session: &mut dyn Session, sql: &str) -> Result<(), EngineError> {
-    let statement = RunStatement {
-        sql,
-        copy_data: None,
-    };
-    session.run(statement).map(drop)
 }

@@ -4,12 +4,13 @@
 //! A table that the migration made, a column that it added: the application has written there. The rollback takes the place
 //! away, not the values.
 
-use tightrope_engine::{EngineError, ForwardColumn, KeptNet, RunStatement, Session};
+use tightrope_engine::{EngineError, ForwardColumn, KeptNet, Session};
 use tightrope_inverse::{Matching, Rename};
 use tightrope_model::{Catalog, Object, ObjectId, ObjectKind, TableName, TablePlan};
 use tightrope_store::{AppliedMigration, ForwardImage, KeptImage, Store, StoreError};
 
 use super::plan::table_id;
+use crate::execute::Quietly;
 use crate::{Event, Listener};
 
 /// Keeps what the rollback of a migration would take away.
@@ -123,7 +124,7 @@ pub(crate) fn bring_images(
         .collect();
     for kept in images {
         let image = &kept.image;
-        control(session, "savepoint tightrope_forward")?;
+        session.run_quietly("savepoint tightrope_forward")?;
         let brought = match session.net() {
             Some(net) => net
                 .bring_forward(&image.own, &image.table, &image.columns, &image.key)
@@ -140,23 +141,15 @@ pub(crate) fn bring_images(
             }
             Err(error) if error.kind.may_pass() => return Err(error.into()),
             Err(error) => {
-                control(session, "rollback to savepoint tightrope_forward")?;
+                session.run_quietly("rollback to savepoint tightrope_forward")?;
                 format!(
                     "what an earlier rollback kept of {} ({} in all) does not fit and stays kept: {error}",
                     image.table, image.rows
                 )
             }
         };
-        control(session, "release savepoint tightrope_forward")?;
+        session.run_quietly("release savepoint tightrope_forward")?;
         listener.event(&Event::Notice { message });
     }
     Ok(())
-}
-
-fn control(session: &mut dyn Session, sql: &str) -> Result<(), EngineError> {
-    let statement = RunStatement {
-        sql,
-        copy_data: None,
-    };
-    session.run(statement).map(drop)
 }

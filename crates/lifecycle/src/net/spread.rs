@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tightrope_engine::{EngineError, KeptNet, RunStatement, Session};
+use tightrope_engine::{EngineError, KeptNet, Session};
 use tightrope_inverse::Matching;
 use tightrope_model::{
     Catalog, EngineKind, Keep, NetPlan, TableChange, TableChecksum, TableName, TablePlan,
@@ -14,7 +14,7 @@ use tightrope_script::{
 
 use super::plan::{Touched, plan_net};
 use crate::Silent;
-use crate::execute::{Ready, ScriptFailure};
+use crate::execute::{Quietly, Ready, ScriptFailure};
 
 /// The script wrote to tables that the plan does not know: nothing of theirs was kept.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ pub(crate) fn look(
     dialect: EngineKind,
     before: &Catalog,
 ) -> Result<NetPlan, LookStop> {
-    control(session, "savepoint tightrope_look")?;
+    session.run_quietly("savepoint tightrope_look")?;
     session.start_counting_rows()?;
     for step in &ready.steps.steps {
         ready.run_step(session, step, &Silent)?;
@@ -66,8 +66,8 @@ pub(crate) fn look(
         (before, &after),
         None,
     )?;
-    control(session, "rollback to savepoint tightrope_look")?;
-    control(session, "release savepoint tightrope_look")?;
+    session.run_quietly("rollback to savepoint tightrope_look")?;
+    session.run_quietly("release savepoint tightrope_look")?;
     Ok(plan)
 }
 
@@ -314,12 +314,4 @@ pub(crate) fn open_window(
         Some(net) => net.open_window(kept, before, after),
         None => Ok(()),
     }
-}
-
-fn control(session: &mut dyn Session, sql: &str) -> Result<(), EngineError> {
-    let statement = RunStatement {
-        sql,
-        copy_data: None,
-    };
-    session.run(statement).map(drop)
 }

@@ -4,6 +4,7 @@
 //! on which the scripts run. What differs afterwards is therefore not only noticed by a checksum but shown by row. A passing
 //! rehearsal leaves the work copy in the state after the migration, where the next one begins.
 
+mod base;
 mod certify;
 mod cluster;
 mod derived;
@@ -25,5 +26,6 @@ pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};
 pub use write::{DeriveWhich, DerivedRollback, derive_rollbacks};
 
+pub(crate) use base::sweep;
 pub(crate) use cluster::{makes_roles, refuse_busy};
 pub(crate) use run::{read_certificate, rehearse_pending, up_to};

@@ -66,14 +66,7 @@ impl Rehearsal<'_> {
 
     /// The stage at the beginning: a scratch database as it is.
     pub(crate) fn begin(&self, base: Box<dyn Scratch>) -> Result<RehearsalStage, EngineError> {
-        let mut session = self.connect(base.as_ref())?;
-        session.begin()?;
-        if let Some(net) = session.net() {
-            net.shed()?;
-        }
-        session.commit()?;
-        let state = State::read(session.as_mut())?;
-        drop(session);
+        let state = State::read(self.connect(base.as_ref())?.as_mut())?;
         Ok(RehearsalStage {
             base,
             state,

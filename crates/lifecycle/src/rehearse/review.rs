@@ -5,7 +5,7 @@ use tightrope_engine::{CopyPlace, Engine, ErrorKind, Server};
 use tightrope_model::{ObjectKind, Verdict, Version};
 use tightrope_script::{Migration, MigrationKind};
 
-use super::cluster;
+use super::base::sweep;
 use super::generated::{GeneratedRows, Generator};
 use super::one::{Derive, Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
@@ -79,10 +79,7 @@ pub fn review(
         url: project.rehearse_url.clone(),
         empty: !is_prepared(project, engine.as_ref())?,
     };
-    let swept = cloner.sweep(&project.url, &place)?;
-    if !swept.is_empty() {
-        listener.event(&Event::Swept { names: swept });
-    }
+    sweep(project, cloner, &place, listener)?;
     let base = cloner.copy(&project.url, &place)?;
     let history: Vec<&Migration> = folder
         .migrations
@@ -90,21 +87,12 @@ pub fn review(
         .filter(|migration| migration.kind != MigrationKind::Baseline)
         .collect();
     let history = super::run::up_to(history, options.to.as_ref())?;
-    let rehearsal = Rehearsal {
-        engine: engine.as_ref(),
-        mark: base.mark().map(str::to_owned),
-        roles: cluster::roles_at(engine.as_ref(), base.as_ref(), &history)?,
-        dialect: engine.kind(),
-        listener,
-        tool_version: &project.tool_version,
-        strict: false,
-        copy: base.report().clone(),
-        derived: match options.derived {
-            true => Derive::Always,
-            false => Derive::Never,
-        },
-        dropped_columns: project.policy.dropped_columns,
+    let derived = match options.derived {
+        true => Derive::Always,
+        false => Derive::Never,
     };
+    let engine = engine.as_ref();
+    let rehearsal = Rehearsal::on(base.as_ref(), project, engine, &history, derived, listener)?;
     let mut stage = rehearsal.begin(base)?;
     let server = rehearsal.connect(stage.base.as_ref())?.server().clone();
     let first = options

@@ -1,10 +1,9 @@
-use tightrope_engine::{
-    CopyPlace, CopyReport, EngineError, ErrorKind, KeptNet, Scratch, Server, UnknownScheme,
-};
+use tightrope_engine::{CopyPlace, CopyReport, EngineError, ErrorKind, Server, UnknownScheme};
 use tightrope_model::{Differences, Verdict, Version};
 use tightrope_script::{Folder, Migration};
-use tightrope_store::{Certificate, Store};
+use tightrope_store::Certificate;
 
+use super::base::{free_nets, sweep};
 use super::cluster::{self, ClusterRefusal};
 use super::one::{Derive, Rehearsal};
 use super::report::MigrationRehearsal;
@@ -130,10 +129,7 @@ pub(crate) fn rehearse_pending(
         // What is refused in any case need not wait for a copy.
         cluster::refuse(&pending, engine.kind(), &[])?;
     }
-    let swept = cloner.sweep(&project.url, &place)?;
-    if !swept.is_empty() {
-        listener.event(&Event::Swept { names: swept });
-    }
+    sweep(project, cloner, &place, listener)?;
     listener.event(&Event::Copying {
         source: project.url.redacted(),
     });
@@ -143,26 +139,19 @@ pub(crate) fn rehearse_pending(
         name: base.name().to_owned(),
         report: copy.clone(),
     });
-    let roles = cluster::roles_at(engine.as_ref(), base.as_ref(), &pending)?;
-    if base.is_beside_source() {
-        cluster::refuse(&pending, engine.kind(), &roles)?;
-    }
-    let rehearsal = Rehearsal {
-        engine: engine.as_ref(),
-        mark: base.mark().map(str::to_owned),
-        roles,
-        dialect: engine.kind(),
-        listener,
-        tool_version: &project.tool_version,
-        strict: project.policy.strict,
-        copy: copy.clone(),
-        derived: match options.derived {
-            true => Derive::Always,
-            false => Derive::WhereNeeded,
-        },
-        dropped_columns: project.policy.dropped_columns,
+    let derived = match options.derived {
+        true => Derive::Always,
+        false => Derive::WhereNeeded,
     };
-    free_nets(&rehearsal, base.as_ref())?;
+    let (engine, beside) = (engine.as_ref(), base.is_beside_source());
+    let rehearsal = Rehearsal {
+        strict: project.policy.strict,
+        ..Rehearsal::on(base.as_ref(), project, engine, &pending, derived, listener)?
+    };
+    if beside {
+        cluster::refuse(&pending, engine.kind(), &rehearsal.roles)?;
+    }
+    free_nets(rehearsal.connect(base.as_ref())?.as_mut()).map_err(SituationError::from)?;
     let mut stage = rehearsal.begin(base)?;
     let mut rehearsed = Rehearsed {
         server: match look {
@@ -204,35 +193,6 @@ pub(crate) fn rehearse_pending(
         }
     }
     Ok(rehearsed)
-}
-
-/// Frees the nets that a copy has brought along: what the target writes down of its open windows is no part of a rehearsal,
-/// and would be in the way of the net that is spread there.
-pub(super) fn free_nets(
-    rehearsal: &Rehearsal<'_>,
-    base: &dyn Scratch,
-) -> Result<(), RehearseError> {
-    let mut session = rehearsal.connect(base)?;
-    if !session.has_store()? {
-        return Ok(());
-    }
-    let applied = Store::new(session.as_mut()).applied();
-    let open: Vec<KeptNet> = applied
-        .map_err(SituationError::from)?
-        .into_iter()
-        .filter_map(|one| one.net)
-        .collect();
-    if open.is_empty() {
-        return Ok(());
-    }
-    session.begin()?;
-    for kept in open.iter().rev() {
-        if let Some(net) = session.net() {
-            net.free(kept)?;
-        }
-    }
-    session.commit()?;
-    Ok(())
 }
 
 pub(crate) fn up_to<'f>(

@@ -5,13 +5,14 @@ use tightrope_inverse::Loss;
 use tightrope_model::Version;
 use tightrope_script::{Migration, MigrationKind};
 
+use super::base::{free_nets, sweep};
 use super::cluster;
 use super::one::{Derive, Rehearsal, RehearsalStop};
-use super::run::{RehearseError, free_nets};
+use super::run::RehearseError;
 use crate::execute::FailureReport;
 use crate::net;
 use crate::project::{Access, Project};
-use crate::situation::{Situation, Standing};
+use crate::situation::{Situation, SituationError, Standing};
 use crate::{Event, Listener};
 
 /// For which migrations rollbacks are derived.
@@ -97,27 +98,14 @@ pub fn derive_rollbacks(
         url: project.rehearse_url.clone(),
         empty: !from_target,
     };
-    let swept = cloner.sweep(&project.url, &place)?;
-    if !swept.is_empty() {
-        listener.event(&Event::Swept { names: swept });
-    }
+    sweep(project, cloner, &place, listener)?;
     let base = cloner.copy(&project.url, &place)?;
-    let rehearsal = Rehearsal {
-        engine: engine.as_ref(),
-        mark: base.mark().map(str::to_owned),
-        roles: cluster::roles_at(engine.as_ref(), base.as_ref(), &path)?,
-        dialect: engine.kind(),
-        listener,
-        tool_version: &project.tool_version,
-        strict: false,
-        copy: base.report().clone(),
-        derived: Derive::Never,
-        dropped_columns: project.policy.dropped_columns,
-    };
+    let (engine, never) = (engine.as_ref(), Derive::Never);
+    let rehearsal = Rehearsal::on(base.as_ref(), project, engine, &path, never, listener)?;
     if base.is_beside_source() {
         cluster::refuse(&path, engine.kind(), &rehearsal.roles)?;
     }
-    free_nets(&rehearsal, base.as_ref())?;
+    free_nets(rehearsal.connect(base.as_ref())?.as_mut()).map_err(SituationError::from)?;
     let mut stage = rehearsal.begin(base)?;
     let mut derived = Vec::new();
     for (number, migration) in path.iter().enumerate() {

@@ -1,4 +1,4 @@
-use tightrope_model::Fingerprint;
+use tightrope_model::{Catalog, Fingerprint};
 use tightrope_store::{AppliedMigration, Direction};
 
 use super::prepare::{PreparedRollback, RollbackOptions};
@@ -132,12 +132,15 @@ pub(super) fn label(migration: &AppliedMigration) -> String {
 }
 
 /// Proves that the schema is that of before the migration, and takes the migration off the list; inside the transaction.
+///
+/// Through a net, tables may have been built anew: the kept catalogs follow their numbers, from the schema of before that
+/// comes with what the net did.
 pub(super) fn prove_and_record(
     run: &mut Run<'_>,
     migration: &AppliedMigration,
     rollback_ms: u64,
     options: &RollbackOptions,
-    net: Option<NetReturn>,
+    net: Option<(NetReturn, Catalog)>,
 ) -> Result<RolledBackOne, RollbackError> {
     let catalog = run.session.catalog()?;
     let now = catalog.fingerprint();
@@ -152,6 +155,10 @@ pub(super) fn prove_and_record(
             differences: before.map(|before| before.differences(&catalog)),
         });
     }
+    if let Some((_, before)) = &net {
+        run.store().renumber_snapshots(before, &catalog)?;
+    }
+    let net = net.map(|(done, _)| done);
     run.store().remove_applied(&migration.version_key)?;
     run.store().keep_snapshot(&catalog, &now)?;
     run.expect_schema(Some(now))?;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tightrope_engine::{Blocker, EngineError, ErrorKind};
+use tightrope_engine::{Blocker, EngineError, ErrorKind, KeptNet};
 use tightrope_model::{Catalog, EngineKind};
 use tightrope_store::{AppliedMigration, Direction};
 
@@ -121,7 +121,7 @@ fn try_once(
     options: &RollbackOptions,
 ) -> Result<Vec<RolledBackOne>, Stop> {
     let listener = run.watchers.listener;
-    let scripts = || batch.iter().filter(|(migration, _)| !is_derived(migration));
+    let scripts = || batch.iter().filter(|(migration, _)| !migration.derived);
     for (migration, ready) in scripts() {
         ready
             .run_prelude(run.session.as_mut(), listener)
@@ -210,18 +210,13 @@ fn by_script(run: &mut Run<'_>, (migration, ready): &Job<'_>) -> Result<(), Stop
     Ok(())
 }
 
-/// Whether the stored rollback script is the derived one, or one that cannot run in a transaction and is replaced by it.
-fn is_derived(migration: &AppliedMigration) -> bool {
-    migration.derived
-}
-
-/// Goes back through the net, if one is spread.
+/// Goes back through the net, if one is spread; gives the schema of before, too.
 fn with_net(
     run: &mut Run<'_>,
     dialect: EngineKind,
     (migration, ready): &Job<'_>,
     options: &RollbackOptions,
-) -> Result<Option<NetReturn>, Stop> {
+) -> Result<Option<(NetReturn, Catalog)>, Stop> {
     let Some(kept) = migration.net.as_ref().filter(|_| migration.is_open()) else {
         return Ok(None);
     };
@@ -229,7 +224,7 @@ fn with_net(
         return Ok(None);
     };
     let (fill, _) = net::fill_of(&migration.fill, &before);
-    let is_written = !is_derived(migration) && ready.is_one_transaction();
+    let is_written = !migration.derived && ready.is_one_transaction();
     let back = Back {
         dialect,
         before: &before,
@@ -253,15 +248,16 @@ fn with_net(
     let returned =
         net::come_back(run.session.as_mut(), &back).map_err(|stop| Stop::of(migration, stop))?;
     run.watchers.edges.reached("rows merged");
-    settle(run, migration, &before, &returned)?;
-    Ok(Some(NetReturn {
+    settle(run, migration, kept, &returned)?;
+    let done = NetReturn {
         way: returned.way,
         instead_of: returned.instead_of,
         merged: returned.merged,
         quarantined: returned.quarantined,
         losses: returned.losses,
         images: returned.images,
-    }))
+    };
+    Ok(Some((done, before)))
 }
 
 /// The catalogs before and after a migration, if both were kept.
@@ -281,7 +277,7 @@ fn catalogs(
 fn settle(
     run: &mut Run<'_>,
     migration: &AppliedMigration,
-    before: &Catalog,
+    kept: &KeptNet,
     returned: &Returned,
 ) -> Result<(), Stop> {
     run.store()
@@ -292,14 +288,10 @@ fn settle(
         migration.forward_meaning,
         &returned.images,
     )?;
-    run.store().renumber_snapshots(before, &returned.catalog)?;
     let applied = run.store().applied()?;
-    let kept = migration.net.as_ref();
-    if let Some(kept) = kept {
-        net::resume_older(run.session.as_mut(), &applied, kept)?;
-        if let Some(net) = run.session.net() {
-            net.free(kept)?;
-        }
+    net::resume_older(run.session.as_mut(), &applied, kept)?;
+    if let Some(net) = run.session.net() {
+        net.free(kept)?;
     }
     Ok(())
 }
