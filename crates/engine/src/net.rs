@@ -302,14 +302,12 @@ pub trait Net {
         self.merge(kept, window, &[])
     }
 
-    /// On a copy for a rehearsal, before anything else: takes away all that writes down what the application touches, for the
-    /// copy has no application, and what looks at columns would stand in the way of a script that drops them.
+    /// Behind a savepoint that is taken back: takes away all that writes down what the application touches, of every net. What
+    /// looks at columns would stand in the way of a script that drops them.
     ///
     /// # Errors
-    /// When the connection breaks.
-    fn shed(&mut self) -> Result<(), EngineError> {
-        Ok(())
-    }
+    /// When a lock is not granted.
+    fn shed(&mut self) -> Result<(), EngineError>;
 
     /// Puts a quarantined row back into a table.
     ///

@@ -51,6 +51,9 @@ pub(crate) fn look(
     before: &Catalog,
 ) -> Result<NetPlan, LookStop> {
     session.run_quietly("savepoint tightrope_look")?;
+    if let Some(net) = session.net() {
+        net.shed()?;
+    }
     session.start_counting_rows()?;
     for step in &ready.steps.steps {
         ready.run_step(session, step, &Silent)?;

@@ -5,6 +5,7 @@ mod cluster;
 mod random;
 mod refusals;
 mod rows;
+mod stacked;
 mod steps;
 
 use tightrope_engine::{DatabaseUrl, Registry};

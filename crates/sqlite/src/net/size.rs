@@ -69,7 +69,7 @@ pub(super) fn free(connection: &Connection, kept: &KeptNet) -> Result<(), Engine
     Ok(())
 }
 
-/// Takes away all that writes down what the application touches: a copy has no application.
+/// Takes away all that writes down what the application touches.
 pub(super) fn shed(connection: &Connection) -> Result<(), EngineError> {
     drop_all(connection, "trigger", "tightrope_net_")
 }
