@@ -21,6 +21,8 @@ pub struct Hunt {
     pub threads: usize,
     /// Different failures that are enough.
     pub failures: usize,
+    /// Whether the first case of each failure is made small; else each failing seed is told as it is.
+    pub shrinks: bool,
 }
 
 /// Makes databases, on any thread.
@@ -44,7 +46,7 @@ pub struct Bag {
 }
 
 impl Hunt {
-    /// What the environment asks for (`TIGHTROPE_TWIN_CASES`, `_SEED`, `_THREADS`, `_FAILURES`), else these cases.
+    /// What the environment asks for (`TIGHTROPE_TWIN_CASES`, `_SEED`, `_THREADS`, `_FAILURES`, `_SHRINKS`), else these cases.
     pub fn from_environment(cases: u64) -> Self {
         let read = |name: &str| {
             let value = std::env::var(format!("TIGHTROPE_TWIN_{name}")).ok()?;
@@ -60,6 +62,7 @@ impl Hunt {
             cases: read("CASES").unwrap_or(cases),
             threads: number("THREADS", 2),
             failures: number("FAILURES", 3),
+            shrinks: read("SHRINKS") != Some(0),
         }
     }
 
@@ -114,6 +117,14 @@ impl Hunt {
                 Outcome::Skipped(why) => {
                     let why = why.lines().next().unwrap_or_default().to_owned();
                     *lock(bag).skipped.entry(why).or_default() += 1;
+                }
+                Outcome::Failed(why) if !self.shrinks => {
+                    tell(&format!("-------- {why}\n{case}"));
+                    let mut bag = lock(bag);
+                    *bag.headings
+                        .entry(outcome.heading().unwrap_or_default())
+                        .or_default() += 1;
+                    bag.failed.push((case, why.clone()));
                 }
                 Outcome::Failed(_) => {
                     let heading = outcome.heading().unwrap_or_default();

@@ -23,6 +23,13 @@ pub fn shrink(
             let mut step = index.div_ceil(2).max(1);
             while index > 0 && runs < MOST_RUNS {
                 step = step.min(index);
+                if (part.is_needed)(&best.0, index - step, index) {
+                    match step {
+                        1 => index -= 1,
+                        _ => step = step.div_ceil(2),
+                    }
+                    continue;
+                }
                 let mut smaller = best.0.clone();
                 (part.remove)(&mut smaller, index - step, index);
                 runs += 1;
@@ -51,16 +58,20 @@ fn length(case: &TwinCase) -> usize {
 struct Part {
     list: fn(&mut TwinCase) -> Vec<()>,
     remove: fn(&mut TwinCase, usize, usize),
+    /// Whether the writes mean something else without it.
+    is_needed: fn(&TwinCase, usize, usize) -> bool,
 }
 
 const PARTS: [Part; 4] = [
     Part {
         list: |case| vec![(); case.writes.len()],
         remove: |case, from, to| drop(case.writes.drain(from..to)),
+        is_needed: |_, _, _| false,
     },
     Part {
         list: |case| vec![(); case.rows.len()],
         remove: |case, from, to| drop(case.rows.drain(from..to)),
+        is_needed: |_, _, _| false,
     },
     Part {
         list: |case| {
@@ -73,9 +84,16 @@ const PARTS: [Part; 4] = [
             vec![(); count]
         },
         remove: |case, from, to| drop(case.forward.drain(from..to)),
+        // The twin's writes use the names of before a rename.
+        is_needed: |case, from, to| {
+            case.forward[from..to]
+                .iter()
+                .any(|sql| sql.contains(" rename column "))
+        },
     },
     Part {
         list: |case| vec![(); case.schema.len()],
         remove: |case, from, to| drop(case.schema.drain(from..to)),
+        is_needed: |_, _, _| false,
     },
 ];
