@@ -229,14 +229,36 @@ fn an_identity_whose_type_changed_has_its_sequence_back() {
 
 #[test]
 fn a_new_partitioned_table_that_refers_to_itself_goes() {
+    let table = [
+        "create table t (a integer primary key, b integer references t (a)) partition by hash (a)",
+        "create table t_0 partition of t for values with (modulus 2, remainder 0)",
+        "create table t_1 partition of t for values with (modulus 2, remainder 1)",
+        "create table u (b integer references t (a))",
+    ];
+    let before = ["create table o (a integer primary key)"];
+    check_postgres(&before, &table, &["insert into o values (1)"]);
+    check_postgres(&before, &table[..3], &["insert into o values (1)"]);
+}
+
+#[test]
+fn rows_without_a_key_are_told_apart_by_what_they_are_since_the_migration() {
+    let before = [
+        "create table t (a text[])",
+        "create table u (a integer, b text not null)",
+        "insert into t values ('{x}'), ('{y}'), (null)",
+        "insert into u values (1, 'p'), (1, 'q'), (2, 'r')",
+    ];
     check_postgres(
-        &["create table o (a integer primary key)"],
+        &before,
         &[
-            "create table t (a integer primary key, b integer references t (a)) partition by hash (a)",
-            "create table t_0 partition of t for values with (modulus 2, remainder 0)",
-            "create table t_1 partition of t for values with (modulus 2, remainder 1)",
-            "create table u (b integer references t (a))",
+            "alter table t alter column a type text using array_to_string(a, ',')",
+            "alter table u alter column b type varchar(40)",
         ],
-        &["insert into o values (1)"],
+        &[
+            "insert into t values (null), (null)",
+            "insert into u values (1, 'n'), (2, 'n')",
+            "delete from u where b = 'n' and a = 2",
+            "update u set b = 'm' where b = 'r'",
+        ],
     );
 }

@@ -43,7 +43,7 @@ pub(super) struct Joins {
     pub(super) touched: String,
     /// Where its entry is in the log.
     pub(super) entry: String,
-    /// The key of `t` as the log keeps it.
+    /// The key of `t` as the log keeps that of a row when the window began.
     pub(super) key: Vec<String>,
     /// There is a pre-image of `t`.
     pub(super) has_before: String,
