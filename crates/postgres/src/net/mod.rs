@@ -17,6 +17,7 @@ mod columns;
 mod conflicts;
 mod forward;
 mod gauge;
+mod identity;
 mod merge;
 mod names;
 mod orphans;
