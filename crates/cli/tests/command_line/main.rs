@@ -7,6 +7,7 @@
 
 mod configuration;
 mod errors;
+mod fill;
 mod interruption;
 mod life;
 mod postgres;

@@ -135,6 +135,9 @@ pub fn prepare_apply<'p>(
         .iter()
         .map(|&index| &folder.migrations[index])
         .collect();
+    if let Some(first) = pending.first() {
+        project.know_fill(first, &situation.catalog)?;
+    }
     if pending
         .iter()
         .any(|migration| makes_roles(migration, engine.kind()))

@@ -1,6 +1,6 @@
 use serde::Serialize;
 use tightrope_engine::{EngineError, UnknownScheme};
-use tightrope_model::Differences;
+use tightrope_model::{Differences, Finding};
 use tightrope_store::StoreError;
 
 use crate::execute::ScriptFailure;
@@ -149,6 +149,16 @@ pub enum ApplyError {
         /// Why.
         #[source]
         because: NoRoom,
+    },
+    /// Names under `[fill]` that the schema before the migration does not have.
+    #[error("migration `{migration}` asks to fill what is not there")]
+    UnknownFill {
+        /// Its label.
+        migration: String,
+        /// The names.
+        findings: Vec<Finding>,
+        /// How the database was left.
+        left: Left,
     },
     /// A rollback is half done.
     #[error("a rollback was interrupted and must be finished first")]

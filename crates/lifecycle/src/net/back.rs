@@ -1,7 +1,5 @@
 //! The way back inside one transaction: the written script or the derived steps, the merge, and the proof.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use tightrope_engine::{EngineError, Fill, Gauge, KeptNet, Merged, Quarantined, Session, Window};
 use tightrope_inverse::{Change, Inverse, Loss, Phase, Rename, Sources, derive};
@@ -285,32 +283,4 @@ pub(crate) fn derived_script(
             sources: &Sources::default(),
         },
     )
-}
-
-/// The fill expressions by table and column of before; the names that nothing there has.
-pub(crate) fn fill_of(
-    settings: &BTreeMap<String, String>,
-    before: &Catalog,
-) -> (Fill, Vec<String>) {
-    let mut fill = Fill::new();
-    let mut unknown = Vec::new();
-    for (name, expression) in settings {
-        let parts = name.rsplit_once('.');
-        let table = parts.and_then(|(table, column)| {
-            let shape = before.tables().iter().find(|shape| {
-                let full = format!("{}.{}", shape.table.schema, shape.table.name);
-                let named =
-                    table == shape.table.to_string() || table == full || table == shape.table.name;
-                named && shape.columns.iter().any(|known| known == column)
-            })?;
-            Some((shape.table.clone(), column.to_owned()))
-        });
-        match table {
-            Some(key) => {
-                fill.insert(key, expression.clone());
-            }
-            None => unknown.push(name.clone()),
-        }
-    }
-    (fill, unknown)
 }

@@ -4,6 +4,7 @@
 //! script to it; `back.rs` is the way back. The SQL is the engine's ([`tightrope_engine::Net`]).
 
 mod back;
+mod fill_names;
 mod forward;
 mod older;
 mod plan;
@@ -12,9 +13,8 @@ mod set_aside;
 mod spread;
 
 pub use back::Way;
-pub(crate) use back::{
-    Back, BackStop, Returned, come_back, derived_script, fill_of, gauge, one_line,
-};
+pub(crate) use back::{Back, BackStop, Returned, come_back, derived_script, gauge, one_line};
+pub(crate) use fill_names::{fill_of, unknown_fill};
 pub(crate) use forward::bring_images;
 pub(crate) use older::{resume_older, suspend_older, taken_over_by};
 pub use room::NoRoom;

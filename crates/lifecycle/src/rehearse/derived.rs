@@ -179,7 +179,7 @@ impl Rehearsal<'_> {
         migration: &Migration,
         forward: &Forward,
     ) -> Result<Returned, BackStop> {
-        let (fill, _) = net::fill_of(&migration.settings.fill, &forward.before);
+        let fill = net::fill_of(&migration.settings.fill, &forward.before);
         let renames = net::renames_of(&migration.forward.parse(self.dialect));
         let back = Back {
             dialect: self.dialect,

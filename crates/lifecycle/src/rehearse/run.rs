@@ -121,6 +121,9 @@ pub(crate) fn rehearse_pending(
         engine.kind(),
     );
     let pending = up_to(standing.pending, options.to.as_ref())?;
+    if let (Some(first), Some(look)) = (pending.first(), look) {
+        project.know_fill(first, &look.catalog)?;
+    }
     let place = CopyPlace {
         url: project.rehearse_url.clone(),
         empty: look.is_none(),
@@ -168,6 +171,7 @@ pub(crate) fn rehearse_pending(
         unwritten: Vec::new(),
     };
     for (number, migration) in pending.iter().enumerate() {
+        project.know_fill(migration, &stage.state.catalog)?;
         let label = migration.label();
         listener.event(&Event::RehearsalBegun {
             migration: label.clone(),

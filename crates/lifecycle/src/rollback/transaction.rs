@@ -223,7 +223,7 @@ fn with_net(
     let Some((before, after)) = catalogs(run, migration)? else {
         return Ok(None);
     };
-    let (fill, _) = net::fill_of(&migration.fill, &before);
+    let fill = net::fill_of(&migration.fill, &before);
     let is_written = !migration.derived && ready.is_one_transaction();
     let back = Back {
         dialect,
