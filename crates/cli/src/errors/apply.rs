@@ -52,7 +52,7 @@ impl From<ApplyError> for CommandError {
                 };
                 Self::of(Exit::Refused, error).state(UNCHANGED).hint(hint)
             }
-            ApplyError::UnknownFill { ref findings, ref left, .. } => {
+            ApplyError::BadFill { ref findings, ref left, .. } => {
                 let (findings, state) = (findings.clone(), in_words(left));
                 Self::of(Exit::Error, error).findings(findings).state(state)
             }

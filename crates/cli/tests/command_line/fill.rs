@@ -72,11 +72,49 @@ fn of_a_later_migration_the_names_are_known_once_it_is_its_turn() {
     assert_says(&outcome.stderr, "did you mean `users.name`?");
     let outcome = scene.run(&APPLY, 1);
     for says in [
-        "migration `0002_split` asks to fill what is not there",
+        "migration `0002_split` cannot be filled as its metadata.toml says",
         "did you mean `users.name`?",
         "1 migration before it is applied and stays",
     ] {
         assert_says(&outcome.stderr, says);
     }
     assert_eq!(applied(&scene), 1);
+}
+
+#[test]
+fn an_expression_that_means_nothing_is_refused_before_the_commit() {
+    let scene = split("\"users.name\" = \"frist\"");
+    let outcome = scene.run(&APPLY, 1);
+    for says in [
+        "0002_split/metadata.toml:2:2",
+        "the expression for `users.name` under [fill] of `0002_split` cannot be understood: no such column: frist",
+        "1 migration before it is applied and stays",
+    ] {
+        assert_says(&outcome.stderr, says);
+    }
+    assert_eq!(applied(&scene), 1);
+    scene.run(&["rehearse"], 3);
+}
+
+#[test]
+fn an_expression_that_fails_in_a_row_does_not_break_the_gauge() {
+    let scene = split("\"users.name\" = \"first ->> 'name'\"");
+    scene.run(&APPLY, 0);
+    scene.sql("insert into users values (2, 'no json'), (3, '{\"name\": \"eve\"}')");
+    let status = scene.run(&["status"], 0);
+    for says in [
+        "1 row in conflict",
+        "the expression under [fill] for column `name` fails: malformed JSON",
+        "id = 2",
+    ] {
+        assert_says(&status.stdout, says);
+    }
+    let outcome = scene.run(&["rollback", "--yes", "--conflicts", "stop"], 4);
+    assert_says(&outcome.stderr, "fails: malformed JSON");
+    let rolled_back = scene.run(&["rollback", "--yes", "--to", "1"], 0);
+    assert_says(&rolled_back.stdout, "fails: malformed JSON");
+    assert_eq!(
+        scene.rows("select id, name = 'eve' from users order by id"),
+        ["1|0", "3|1"]
+    );
 }

@@ -150,12 +150,12 @@ pub enum ApplyError {
         #[source]
         because: NoRoom,
     },
-    /// Names under `[fill]` that the schema before the migration does not have.
-    #[error("migration `{migration}` asks to fill what is not there")]
-    UnknownFill {
+    /// Names under `[fill]` that the schema before the migration does not have, or expressions that mean nothing after it.
+    #[error("migration `{migration}` cannot be filled as its metadata.toml says")]
+    BadFill {
         /// Its label.
         migration: String,
-        /// The names.
+        /// Which.
         findings: Vec<Finding>,
         /// How the database was left.
         left: Left,

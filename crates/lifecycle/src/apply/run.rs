@@ -193,7 +193,7 @@ impl Job<'_> {
         if let Some(before) = &self.catalog {
             let findings = net::unknown_fill(migration, before);
             if !findings.is_empty() {
-                return Err(ApplyError::UnknownFill {
+                return Err(ApplyError::BadFill {
                     migration: migration.label(),
                     findings,
                     left: Left::Unchanged { applied: 0 },
@@ -303,7 +303,7 @@ fn give_up(
     };
     if let ApplyError::Script { left, .. }
     | ApplyError::NotAsRehearsed { left, .. }
-    | ApplyError::UnknownFill { left, .. } = &mut error
+    | ApplyError::BadFill { left, .. } = &mut error
     {
         *left = match (undone, &*left) {
             (None, _) => Left::Unchanged { applied },

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use tightrope_engine::Fill;
+use tightrope_engine::{EngineError, Fill, KeptNet, Session};
 use tightrope_model::{
     Catalog, Finding, ObjectId, ObjectKind, Severity, TableName, TableShape, nearest,
 };
@@ -42,6 +42,60 @@ pub(crate) fn unknown_fill(migration: &Migration, before: &Catalog) -> Vec<Findi
             finding.hint(hint(name, before))
         })
         .collect()
+}
+
+/// The expressions under `[fill]` that the engine cannot understand, over the table as it is since the migration. After one of
+/// them the open transaction is of no use any more.
+pub(crate) fn bad_fill(
+    session: &mut dyn Session,
+    migration: &Migration,
+    kept: &KeptNet,
+    before: &Catalog,
+) -> Result<Vec<Finding>, EngineError> {
+    for (name, expression) in &migration.settings.fill {
+        for (table, column) in columns_of(name, before) {
+            let Some(after) = after_of(kept, &table, &column) else {
+                continue;
+            };
+            let after = match after.schema.as_str() {
+                "" => session.quote(&after.name),
+                schema => format!("{}.{}", session.quote(schema), session.quote(&after.name)),
+            };
+            match session.query(
+                &format!("select ({expression}) from {after} t limit 0"),
+                &[],
+            ) {
+                Ok(_) => {}
+                Err(error) if error.kind.may_pass() || error.kind.is_fatal() => return Err(error),
+                Err(error) => {
+                    let message = format!(
+                        "the expression for `{name}` under [fill] of `{}` cannot be understood: {error}",
+                        migration.label()
+                    );
+                    let finding = Finding::new(Severity::Error, "bad-fill", message)
+                        .hint("it is SQL over the columns that the table has after the migration");
+                    return Ok(vec![match migration.settings.fill_places.get(name) {
+                        Some(place) => finding.at(place.clone()),
+                        None => finding,
+                    }]);
+                }
+            }
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The table since the migration, if it is there and the column is gone: nothing else is ever filled.
+fn after_of<'k>(kept: &'k KeptNet, table: &TableName, column: &str) -> Option<&'k TableName> {
+    let plan = &kept.table(table)?.plan;
+    let planned = plan
+        .columns
+        .iter()
+        .find(|planned| planned.before == column)?;
+    match planned.after {
+        None => plan.after.as_ref(),
+        Some(_) => None,
+    }
 }
 
 fn hint(name: &str, before: &Catalog) -> String {

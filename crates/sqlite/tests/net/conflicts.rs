@@ -89,6 +89,26 @@ fn a_column_that_the_old_schema_demands_is_filled_or_in_conflict() {
 }
 
 #[test]
+fn rows_in_which_a_fill_fails_go() {
+    let walk = Walk {
+        setup: "create table t (id integer primary key, a text not null, b); insert into t values (1, 'x', '{}');",
+        forward: "alter table t drop column a",
+        writes: "insert into t values (2, '{\"a\": 5}'), (3, 'no json'), (4, '{}')",
+        twin_writes: Some("insert into t values (2, '5', '{\"a\": 5}')"),
+        fill: &[("t", "a", "b ->> 'a'")],
+        ..Walk::default()
+    };
+    check(
+        &walk,
+        &[
+            "the expression under [fill] for column `a` fails: malformed JSON",
+            "column `a` must not be null",
+        ],
+        &[r#"{"b":"no json","id":"3"}"#, r#"{"b":"{}","id":"4"}"#],
+    );
+}
+
+#[test]
 fn who_refers_to_a_row_that_goes_goes_along() {
     for foreign_keys in [false, true] {
         let walk = Walk {
