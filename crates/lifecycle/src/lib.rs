@@ -41,7 +41,7 @@ pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
     ClusterRefusal, DeriveWhich, DerivedRehearsal, DerivedRollback, GeneratedRows,
     MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review,
-    ReviewOptions, derive_rollbacks, rehearse, review,
+    ReviewOptions, UnknownVersion, derive_rollbacks, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,

@@ -198,7 +198,7 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
     };
     let mut before = situation.as_ref().map(|situation| situation.fingerprint);
     let mut migrations = Vec::new();
-    let pending = up_to(standing.pending, to)?;
+    let pending = up_to(standing.pending, to, &folder).map_err(crate::RehearseError::from)?;
     // Of later ones, and of one that is half done, nobody knows the schema before: their rehearsal does.
     if let (Some(first), Some(situation)) = (pending.first(), &situation)
         && situation.open_run.is_none()
