@@ -8,6 +8,7 @@
 mod configuration;
 mod errors;
 mod fill;
+mod foreign;
 mod interruption;
 mod life;
 mod postgres;

@@ -168,6 +168,10 @@ impl Net for PostgresSession {
         self.writing_pinned(|session| forward::bring(session, own, table, columns, key))
     }
 
+    fn forward_size(&mut self, own: &str) -> Result<u64, EngineError> {
+        size::bytes(self, &TableName::new(names::SCHEMA, own))
+    }
+
     fn drop_forward(&mut self, own: &str) -> Result<(), EngineError> {
         forward::free(self, own)
     }

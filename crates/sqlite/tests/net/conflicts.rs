@@ -35,9 +35,9 @@ fn a_unique_index_that_was_dropped() {
         &walk,
         &["unique constraint `a`", "unique index `by_lower`"],
         &[
-            r#"{"a":"Y","b":"p","id":"1"}"#,
-            r#"{"a":"X","b":"new","id":"5"}"#,
-            r#"{"a":"other","b":"Q","id":"7"}"#,
+            r#"{"id":"1","a":"Y","b":"p"}"#,
+            r#"{"id":"5","a":"X","b":"new"}"#,
+            r#"{"id":"7","a":"other","b":"Q"}"#,
         ],
     );
 }
@@ -62,10 +62,10 @@ fn checks_types_and_nulls() {
             "cannot store TEXT value in INT column t.a",
         ],
         &[
-            r#"{"a":"-2","b":"1.5","id":"2"}"#,
-            r#"{"a":null,"b":"a","id":"4"}"#,
-            r#"{"a":"-1","b":"b","id":"5"}"#,
-            r#"{"a":"six","b":"x'00ff'","id":"6"}"#,
+            r#"{"id":"2","a":"-2","b":"1.5"}"#,
+            r#"{"id":"4","a":null,"b":"a"}"#,
+            r#"{"id":"5","a":"-1","b":"b"}"#,
+            r#"{"id":"6","a":"six","b":"x'00ff'"}"#,
         ],
     );
 }
@@ -104,7 +104,7 @@ fn rows_in_which_a_fill_fails_go() {
             "the expression under [fill] for column `a` fails: malformed JSON",
             "column `a` must not be null",
         ],
-        &[r#"{"b":"no json","id":"3"}"#, r#"{"b":"{}","id":"4"}"#],
+        &[r#"{"id":"3","b":"no json"}"#, r#"{"id":"4","b":"{}"}"#],
     );
 }
 
@@ -131,7 +131,7 @@ fn who_refers_to_a_row_that_goes_goes_along() {
             &walk,
             &["unique constraint `a`"],
             &[
-                r#"{"a":"x","id":"2"}"#,
+                r#"{"id":"2","a":"x"}"#,
                 r#"{"id":"2","p":"2"}"#,
                 r#"{"c":"2","x":"goes"}"#,
             ],
@@ -152,7 +152,7 @@ fn a_value_set_free_and_taken_again() {
     check(
         &walk,
         &["unique constraint `a`"],
-        &[r#"{"a":"y","id":"1"}"#, r#"{"a":"x","id":"3"}"#],
+        &[r#"{"id":"1","a":"y"}"#, r#"{"id":"3","a":"x"}"#],
     );
 }
 
