@@ -384,5 +384,8 @@ fn what_only_the_new_schema_held_has_a_size_until_it_is_sealed() {
         image["frees"][0]["what"],
         "1 row of users, kept for applying it again"
     );
-    assert!(image["frees"][0]["bytes"].as_u64().unwrap() > 0, "{sealed:#}");
+    assert!(
+        image["frees"][0]["bytes"].as_u64().unwrap() > 0,
+        "{sealed:#}"
+    );
 }

@@ -3,9 +3,10 @@
 use serde::Serialize;
 use tightrope_engine::{EngineError, Fill, Gauge, KeptNet, Merged, Quarantined, Session, Window};
 use tightrope_inverse::{Change, Inverse, Loss, Phase, Rename, Sources, derive};
-use tightrope_model::{Catalog, EngineKind, TableName};
+use tightrope_model::{Catalog, EngineKind, ObjectId, TableName};
 use tightrope_store::ForwardImage;
 
+use super::foreign::Foreign;
 use super::forward::keep_images;
 use crate::Listener;
 use crate::execute::{Quietly, Ready, ScriptFailure, may_change_settings, run_derived};
@@ -49,6 +50,8 @@ pub(crate) struct Returned {
     pub(crate) instead_of: Option<String>,
     /// What only the new schema had a place for.
     pub(crate) images: Vec<ForwardImage>,
+    /// What others have made since, and is left alone.
+    pub(crate) foreign: Foreign,
 }
 
 impl Returned {
@@ -60,6 +63,7 @@ impl Returned {
             losses,
             instead_of: None,
             images: Vec::new(),
+            foreign: Foreign::default(),
         }
     }
 }
@@ -76,6 +80,8 @@ pub(crate) enum BackStop {
     Engine(EngineError),
     /// Rows that nobody touched are not what they were.
     Unlike(Vec<(TableName, u64)>),
+    /// Others have made what would go with its values.
+    MadeByOthers(Vec<ObjectId>),
 }
 
 impl From<EngineError> for BackStop {
@@ -91,6 +97,10 @@ impl BackStop {
             Self::Script(failure) => format!("{}: {}", failure.place, failure.error),
             Self::Derived { sql, error } => format!("{error}, at `{}`", one_line(sql)),
             Self::Engine(error) => error.to_string(),
+            Self::MadeByOthers(things) => {
+                let things: Vec<String> = things.iter().map(ObjectId::to_string).collect();
+                format!("others made {} since", things.join(", "))
+            }
             Self::Unlike(tables) => {
                 let tables = tables
                     .iter()
@@ -130,6 +140,18 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
         quarantined = net.take_out(kept, &back.window())?;
     }
     let now = session.catalog()?;
+    let foreign = Foreign::of(back.before, back.after, &now).map_err(BackStop::MadeByOthers)?;
+    let beside;
+    let back = match foreign.is_empty() {
+        true => back,
+        false => {
+            beside = foreign.beside(back.before, &now);
+            &Back {
+                before: &beside,
+                ..*back
+            }
+        }
+    };
     let images = match back.kept.filter(|_| back.keeps_images) {
         Some(kept) => keep_images(session, kept, back.before, &now, back.renames)?,
         None => Vec::new(),
@@ -148,6 +170,7 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
     quarantined.append(&mut returned.quarantined);
     returned.quarantined = quarantined;
     returned.images = images;
+    returned.foreign = foreign;
     if let (Some(kept), Some(net)) = (back.kept, session.net()) {
         let unlike = net.unlike(kept)?;
         if !unlike.is_empty() {

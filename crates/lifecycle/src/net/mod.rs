@@ -5,6 +5,7 @@
 
 mod back;
 mod fill_names;
+mod foreign;
 mod forward;
 mod older;
 mod plan;
@@ -15,6 +16,7 @@ mod spread;
 pub use back::Way;
 pub(crate) use back::{Back, BackStop, Returned, come_back, derived_script, gauge, one_line};
 pub(crate) use fill_names::{bad_fill, fill_of, unknown_fill};
+pub(crate) use foreign::Foreign;
 pub(crate) use forward::bring_images;
 pub(crate) use older::{resume_older, suspend_older, taken_over_by};
 pub use room::NoRoom;
