@@ -31,7 +31,7 @@ pub use apply::{
 };
 pub use events::{Edges, Event, Listener, Silent};
 pub use execute::{FailureReport, ScriptFailure};
-pub use net::{NoRoom, OutsideThePlan, Way};
+pub use net::{NoNet, NoRoom, OutsideThePlan, Way};
 pub use plan::{
     CertificateStanding, Plan, PlanError, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
     plan,

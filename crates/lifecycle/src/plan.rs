@@ -11,6 +11,7 @@ use tightrope_store::Certificate;
 
 use crate::apply::fresh_certificate;
 use crate::execute::{Ready, is_transaction};
+use crate::net::{self, NoNet};
 use crate::project::{Access, FolderError, Project};
 use crate::rehearse::{RehearseError, up_to};
 use crate::situation::{Situation, SituationError, Standing};
@@ -83,6 +84,8 @@ pub struct PlannedMigration {
     pub footprint: Option<Footprint>,
     /// What the net will keep; none until it is rehearsed, or where no net can be spread.
     pub net: Option<NetPlan>,
+    /// Why no net is spread, where that is so.
+    pub no_net: Option<NoNet>,
     /// Whether the way back is the derived rollback.
     pub derived: bool,
     /// What the derived rollback cannot bring back exactly.
@@ -308,6 +311,7 @@ fn planned(
         .flat_map(|statement| statement.destroys.clone())
         .collect();
     destroys.dedup();
+    let no_net = net::no_net(&ready, migration, !destroys.is_empty());
     let known = certificate.as_ref().ok();
     let way = Way {
         migration,
@@ -334,6 +338,7 @@ fn planned(
             .map(|certificate| certificate.losses.clone())
             .unwrap_or_default(),
         net,
+        no_net,
         derived,
         asks_fill,
         decision: decision(migration, &ways_back),

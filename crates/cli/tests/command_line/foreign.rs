@@ -105,7 +105,10 @@ fn a_table_that_others_make_is_left_alone() {
     let back = scene.run(&ACCEPT, 0).stdout;
     assert_says(&back, "schema exact");
     assert_says(&back, "stays theirs, made by others since");
-    assert_eq!(scene.rows("select id, cast(said as integer) from theirs"), ["7|7"]);
+    assert_eq!(
+        scene.rows("select id, cast(said as integer) from theirs"),
+        ["7|7"]
+    );
     assert_eq!(scene.rows("select id, name = 'ana' from users"), ["1|1"]);
     assert_eq!(
         scene.rows("select count(*), 0 from sqlite_schema where name = 'log'"),

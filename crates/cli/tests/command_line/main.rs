@@ -9,6 +9,7 @@ mod configuration;
 mod errors;
 mod fill;
 mod foreign;
+mod in_steps;
 mod interruption;
 mod life;
 mod postgres;

@@ -7,6 +7,7 @@ mod back;
 mod fill_names;
 mod foreign;
 mod forward;
+mod in_steps;
 mod older;
 mod plan;
 mod room;
@@ -18,6 +19,8 @@ pub(crate) use back::{Back, BackStop, Returned, come_back, derived_script, gauge
 pub(crate) use fill_names::{bad_fill, fill_of, unknown_fill};
 pub(crate) use foreign::Foreign;
 pub(crate) use forward::bring_images;
+pub use in_steps::NoNet;
+pub(crate) use in_steps::{no_net, takes_values};
 pub(crate) use older::{resume_older, suspend_older, taken_over_by};
 pub use room::NoRoom;
 pub(crate) use room::room;
