@@ -146,10 +146,10 @@ fn copy(
     }
     let rows = names::own(number, plan, "rows");
     session.execute_own(&format!(
-        "create table {} as select {} from only {} t",
-        names::sql(&rows),
+        "create table {rows} as select {} from only {} t; alter table {rows} replica identity full",
         selected.join(", "),
         names::sql(&plan.before),
+        rows = names::sql(&rows),
     ))?;
     kept.rows = Some(rows);
     Ok(())

@@ -5,7 +5,7 @@ use tightrope_model::{Keep, TableName, TablePlan};
 
 use super::catch::must_have_seen_all;
 use super::columns::{Columns, same};
-use super::conflicts::make_function;
+use super::conflicts::{make_failure_function, make_function};
 use super::references::keep_what_is_referred_to;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
@@ -46,6 +46,7 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         watch(session, number, table, &after, &columns)?;
     }
     make_function(session, number)?;
+    make_failure_function(session, number)?;
     protect(session, number)
 }
 

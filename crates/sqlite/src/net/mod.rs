@@ -147,6 +147,10 @@ impl Net for SqliteSession {
         forward::bring(self.connection(), own, table, columns, key)
     }
 
+    fn forward_size(&mut self, own: &str) -> Result<u64, EngineError> {
+        size::bytes(self.connection(), &forward::own_table(own))
+    }
+
     fn drop_forward(&mut self, own: &str) -> Result<(), EngineError> {
         forward::free(self.connection(), own)
     }
