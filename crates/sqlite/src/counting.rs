@@ -430,4 +430,49 @@ mod tests {
             &[("t", [1, 0, 0])],
         );
     }
+
+    fn leaves(setup: &str, statement: &str) -> bool {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("pragma foreign_keys = on; create table t (Id integer primary key, n)")
+            .unwrap();
+        connection.execute_batch(setup).unwrap();
+        let counter = RowCounter::start(&mut connection).unwrap();
+        let before = counter.before(&mut connection, statement).unwrap();
+        crate::run::statement(&connection, statement).unwrap();
+        counter.after(&mut connection, statement, before).unwrap();
+        counter.leaves_rowids("t", "Id")
+    }
+
+    #[test]
+    fn whatever_could_move_or_insert_a_row_is_told() {
+        assert!(leaves("", "update T set n = 1"));
+        assert!(leaves("", "delete from t"));
+        assert!(leaves("create table o (x)", "insert into o values (1)"));
+        assert!(!leaves("", "insert into t values (1, 2)"));
+        assert!(!leaves("", "replace into t values (1, 2)"));
+        assert!(!leaves("", "update t set id = 1"));
+        assert!(!leaves("", "update t set rowid = 1"));
+        assert!(!leaves("", "update t set (n, _rowid_) = (1, 2)"));
+        assert!(!leaves("", "with one as (select 1) update t set id = id"));
+        assert!(!leaves("", "create index i on t (n)"));
+        assert!(!leaves(
+            "create table o (x); create trigger g after update on o begin update t set id = id + 1; end",
+            "update o set x = 1"
+        ));
+        assert!(!leaves(
+            "create table o (x); create trigger g after delete on o begin insert into t values (1, 2); end",
+            "delete from o"
+        ));
+        assert!(!leaves(
+            "drop table t; create table p (k unique);
+             create table t (Id integer primary key references p (k) on update cascade, n)",
+            "update p set k = 1"
+        ));
+        assert!(!leaves(
+            "drop table t; create table p (k unique);
+             create table t (Id integer primary key default 5 references p (k) on delete set default, n)",
+            "delete from p"
+        ));
+    }
 }
