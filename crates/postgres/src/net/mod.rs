@@ -23,6 +23,7 @@ mod names;
 mod orphans;
 mod references;
 mod set_aside;
+mod settings;
 mod size;
 mod sources;
 mod spread;

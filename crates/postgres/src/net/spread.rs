@@ -138,11 +138,7 @@ fn copy(
         let column = columns
             .get(&planned.before)
             .ok_or_else(|| not_as_planned(plan, &planned.before))?;
-        let name = quote(&column.name);
-        selected.push(format!(
-            "{} as {name}",
-            column.to_kept(&format!("t.{name}"))
-        ));
+        selected.push(format!("{} as {}", column.copied("t"), quote(&column.name)));
     }
     let rows = names::own(number, plan, "rows");
     session.execute_own(&format!(

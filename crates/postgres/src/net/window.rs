@@ -257,10 +257,18 @@ pub(super) fn close(session: &mut PostgresSession, kept: &KeptNet) -> Result<(),
     }
     drop_functions(session, &names::prefix(kept.number), true)?;
     keep_what_is_referred_to(session, kept)?;
-    for table in &kept.tables {
-        for own in [&table.rows, &table.touched].into_iter().flatten() {
-            session.execute_own(&format!("analyze {}", names::sql(own)))?;
-        }
+    let own = kept.tables.iter();
+    let own = own.flat_map(|table| [&table.rows, &table.touched]);
+    let own: Vec<String> = own.flatten().map(names::sql).collect();
+    if own.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // Rows are found by keys, so the planner has to know how many there are and in which order, and hardly more.
+    let target = session.query_own("select current_setting('default_statistics_target')", &[])?;
+    let target = target.first().and_then(|row| row.first()?.text());
+    session.execute_own(&format!(
+        "set local default_statistics_target = 10; analyze {}; set local default_statistics_target = {}",
+        own.join(", "),
+        target.unwrap_or("default"),
+    ))
 }

@@ -57,7 +57,7 @@ impl Net for SqliteSession {
         before: &Catalog,
         after: &Catalog,
     ) -> Result<(), EngineError> {
-        window::open(self.connection(), kept, before, after)
+        window::open(self.connection(), self.counter(), kept, (before, after))
     }
 
     fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
