@@ -8,9 +8,7 @@ use tightrope_model::{
     Catalog, EngineKind, Keep, NetPlan, TableChange, TableChecksum, TableName, TablePlan,
     TableShape,
 };
-use tightrope_script::{
-    Command, Destroys, LockMode, NamedObject, ObjectAction, ObjectClass, Parsed, StatementKind,
-};
+use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
 
 use super::plan::{Touched, plan_net};
 use crate::Silent;
@@ -240,19 +238,15 @@ pub(crate) fn named_tables(
         .collect()
 }
 
-/// Tables of before that the script's statements drop.
+/// Tables of before that the script's statements drop, under whatever name they have then.
 fn dropped_tables(parsed: &Parsed, before: &Catalog) -> BTreeSet<TableName> {
-    let statements = parsed.statements.iter();
-    let dropped: Vec<&NamedObject> = statements
-        .flat_map(|statement| statement.objects_with(&ObjectAction::Drop))
-        .filter(|object| object.class == ObjectClass::Table)
-        .collect();
+    let dropped = tightrope_script::dropped_tables(parsed);
     let tables = before.tables().iter().map(|shape| &shape.table);
     tables
         .filter(|table| {
             dropped
                 .iter()
-                .any(|object| object.name.eq_ignore_ascii_case(&table.name))
+                .any(|name| name.eq_ignore_ascii_case(&table.name))
         })
         .cloned()
         .collect()
