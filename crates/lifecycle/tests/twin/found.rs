@@ -10,14 +10,20 @@ use tightrope_testkit::twin::{Outcome, Stage, TwinCase, Write, run_case};
 
 use crate::sqlite_database;
 
-/// Migrates, writes (in words that both sides understand) and rolls back; the twin says what must come out.
-fn check(stage: &Stage, engine: EngineKind, before: &[&str], forward: &[&str], writes: &[&str]) {
+/// Migrates, writes (in the words of the migrated side and of the twin) and rolls back; the twin says what must come out.
+fn check(
+    stage: &Stage,
+    engine: EngineKind,
+    before: &[&str],
+    forward: &[&str],
+    writes: &[(&str, &str)],
+) {
     let owned = |all: &[&str]| all.iter().map(|&sql| sql.to_owned()).collect();
-    let write = |&sql: &&str| Write {
+    let write = |&(now, twin): &(&str, &str)| Write {
         session: 0,
         joined: false,
-        now: sql.to_owned(),
-        twin: sql.to_owned(),
+        now: now.to_owned(),
+        twin: twin.to_owned(),
         guard: None,
     };
     let case = TwinCase {
@@ -26,6 +32,7 @@ fn check(stage: &Stage, engine: EngineKind, before: &[&str], forward: &[&str], w
         schema: owned(before),
         rows: Vec::new(),
         forward: owned(forward),
+        enforced: true,
         rehearsed: false,
         keyless: false,
         rollback: None,
@@ -39,6 +46,11 @@ fn check(stage: &Stage, engine: EngineKind, before: &[&str], forward: &[&str], w
     assert_eq!(outcome, all, "{case}");
 }
 
+/// Writes in words that both sides understand.
+fn alike<'a>(writes: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+    writes.iter().map(|&sql| (sql, sql)).collect()
+}
+
 fn check_postgres(before: &[&str], forward: &[&str], writes: &[&str]) {
     for major in servers::postgres_majors() {
         let make = move || {
@@ -47,11 +59,21 @@ fn check_postgres(before: &[&str], forward: &[&str], writes: &[&str]) {
         };
         let stage = Stage::new(Registry::new().with(PostgresEngine::new()), &make)
             .expect("the databases are made");
-        check(&stage, EngineKind::Postgres, before, forward, writes);
+        check(
+            &stage,
+            EngineKind::Postgres,
+            before,
+            forward,
+            &alike(writes),
+        );
     }
 }
 
 fn check_sqlite(before: &[&str], forward: &[&str], writes: &[&str]) {
+    check_sqlite_in_words_of_both(before, forward, &alike(writes));
+}
+
+fn check_sqlite_in_words_of_both(before: &[&str], forward: &[&str], writes: &[(&str, &str)]) {
     let registry = Registry::new().with(SqliteEngine::new());
     let stage = Stage::new(registry, &sqlite_database).expect("the databases are made");
     check(&stage, EngineKind::Sqlite, before, forward, writes);
@@ -132,4 +154,95 @@ fn rowids_that_were_and_rowids_that_are_do_not_meet_in_a_table_that_is_built_ane
         &["delete from t", "alter table t drop column b"],
         &["insert into t (a, c) values ('y', '1'), ('z', '2')"],
     );
+}
+
+#[test]
+fn a_column_that_was_renamed_is_followed_through_a_table_that_is_built_anew() {
+    check_sqlite_in_words_of_both(
+        &["create table t (a integer primary key, b text default 'd', c text)"],
+        &[
+            "alter table t rename column b to bee",
+            "create table new_t (a integer primary key, bee text default 'd')",
+            "insert into new_t select a, bee from t",
+            "drop table t",
+            "alter table new_t rename to t",
+        ],
+        &[(
+            "insert into t (a, bee) values (1, 'x')",
+            "insert into t (a, b) values (1, 'x')",
+        )],
+    );
+}
+
+#[test]
+fn a_column_of_a_table_that_was_built_anew_is_followed_when_it_is_renamed() {
+    check_sqlite_in_words_of_both(
+        &["create table t (a integer primary key, b text, c text)"],
+        &[
+            "create table new_t (a integer primary key, b text)",
+            "insert into new_t select a, b from t",
+            "drop table t",
+            "alter table new_t rename to t",
+            "alter table t rename column b to bee",
+        ],
+        &[(
+            "insert into t (a, bee) values (1, 'x')",
+            "insert into t (a, b) values (1, 'x')",
+        )],
+    );
+}
+
+#[test]
+fn a_table_that_was_built_anew_is_followed_when_it_is_renamed() {
+    check_sqlite_in_words_of_both(
+        &[
+            "create table t (a integer primary key, b text)",
+            "insert into t values (1, 'x')",
+        ],
+        &[
+            "create table new_t (a integer primary key, b text not null)",
+            "insert into new_t select a, b from t",
+            "drop table t",
+            "alter table new_t rename to t",
+            "alter table t rename to u",
+        ],
+        &[("update u set b = 'y'", "update t set b = 'y'")],
+    );
+}
+
+#[test]
+fn a_table_that_was_renamed_is_followed_when_it_is_built_anew() {
+    check_sqlite_in_words_of_both(
+        &[
+            "create table t (a integer primary key, b text)",
+            "insert into t values (1, 'x')",
+        ],
+        &[
+            "alter table t rename to u",
+            "create table new_u (a integer primary key, b text not null)",
+            "insert into new_u select a, upper(b) from u",
+            "drop table u",
+            "alter table new_u rename to u",
+        ],
+        &[(
+            "insert into u values (2, 'y')",
+            "insert into t values (2, 'y')",
+        )],
+    );
+}
+
+#[test]
+fn what_a_row_that_refers_to_itself_does_to_itself_is_not_lost() {
+    for action in ["cascade", "set null"] {
+        check_sqlite(
+            &[
+                &format!(
+                    "create table t (a integer primary key, b integer references t on update {action})"
+                ),
+                "insert into t values (1, 1), (2, 1)",
+            ],
+            &["alter table t add column c text"],
+            &["update t set a = 7 where a = 1"],
+        );
+    }
 }
