@@ -22,6 +22,9 @@ pub(crate) struct Touched {
     pub(crate) keys: BTreeSet<TableName>,
     /// Tables (by the name before) of which no value of before changed, whatever was written.
     pub(crate) unchanged: BTreeSet<TableName>,
+    /// Tables (by the name before) that the script has rewritten, and values of before with them as far as is known:
+    /// `alter column … type … using` gives them other values of the same type.
+    pub(crate) rewritten: BTreeSet<TableName>,
     /// Rows before, by table.
     pub(crate) counts: BTreeMap<TableName, u64>,
 }
@@ -33,13 +36,18 @@ pub(crate) fn plan_net(
     matching: &Matching,
     touched: &Touched,
 ) -> NetPlan {
-    let planner = Planner {
+    let mut planner = Planner {
         before,
         after,
         matching,
         touched,
-        parents: parents_of_dropped(before, matching),
+        parents: BTreeSet::new(),
     };
+    let returning = before
+        .tables()
+        .iter()
+        .filter(|shape| planner.loses_rows(&shape.table));
+    planner.parents = parents_of(before, returning.map(|shape| &shape.table));
     let mut plan = NetPlan::default();
     for shape in before.tables() {
         if let Some(mut table) = planner.table(shape) {
@@ -56,6 +64,44 @@ pub(crate) fn plan_net(
     plan
 }
 
+/// The tables (by the name before) that stand in another file than before: every row was written anew. Engines that have no
+/// such files tell nothing.
+pub(crate) fn stand_elsewhere(
+    before: &Catalog,
+    after: &Catalog,
+    matching: &Matching,
+) -> Vec<TableName> {
+    let file = |catalog: &'_ Catalog, id: &ObjectId| {
+        let object = catalog.object(id)?;
+        object.attribute("storage_file").map(str::to_owned)
+    };
+    let moved = before.tables().iter().filter(|shape| {
+        let id = table_id(&shape.table);
+        let was = file(before, &id);
+        let now = matching.now(&id).and_then(|now| file(after, now));
+        was.is_some() && now.is_some() && was != now
+    });
+    moved.map(|shape| shape.table.clone()).collect()
+}
+
+/// What a table is called after the script, and what has become of its columns; none if it is gone.
+pub(crate) fn columns_in_both(
+    before: &Catalog,
+    after: &Catalog,
+    matching: &Matching,
+    table: &TableName,
+) -> Option<(TableName, Vec<ColumnPlan>)> {
+    let planner = Planner {
+        before,
+        after,
+        matching,
+        touched: &Touched::default(),
+        parents: BTreeSet::new(),
+    };
+    let now = matching.now(&table_id(table))?;
+    Some((name_of(now), planner.columns(table)))
+}
+
 struct Planner<'a> {
     before: &'a Catalog,
     after: &'a Catalog,
@@ -65,6 +111,18 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// Whether rows of before may come back that have not been there in the window, or refer to what they did not refer to
+    /// then.
+    fn loses_rows(&self, table: &TableName) -> bool {
+        let Some(now) = self.matching.now(&self.identity(table)) else {
+            return true;
+        };
+        let change = self.change(&name_of(now));
+        let written = change.updated + change.deleted > 0 || self.touched.named.contains(table);
+        let changed = written && !self.touched.unchanged.contains(table);
+        changed || self.touched.rewritten.contains(table)
+    }
+
     fn table(&self, shape: &TableShape) -> Option<TablePlan> {
         let id = self.identity(&shape.table);
         let now = self.matching.now(&id);
@@ -203,12 +261,15 @@ impl Planner<'_> {
         if plan.after.is_none() || is_another {
             return Keep::Whole;
         }
+        let rewritten = self.touched.rewritten.contains(&plan.before);
         let written = !plan.rows.is_empty() || self.touched.named.contains(&plan.before);
+        let written = written || rewritten;
         let loses = plan.columns.iter().any(ColumnPlan::is_lost);
         match (loses, written) {
             (true, true) => Keep::Whole,
             (true, false) if plan.key.is_empty() => Keep::Whole,
             (true, false) => Keep::Columns,
+            (false, true) if rewritten => Keep::Whole,
             (false, true) if self.touched.unchanged.contains(&plan.before) => Keep::Changed,
             (false, true) => keep_rows(plan),
             (false, false) => Keep::Nothing,
@@ -283,17 +344,15 @@ fn widens(before: &str, after: &str) -> bool {
     INTEGERS.contains(&before) && INTEGERS.contains(&after) || is_text(before) && is_text(after)
 }
 
-/// Tables to which a dropped table referred: what the application does to their rows counts for the dropped ones.
-fn parents_of_dropped(before: &Catalog, matching: &Matching) -> BTreeSet<TableName> {
-    let dropped: Vec<&TableShape> = before
-        .tables()
-        .iter()
-        .filter(|shape| matching.now(&table_id(&shape.table)).is_none())
-        .collect();
+/// The tables to which these refer: what the application does to their rows counts for the rows that come back.
+fn parents_of<'t>(
+    before: &Catalog,
+    tables: impl Iterator<Item = &'t TableName>,
+) -> BTreeSet<TableName> {
     let mut parents = BTreeSet::new();
-    for shape in dropped {
-        for constraint in parts_of(before, ObjectKind::Constraint, &shape.table) {
-            let tables = constraint.depends_on.iter().filter_map(|id| match id.kind {
+    for table in tables {
+        for constraint in parts_of(before, ObjectKind::Constraint, table) {
+            let others = constraint.depends_on.iter().filter_map(|id| match id.kind {
                 ObjectKind::Table => Some(name_of(id)),
                 ObjectKind::Column => Some(name_of(&ObjectId::new(
                     ObjectKind::Table,
@@ -301,7 +360,8 @@ fn parents_of_dropped(before: &Catalog, matching: &Matching) -> BTreeSet<TableNa
                 ))),
                 _ => None,
             });
-            parents.extend(tables.filter(|table| *table != shape.table));
+            let others = others.filter(|other| other != table);
+            parents.extend(others.flat_map(|other| before.leaves(&other)));
         }
     }
     parents

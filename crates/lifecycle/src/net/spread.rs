@@ -10,7 +10,7 @@ use tightrope_model::{
 };
 use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
 
-use super::plan::{Touched, plan_net};
+use super::plan::{Touched, columns_in_both, plan_net, stand_elsewhere};
 use crate::Silent;
 use crate::execute::{Quietly, Ready, ScriptFailure};
 
@@ -99,7 +99,39 @@ pub(crate) fn plan_of(
             None => {}
         }
     }
+    for table in stand_elsewhere(before, after, &matching) {
+        let changed = match base.as_deref_mut() {
+            Some(base) => has_other_values(session, base, &table, (before, after), &matching)?,
+            None => true,
+        };
+        if changed {
+            touched.rewritten.insert(table);
+        }
+    }
     Ok(plan_net(before, after, &matching, &touched))
+}
+
+/// Whether a script wrote tables anew: the catalogs do not tell what it did to their values.
+pub(crate) fn rewrites((before, after): (&Catalog, &Catalog), parsed: &Parsed) -> bool {
+    let matching = Matching::of(before, after, &super::renames_of(parsed));
+    !stand_elsewhere(before, after, &matching).is_empty()
+}
+
+/// Whether a table that was written anew has other values in columns of which the schema does not tell it.
+fn has_other_values(
+    session: &mut dyn Session,
+    base: &mut dyn Session,
+    table: &TableName,
+    (before, after): (&Catalog, &Catalog),
+    matching: &Matching,
+) -> Result<bool, EngineError> {
+    let Some((now, columns)) = columns_in_both(before, after, matching, table) else {
+        return Ok(false);
+    };
+    let columns = columns.iter().filter(|column| !column.is_lost());
+    let columns = columns.filter_map(|column| Some((&column.before, column.after.as_ref()?)));
+    let (old, new) = sums(session, base, (table, &now), columns.collect())?;
+    Ok(old != new)
 }
 
 /// Whether a script may change values of a table's key: unless its statements name every column that they set.

@@ -42,7 +42,7 @@ impl Rehearsal<'_> {
         forward: &Ran,
     ) -> Result<NetPlan, EngineError> {
         let parsed = migration.forward.parse(self.dialect);
-        let mut base = match forward.rows.is_empty() {
+        let mut base = match forward.rows.is_empty() && !net::rewrites(catalogs, &parsed) {
             true => None,
             false => Some(self.connect(stage.base.as_ref())?),
         };

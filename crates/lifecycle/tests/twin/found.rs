@@ -246,3 +246,82 @@ fn what_a_row_that_refers_to_itself_does_to_itself_is_not_lost() {
         );
     }
 }
+
+#[test]
+fn rows_without_a_key_are_counted_though_they_are_equal() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b integer)",
+            "create table l (op text, who integer)",
+            "create function f() returns trigger language plpgsql as $$ begin insert into l values (tg_op, new.a); return null; end $$",
+            "create trigger l after update on t for each row execute function f()",
+            "insert into t values (3, 1)",
+            "insert into l values ('x', 1)",
+        ],
+        &["update t set b = 2"],
+        &["update t set b = 7", "update t set b = 8"],
+    );
+}
+
+#[test]
+fn a_partitioned_table_that_others_refer_to_has_another_name() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b integer) partition by hash (a)",
+            "create table t_0 partition of t for values with (modulus 2, remainder 0)",
+            "create table t_1 partition of t for values with (modulus 2, remainder 1)",
+            "create table u (c integer references t (a))",
+            "insert into t values (1, 7), (2, 8), (3, 9)",
+            "insert into u values (1)",
+        ],
+        &["alter table t rename to v"],
+        &["update u set c = 2", "insert into u values (3)"],
+    );
+}
+
+#[test]
+fn rows_that_come_back_follow_parents_that_went_meanwhile() {
+    for parent in [
+        "create table t (a integer primary key)",
+        "create table t (a integer primary key) partition by hash (a); \
+         create table t_0 partition of t for values with (modulus 2, remainder 0); \
+         create table t_1 partition of t for values with (modulus 2, remainder 1)",
+    ] {
+        check_postgres(
+            &[
+                parent,
+                "create table u (b integer primary key, c integer default 2 references t (a) on delete set default)",
+                "create table w (b integer primary key, c integer references t (a) on delete cascade)",
+                "insert into t values (1), (2), (3), (4)",
+                "insert into u values (1, null), (2, null), (3, 3)",
+                "insert into w values (1, 1), (2, 4)",
+            ],
+            &["delete from u", "update w set c = null where b = 2"],
+            &["delete from t where a = 4"],
+        );
+    }
+}
+
+#[test]
+fn values_that_a_change_to_the_same_type_computes_come_back() {
+    let before = [
+        "create table t (a integer primary key, b smallint, c text)",
+        "insert into t values (1, 32767, 'x'), (2, 5, 'y'), (3, 107, 'z')",
+    ];
+    let writes = [
+        "update t set c = 'w' where a = 1",
+        "insert into t values (4, 150, 'n')",
+    ];
+    check_postgres(
+        &before,
+        &["alter table t alter column b type smallint using (b % 100)::smallint"],
+        &writes,
+    );
+    check_postgres(
+        &before,
+        &[
+            "do $$ begin alter table t alter column b type smallint using (b % 100)::smallint; end $$",
+        ],
+        &writes,
+    );
+}

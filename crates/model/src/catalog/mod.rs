@@ -67,6 +67,26 @@ impl Catalog {
         &self.shapes
     }
 
+    /// The tables that hold a table's rows: itself, or the leaves of its partitions.
+    pub fn leaves(&self, table: &TableName) -> Vec<TableName> {
+        let (mut leaves, mut left) = (Vec::new(), vec![table.clone()]);
+        while let Some(next) = left.pop() {
+            if self.table(&next).is_some() {
+                leaves.push(next);
+                continue;
+            }
+            let id = ObjectId::new(ObjectKind::Table, [&next.schema, &next.name]);
+            let parts = self.objects().filter(|object| {
+                object.attribute("partition_bound").is_some() && object.depends_on.contains(&id)
+            });
+            left.extend(parts.filter_map(|part| match &part.id.path[..] {
+                [schema, name] => Some(TableName::new(schema, name)),
+                _ => None,
+            }));
+        }
+        leaves
+    }
+
     /// The shape of one table.
     pub fn table(&self, name: &TableName) -> Option<&TableShape> {
         self.shapes.iter().find(|shape| &shape.table == name)

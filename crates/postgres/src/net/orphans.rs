@@ -5,14 +5,14 @@ use tightrope_engine::{EngineError, KeptNet, KeptTable, Quarantined, Window};
 use tightrope_model::{Catalog, Keep, ObjectKind, TableName};
 
 use super::columns::{Columns, same};
-use super::conflicts::{ForeignKey, foreign_key, qualified};
+use super::conflicts::{ForeignKey, Rule, foreign_key, qualified, says_the_same_of_a_part};
 use super::merge::as_json;
 use super::names;
-use super::terms::{Gone, Shape, Terms};
+use super::terms::{Shape, Terms};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
-/// Lets the pre-images that come back follow what happened to their parents. Those whose foreign key forbids what happened
+/// Lets the pre-images follow what happened to their parents. Those that come back and whose foreign key forbids what happened
 /// are given whole.
 pub(super) fn follow_parents(
     session: &mut PostgresSession,
@@ -20,18 +20,7 @@ pub(super) fn follow_parents(
     window: &Window<'_>,
 ) -> Result<Vec<Quarantined>, EngineError> {
     let mut quarantined = Vec::new();
-    let mut edges = Vec::new();
-    for child in &kept.tables {
-        for (name, definition) in definitions(window.before, &child.plan.before) {
-            let key = foreign_key(definition);
-            let parent = key.as_ref().and_then(|key| qualified(key.parent));
-            let parent =
-                parent.and_then(|(schema, name)| kept.table(&TableName::new(schema, name)));
-            if let (Some(key), Some(parent)) = (key, parent) {
-                edges.extend(Edge::of(session, name, child, parent, key)?);
-            }
-        }
-    }
+    let edges = edges(session, kept, window)?;
     for edge in &edges {
         edge.follow_keys(session, &mut quarantined)?;
     }
@@ -47,6 +36,46 @@ pub(super) fn follow_parents(
     }
 }
 
+/// Rows that are there, to which the migration gave other parents, and whose parents of before are gone: their foreign key
+/// would have taken them along, or would have forbidden it.
+pub(super) fn rules<'k>(
+    session: &mut PostgresSession,
+    kept: &'k KeptNet,
+    window: &Window<'_>,
+) -> Result<Vec<Rule<'k>>, EngineError> {
+    let edges = edges(session, kept, window)?;
+    Ok(edges.iter().filter_map(Edge::rule).collect())
+}
+
+/// The foreign keys of before whose children have pre-images and whose parents are of the net.
+fn edges<'k>(
+    session: &mut PostgresSession,
+    kept: &'k KeptNet,
+    window: &Window<'_>,
+) -> Result<Vec<Edge<'k>>, EngineError> {
+    let mut edges = Vec::new();
+    for child in kept.tables.iter().filter(|child| child.rows.is_some()) {
+        for (name, definition) in definitions(window.before, &child.plan.before) {
+            let Some(key) = foreign_key(definition) else {
+                continue;
+            };
+            let Some((schema, parent)) = qualified(key.parent) else {
+                continue;
+            };
+            let named = TableName::new(schema, parent);
+            for leaf in window.before.leaves(&named) {
+                // A leaf's rows alone do not tell what became of a row that may be in another.
+                let parent = kept.table(&leaf);
+                let parent = parent.filter(|kept| leaf == named || kept.touched.is_some());
+                if let Some(parent) = parent {
+                    edges.extend(Edge::of(session, name, child, parent, &key)?);
+                }
+            }
+        }
+    }
+    Ok(edges)
+}
+
 /// The foreign keys of a table of before: their names and definitions.
 fn definitions<'c>(
     before: &'c Catalog,
@@ -59,7 +88,8 @@ fn definitions<'c>(
         };
         let is_its = object.id.kind == ObjectKind::Constraint
             && *schema == table.schema
-            && *of == table.name;
+            && *of == table.name
+            && !says_the_same_of_a_part(object);
         let definition = object.attribute("definition").filter(|_| is_its)?;
         definition
             .starts_with("FOREIGN KEY")
@@ -153,11 +183,20 @@ struct Edge<'k> {
     child: &'k KeptTable,
     rows: &'k TableName,
     columns: Vec<String>,
-    gone: Gone,
-    place: String,
+    /// The pre-images that come back.
+    returning: Option<Images>,
+    /// Those of rows that are there, and get their foreign key's values back.
+    standing: Option<Images>,
     fate: Fate,
     on_delete: Action,
     on_update: Action,
+}
+
+/// Pre-images `p` in a FROM clause with its condition, and where they are.
+struct Images {
+    from: String,
+    filter: String,
+    place: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -187,12 +226,9 @@ impl<'k> Edge<'k> {
         name: &str,
         child: &'k KeptTable,
         parent: &'k KeptTable,
-        key: ForeignKey<'_>,
+        key: &ForeignKey<'_>,
     ) -> Result<Option<Self>, EngineError> {
         let Some(rows) = &child.rows else {
-            return Ok(None);
-        };
-        let Some((gone, place)) = returning(session, child, rows)? else {
             return Ok(None);
         };
         let own = Columns::of(session, rows)?;
@@ -216,19 +252,47 @@ impl<'k> Edge<'k> {
                 _ => return Ok(None),
             }
         } else {
-            fate.read_rows(session, parent, &own, &key)?;
+            fate.read_rows(session, parent, &own, key)?;
         }
+        let (returning, standing) = images(session, child, rows, &columns)?;
         Ok(Some(Self {
             name: name.to_owned(),
             child,
             rows,
-            gone,
-            place,
+            returning,
+            standing,
             fate,
             columns,
             on_delete: Action::of(key.rest, "DELETE"),
             on_update: Action::of(key.rest, "UPDATE"),
         }))
+    }
+
+    /// The rule for rows that are there; none if every one of them can follow.
+    fn rule(&self) -> Option<Rule<'k>> {
+        let (images, table) = (self.standing.as_ref()?, self.child.plan.after.as_ref()?);
+        let mut broken = Vec::new();
+        if self.on_delete != Action::SetNull && !self.fate.gone.is_empty() {
+            broken.push(self.is_gone());
+        }
+        if let (Action::Forbid, Some((is_moved, _))) = (self.on_update, &self.fate.moved) {
+            broken.push(is_moved.clone());
+        }
+        (!broken.is_empty()).then(|| Rule {
+            kept: self.child,
+            table,
+            breaks: format!(
+                "foreign key `{}`, for what they referred to before is gone",
+                self.name
+            ),
+            places: format!(
+                "select t.ctid as place from {} {} where {} and ({})",
+                images.from,
+                self.fate.joins,
+                images.filter,
+                broken.join(" or ")
+            ),
+        })
     }
 
     /// What `p` refers to is gone.
@@ -311,31 +375,65 @@ impl<'k> Edge<'k> {
         moved_to: Option<&[String]>,
         quarantined: &mut Vec<Quarantined>,
     ) -> Result<u64, EngineError> {
-        let (rows, place) = (names::sql(self.rows), &self.place);
+        let mut changed = 0;
+        if action == Action::SetNull || action == Action::Cascade && moved_to.is_some() {
+            let moved_to = moved_to.filter(|_| action == Action::Cascade);
+            for images in self.returning.iter().chain(&self.standing) {
+                changed += self.refer(session, images, condition, moved_to)?;
+            }
+        } else if let Some(images) = &self.returning {
+            changed += self.take(session, images, action, condition, quarantined)?;
+        }
+        Ok(changed)
+    }
+
+    /// Lets pre-images refer to these values, or to nothing.
+    fn refer(
+        &self,
+        session: &mut PostgresSession,
+        images: &Images,
+        condition: &str,
+        moved_to: Option<&[String]>,
+    ) -> Result<u64, EngineError> {
+        let values: Vec<String> = match moved_to {
+            Some(moved_to) => moved_to.to_vec(),
+            None => self.columns.iter().map(|_| "null".to_owned()).collect(),
+        };
+        let named: Vec<String> = (1..)
+            .zip(&values)
+            .map(|(n, value)| format!("{value} as v{n}"))
+            .collect();
+        let sets = (1..).zip(&self.columns).map(|(n, column)| match moved_to {
+            Some(_) => format!("{} = v.v{n}", quote(column)),
+            None => format!("{} = null", quote(column)),
+        });
+        let sets: Vec<String> = sets.collect();
+        session.change(&format!(
+            "update {} r set {} from (select {} as place, {} from {} {} where {} and {condition}) v where r.ctid = v.place",
+            names::sql(self.rows),
+            sets.join(", "),
+            images.place,
+            named.join(", "),
+            images.from,
+            self.fate.joins,
+            images.filter,
+        ))
+    }
+
+    /// Takes pre-images out, so that they do not come back.
+    fn take(
+        &self,
+        session: &mut PostgresSession,
+        images: &Images,
+        action: Action,
+        condition: &str,
+        quarantined: &mut Vec<Quarantined>,
+    ) -> Result<u64, EngineError> {
+        let (rows, place) = (names::sql(self.rows), images.place);
         let from = format!(
             "{} {} where {} and {condition}",
-            self.gone.from, self.fate.joins, self.gone.filter
+            images.from, self.fate.joins, images.filter
         );
-        if action == Action::SetNull || action == Action::Cascade && moved_to.is_some() {
-            let values: Vec<String> = match moved_to.filter(|_| action == Action::Cascade) {
-                Some(moved_to) => moved_to.to_vec(),
-                None => self.columns.iter().map(|_| "null".to_owned()).collect(),
-            };
-            let named: Vec<String> = (1..)
-                .zip(&values)
-                .map(|(n, value)| format!("{value} as v{n}"))
-                .collect();
-            let sets = (1..).zip(&self.columns).map(|(n, column)| match action {
-                Action::Cascade => format!("{} = v.v{n}", quote(column)),
-                _ => format!("{} = null", quote(column)),
-            });
-            let sets: Vec<String> = sets.collect();
-            return session.change(&format!(
-                "update {rows} r set {} from (select {place} as place, {} from {from}) v where r.ctid = v.place",
-                sets.join(", "),
-                named.join(", "),
-            ));
-        }
         let columns = self
             .child
             .plan
@@ -370,26 +468,42 @@ impl<'k> Edge<'k> {
     }
 }
 
-/// The pre-images of a table that come back, and where they are.
-fn returning(
+/// The pre-images of a table that come back, and those whose rows are there and get these columns back.
+fn images(
     session: &mut PostgresSession,
     child: &KeptTable,
     rows: &TableName,
-) -> Result<Option<(Gone, String)>, EngineError> {
+    columns: &[String],
+) -> Result<(Option<Images>, Option<Images>), EngineError> {
     let Some(after) = &child.plan.after else {
-        let gone = Gone {
+        let all = Images {
             from: format!("{} p", names::sql(rows)),
             filter: "true".to_owned(),
+            place: "p.ctid",
         };
-        return Ok(Some((gone, "p.ctid".to_owned())));
+        return Ok((Some(all), None));
     };
     let terms = Terms::of(session, child, after, Shape::After)?;
-    let place = match child.plan.key.is_empty() {
-        true => "p.tightrope_place",
-        false => "p.ctid",
-    };
-    Ok(terms.joins.gone.map(|gone| {
-        let from = gone.from.replace("{now}", &terms.facts.table);
-        (Gone { from, ..gone }, place.to_owned())
-    }))
+    let has_key = !child.plan.key.is_empty();
+    let returning = terms.joins.gone.as_ref().map(|gone| Images {
+        from: gone.from.replace("{now}", &terms.facts.table),
+        filter: gone.filter.clone(),
+        place: if has_key {
+            "p.ctid"
+        } else {
+            "p.tightrope_place"
+        },
+    });
+    let written = columns.iter().filter_map(|column| {
+        let of_before = child.plan.columns.iter();
+        let at = of_before.map(|c| &c.before).position(|c| c == column)?;
+        Some(format!("not ({})", terms.written(at + 1)))
+    });
+    let unwritten: Vec<String> = written.collect();
+    let standing = has_key.then(|| Images {
+        from: terms.from(),
+        filter: format!("{} and {}", terms.joins.has_before, unwritten.join(" and ")),
+        place: "p.ctid",
+    });
+    Ok((returning, standing))
 }

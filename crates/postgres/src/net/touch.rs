@@ -173,16 +173,14 @@ impl<'a> TouchLog<'a> {
              if tg_op = 'UPDATE' then\n  select l.ctid, {unlogged} or {moved} into place, more from {log} l where {by_old};\n  if more then\n    \
              update {log} l set {follow}, {both} from (select {changes}) b where l.ctid = place;\n  elsif not found then\n    \
              insert into {log} ({keys}, {origins}, {bits}) select {new_key}, {old_key}, {own} from (select {changes}) b where {writes};\n  end if;\n\
-             elsif tg_op = 'INSERT' then\n  select l.ctid into place from {log} l where {by_new};\n  if found then\n    \
-             update {log} set {no_origin} where ctid = place;\n  else\n    \
-             insert into {log} ({keys}) values ({new_key});\n  end if;\n\
+             elsif tg_op = 'INSERT' then\n  {inserted}\n\
              else\n  select l.ctid, l.o1 is null into place, fresh from {log} l where {by_old};\n  if not found then\n    \
              insert into {log} ({origins}) values ({old_key});\n  elsif fresh then\n    \
              delete from {log} where ctid = place;\n  else\n    \
              update {log} set {no_key} where ctid = place;\n  end if;\n\
              end if;\n\
              return null;\nend",
-            by_new = self.found_by("new"),
+            inserted = self.inserted(),
             by_old = self.found_by("old"),
             follow = self.list("k", |value| format!(" = {}", self.value("new", value))),
             both = self.each(", ", |number| format!(
@@ -196,10 +194,28 @@ impl<'a> TouchLog<'a> {
             own = self.each(", ", |number| format!("b.w{number}")),
             new_key = self.values("new"),
             old_key = self.values("old"),
-            no_origin = self.list("o", |_| " = null".to_owned()),
             no_key = self.list("k", |_| " = null".to_owned()),
         );
         trigger_function(name, &body, self.key.iter().any(|part| part.is_written))
+    }
+
+    /// What is done about a new row. One without a key is one more, whatever rows like it there are.
+    fn inserted(&self) -> String {
+        let log = names::sql(self.log);
+        let insert = format!(
+            "insert into {log} ({}) values ({});",
+            self.list("k", |_| String::new()),
+            self.values("new"),
+        );
+        if self.key.iter().any(|part| part.is_long) {
+            return insert;
+        }
+        format!(
+            "select l.ctid into place from {log} l where {};\n  if found then\n    \
+             update {log} set {} where ctid = place;\n  else\n    {insert}\n  end if;",
+            self.found_by("new"),
+            self.list("o", |_| " = null".to_owned()),
+        )
     }
 
     /// The function that the trigger for TRUNCATE calls: rows that were new are forgotten, and a row without keys stands for

@@ -41,12 +41,14 @@ pub(super) enum Statement {
         /// Where.
         table: u32,
     },
-    /// Looks at columns of all rows.
+    /// Looks at columns of rows.
     Look {
         /// Where.
         table: u32,
         /// Which columns.
         columns: Vec<u32>,
+        /// Which rows, by any of these.
+        filters: Vec<Filter>,
     },
 }
 
@@ -113,13 +115,19 @@ impl Statement {
             Self::Truncate { table } => {
                 Some(format!("truncate {} cascade", schema.table(*table)?.name))
             }
-            Self::Look { table, columns } => {
+            Self::Look {
+                table,
+                columns,
+                filters,
+            } => {
                 let table = schema.table(*table)?;
-                Some(format!(
-                    "select {} from {}",
-                    names(table, columns)?,
-                    table.name
-                ))
+                let columns = names(table, columns)?;
+                let look = |filter: &Filter| {
+                    let filter = filter.render(table)?;
+                    Some(format!("select {columns} from {}{filter}", table.name))
+                };
+                let looks = filters.iter().map(look).collect::<Option<Vec<_>>>()?;
+                Some(looks.join(" union all "))
             }
         }
     }

@@ -32,24 +32,31 @@ impl<'a> Writer<'a> {
     /// A random write; none if nothing of that kind means the same.
     pub(super) fn write(&mut self, chance: &mut Chance) -> Option<Write> {
         let table = chance.pick(&self.tables)?.clone();
+        let mut look = None;
         let statement = match chance.below(16) {
             0..=4 => self.insert(&table, chance),
             5..=9 => self.update(&table, chance),
-            10 | 11 => self.upsert(&table, chance),
+            10 | 11 => {
+                let (statement, filters) = self.upsert(&table, chance)?;
+                look = Some(filters);
+                Some(statement)
+            }
             12 => self.update_key(&table, chance),
             13 | 14 => self.delete(&table, chance),
-            _ if chance.one_in(4) => self.truncate(&table),
+            _ if chance.one_in(4) => {
+                look = Some(vec![Filter::All]);
+                self.truncate(&table)
+            }
             _ => self.insert(&table, chance),
         }?;
-        let look = match &statement {
-            Statement::Truncate { table: id } => Some(Statement::Look {
-                table: *id,
+        let guard = look.and_then(|filters| {
+            let look = Statement::Look {
+                table: table.id,
                 columns: table.key.clone(),
-            }),
-            _ => None,
-        };
-        let guard =
-            look.and_then(|look| Some((look.render(self.after)?, look.render(self.before)?)));
+                filters,
+            };
+            Some((look.render(self.after)?, look.render(self.before)?))
+        });
         Some(Write {
             session: chance.below(SESSIONS),
             joined: chance.one_in(3),
@@ -122,7 +129,9 @@ impl<'a> Writer<'a> {
         columns.iter().map(value).collect()
     }
 
-    fn upsert(&mut self, table: &Common, chance: &mut Chance) -> Option<Statement> {
+    /// An INSERT that updates what is there, and the rows that must be there on both sides or on neither: to insert writes
+    /// more columns than to update.
+    fn upsert(&mut self, table: &Common, chance: &mut Chance) -> Option<(Statement, Vec<Filter>)> {
         let columns = table.insert.clone()?;
         if table.key.is_empty() || !table.changes {
             return None;
@@ -148,7 +157,8 @@ impl<'a> Writer<'a> {
             }
             sets.push(column.id);
         }
-        Some(Statement::Insert {
+        let keys = numbers.map(|number| Filter::Equal(self.key_values(table, number)));
+        let statement = Statement::Insert {
             table: table.id,
             columns,
             rows,
@@ -157,7 +167,8 @@ impl<'a> Writer<'a> {
                 sets,
             }),
             returning: Self::telling(table),
-        })
+        };
+        Some((statement, keys.to_vec()))
     }
 
     fn update(&mut self, table: &Common, chance: &mut Chance) -> Option<Statement> {

@@ -1,4 +1,5 @@
 -- _holds_rows: the table has rows of its own (a partitioned table has not). fact_partition_check: the bounds as a condition.
+-- fact_storage_file: another one when the table was rewritten.
 select
   n.nspname as path_1
 , c.relname as path_2
@@ -30,6 +31,7 @@ select
 , case when c.relispartition then hashtextextended(c.relpartbound::text, 0) end as fact_same_partition_bound
 , (select string_agg(i.inhparent::text, ', ' order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid) as fact_same_inherits
 , nullif(c.reloftype, 0) as fact_same_row_type
+, nullif(c.relfilenode, 0) as fact_storage_file
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_am a on a.oid = c.relam

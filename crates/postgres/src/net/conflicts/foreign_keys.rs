@@ -61,9 +61,17 @@ fn dangling(
         .zip(&places)
         .map(|(n, value)| format!("{value} as f{n}"))
         .collect();
-    let Some(found) = found(session, truth, &parent, &key.parent_columns)? else {
+    let mut found = Vec::new();
+    for leaf in truth.window.before.leaves(&parent) {
+        let Some(there) = self::found(session, truth, &leaf, &key.parent_columns)? else {
+            return Ok(None);
+        };
+        found.push(there);
+    }
+    if found.is_empty() {
         return Ok(None);
-    };
+    }
+    let found = found.join(" or ");
     let known: Vec<String> = (1..=values.len())
         .map(|n| format!("u.f{n} is not null"))
         .collect();
