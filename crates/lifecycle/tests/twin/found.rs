@@ -325,3 +325,43 @@ fn values_that_a_change_to_the_same_type_computes_come_back() {
         &writes,
     );
 }
+
+#[test]
+fn rows_that_come_back_in_a_file_follow_parents_that_went_meanwhile() {
+    check_sqlite(
+        &[
+            "create table t (a integer primary key, b text)",
+            "create table u (b integer primary key, c integer default 2 references t (a) on delete set default)",
+            "create table w (b integer primary key, c integer references t (a) on delete cascade on update cascade)",
+            "insert into t values (1, 'x'), (2, 'y'), (3, 'z')",
+            "insert into u values (1, 3), (2, null)",
+            "insert into w values (1, 1), (2, 3), (3, 1)",
+        ],
+        &[
+            "delete from u",
+            "delete from w where b > 1",
+            "alter table w add column d",
+        ],
+        &[
+            "delete from t where a = 3",
+            "update t set a = 7 where b = 'x'",
+        ],
+    );
+}
+
+#[test]
+fn rows_of_a_table_that_was_dropped_in_a_file_follow_parents_that_went_meanwhile() {
+    check_sqlite(
+        &[
+            "create table t (a integer primary key, b text)",
+            "create table w (b integer primary key, c integer references T (a) on delete cascade on update set null)",
+            "insert into t values (1, 'x'), (2, 'y'), (3, 'z')",
+            "insert into w values (1, 1), (2, 2), (3, 3)",
+        ],
+        &["drop table w"],
+        &[
+            "delete from t where a = 3",
+            "update t set a = 7 where b = 'x'",
+        ],
+    );
+}
