@@ -365,3 +365,32 @@ fn rows_of_a_table_that_was_dropped_in_a_file_follow_parents_that_went_meanwhile
         ],
     );
 }
+
+#[test]
+fn what_cascades_and_triggers_write_into_a_table_without_rowids_comes_back() {
+    let before = [
+        "create table t (a integer primary key, b text)",
+        "create table w (b integer primary key, c integer references t on delete cascade on update cascade, d text) without rowid",
+        "create table x (b integer, c integer references t on delete cascade on update cascade, primary key (b, c)) strict, without rowid",
+        "create table l (a integer primary key, b text) without rowid",
+        "create trigger g after update of b on t begin update l set b = new.b where a = new.a; end",
+        "insert into t values (1, 'x'), (2, 'y'), (3, 'z')",
+        "insert into w values (1, 1, 'one'), (2, 2, 'two'), (3, 3, 'three')",
+        "insert into x values (1, 1), (2, 2)",
+        "insert into l values (1, 'x'), (2, 'y')",
+    ];
+    for forward in [
+        "delete from t where a = 3",
+        "update t set a = a + 10 where a = 1",
+        "update t set b = 'written'",
+    ] {
+        check_sqlite(
+            &before,
+            &[forward],
+            &[
+                "update w set d = 'mine' where b = 2",
+                "insert into x values (7, 2)",
+            ],
+        );
+    }
+}
