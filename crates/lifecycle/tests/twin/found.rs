@@ -394,3 +394,17 @@ fn what_cascades_and_triggers_write_into_a_table_without_rowids_comes_back() {
         );
     }
 }
+
+#[test]
+fn the_only_table_that_refers_to_another_comes_back_before_its_parents_rows() {
+    check_sqlite(
+        &[
+            "create table t (a integer primary key)",
+            "create table b (c integer primary key, d integer references t)",
+            "insert into t values (1), (2)",
+            "insert into b values (1, 1)",
+        ],
+        &["drop table b", "delete from t where a = 1"],
+        &["insert into t values (3)"],
+    );
+}
