@@ -125,7 +125,7 @@ fn drop_all(
     let sorted = order::sorted(survey.now, &needs);
     let place: BTreeMap<&ObjectId, usize> =
         sorted.iter().enumerate().map(|(at, id)| (id, at)).collect();
-    // Foreign keys in a circle are dropped by themselves.
+    // Foreign keys in a circle are dropped by themselves, and those to partitions, which go before the whole.
     for key in survey
         .now
         .objects()
@@ -142,7 +142,10 @@ fn drop_all(
             .iter()
             .filter_map(|needed| survey.now.object(needed))
             .map(|needed| unit(survey, fates, needed))
-            .any(|other| other != own && going(&other) && place.get(&other) > place.get(&own));
+            .any(|other| {
+                let behind = other != own && place.get(&other) > place.get(&own);
+                going(&other) && (behind || has_partitions(survey, &other))
+            });
         if circle && key.attribute("part").is_none() {
             write_drop(survey, key, script);
         }
@@ -154,6 +157,11 @@ fn drop_all(
             write_drop(survey, object, script);
         }
     }
+}
+
+fn has_partitions(survey: &Survey<'_>, table: &ObjectId) -> bool {
+    let table = survey.now.object(table);
+    table.is_some_and(|table| table.attribute("partition_key").is_some())
 }
 
 /// Whether a column has to be dropped by itself: its table stays, and it is not only a parent's.

@@ -216,17 +216,31 @@ impl Plan<'_, '_> {
         object.attribute("form") != Some("f") && owner.is_some_and(|owner| set_aside(&owner))
     }
 
+    /// Whether an object is the sequence of an identity that is made anew, with its options, by its rebuilt table.
+    fn comes_with_identity(&self, object: &Object) -> bool {
+        object.attribute("identity").is_some()
+            && sequence::owner(object).is_some_and(|owner| {
+                let table = ObjectId::new(ObjectKind::Table, owner[..2].to_vec());
+                self.fates.rebuilt.contains(&table)
+            })
+    }
+
     /// Makes or changes one unit.
     fn unit(&mut self, id: &ObjectId, aside: &Aside, phase: Phase) {
         let Some(before) = self.survey.before.object(id) else {
             return;
         };
-        if self.comes_back_whole(before) {
+        if self.comes_back_whole(before) || self.comes_with_identity(before) {
             return;
         }
         if self.fates.rebuilt.contains(id) {
             aside.make(self.survey, self.fates, before, &mut self.script);
             self.finish_created(before, phase);
+            for (sequence, owner) in sequence::owned(self.survey.before) {
+                if owner[..2] == id.path[..] && sequence.attribute("identity").is_some() {
+                    self.finish_created(sequence, phase);
+                }
+            }
         } else if self.stays(id) {
             self.change(before, phase);
         } else {

@@ -408,3 +408,31 @@ fn the_only_table_that_refers_to_another_comes_back_before_its_parents_rows() {
         &["insert into t values (3)"],
     );
 }
+
+#[test]
+fn an_identity_whose_type_changed_has_its_sequence_back() {
+    check_postgres(
+        &[
+            "create table t (a smallint generated always as identity primary key, b text)",
+            "comment on sequence t_a_seq is 'numbers'",
+            "grant usage on sequence t_a_seq to public",
+            "insert into t (b) values ('x'), ('y')",
+        ],
+        &["alter table t alter column a type bigint"],
+        &["insert into t (b) values ('z')"],
+    );
+}
+
+#[test]
+fn a_new_partitioned_table_that_refers_to_itself_goes() {
+    check_postgres(
+        &["create table o (a integer primary key)"],
+        &[
+            "create table t (a integer primary key, b integer references t (a)) partition by hash (a)",
+            "create table t_0 partition of t for values with (modulus 2, remainder 0)",
+            "create table t_1 partition of t for values with (modulus 2, remainder 1)",
+            "create table u (b integer references t (a))",
+        ],
+        &["insert into o values (1)"],
+    );
+}
