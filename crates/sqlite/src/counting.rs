@@ -19,7 +19,7 @@ type Counts = Arc<Mutex<BTreeMap<String, TableChange>>>;
 /// What the library does not tell is made up for: a DELETE of all rows is made to go row by row; the rows of a WITHOUT ROWID
 /// table that a statement names are taken from its count of changes; rows that REPLACE removes are found by counting the
 /// table before and after; CREATE TABLE AS by counting after. Rows follow a table that is renamed, and go with one that is dropped. Not
-/// seen: what triggers and cascades write into WITHOUT ROWID tables, and what an `ON CONFLICT REPLACE` in a table's definition
+/// seen: what triggers and cascades write into WITHOUT ROWID tables (in the catalog they have the fact `unseen_writes`), and what an `ON CONFLICT REPLACE` in a table's definition
 /// removes; an upsert into a WITHOUT ROWID table counts as inserts.
 pub(crate) struct RowCounter {
     counts: Counts,

@@ -10,14 +10,20 @@ use tightrope_testkit::twin::{Outcome, Stage, TwinCase, Write, run_case};
 
 use crate::sqlite_database;
 
-/// Migrates, writes (in words that both sides understand) and rolls back; the twin says what must come out.
-fn check(stage: &Stage, engine: EngineKind, before: &[&str], forward: &[&str], writes: &[&str]) {
+/// Migrates, writes (in the words of the migrated side and of the twin) and rolls back; the twin says what must come out.
+fn check(
+    stage: &Stage,
+    engine: EngineKind,
+    before: &[&str],
+    forward: &[&str],
+    writes: &[(&str, &str)],
+) {
     let owned = |all: &[&str]| all.iter().map(|&sql| sql.to_owned()).collect();
-    let write = |&sql: &&str| Write {
+    let write = |&(now, twin): &(&str, &str)| Write {
         session: 0,
         joined: false,
-        now: sql.to_owned(),
-        twin: sql.to_owned(),
+        now: now.to_owned(),
+        twin: twin.to_owned(),
         guard: None,
     };
     let case = TwinCase {
@@ -26,6 +32,7 @@ fn check(stage: &Stage, engine: EngineKind, before: &[&str], forward: &[&str], w
         schema: owned(before),
         rows: Vec::new(),
         forward: owned(forward),
+        enforced: true,
         rehearsed: false,
         keyless: false,
         rollback: None,
@@ -39,6 +46,11 @@ fn check(stage: &Stage, engine: EngineKind, before: &[&str], forward: &[&str], w
     assert_eq!(outcome, all, "{case}");
 }
 
+/// Writes in words that both sides understand.
+fn alike<'a>(writes: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+    writes.iter().map(|&sql| (sql, sql)).collect()
+}
+
 fn check_postgres(before: &[&str], forward: &[&str], writes: &[&str]) {
     for major in servers::postgres_majors() {
         let make = move || {
@@ -47,11 +59,21 @@ fn check_postgres(before: &[&str], forward: &[&str], writes: &[&str]) {
         };
         let stage = Stage::new(Registry::new().with(PostgresEngine::new()), &make)
             .expect("the databases are made");
-        check(&stage, EngineKind::Postgres, before, forward, writes);
+        check(
+            &stage,
+            EngineKind::Postgres,
+            before,
+            forward,
+            &alike(writes),
+        );
     }
 }
 
 fn check_sqlite(before: &[&str], forward: &[&str], writes: &[&str]) {
+    check_sqlite_in_words_of_both(before, forward, &alike(writes));
+}
+
+fn check_sqlite_in_words_of_both(before: &[&str], forward: &[&str], writes: &[(&str, &str)]) {
     let registry = Registry::new().with(SqliteEngine::new());
     let stage = Stage::new(registry, &sqlite_database).expect("the databases are made");
     check(&stage, EngineKind::Sqlite, before, forward, writes);
@@ -135,6 +157,97 @@ fn rowids_that_were_and_rowids_that_are_do_not_meet_in_a_table_that_is_built_ane
 }
 
 #[test]
+fn a_column_that_was_renamed_is_followed_through_a_table_that_is_built_anew() {
+    check_sqlite_in_words_of_both(
+        &["create table t (a integer primary key, b text default 'd', c text)"],
+        &[
+            "alter table t rename column b to bee",
+            "create table new_t (a integer primary key, bee text default 'd')",
+            "insert into new_t select a, bee from t",
+            "drop table t",
+            "alter table new_t rename to t",
+        ],
+        &[(
+            "insert into t (a, bee) values (1, 'x')",
+            "insert into t (a, b) values (1, 'x')",
+        )],
+    );
+}
+
+#[test]
+fn a_column_of_a_table_that_was_built_anew_is_followed_when_it_is_renamed() {
+    check_sqlite_in_words_of_both(
+        &["create table t (a integer primary key, b text, c text)"],
+        &[
+            "create table new_t (a integer primary key, b text)",
+            "insert into new_t select a, b from t",
+            "drop table t",
+            "alter table new_t rename to t",
+            "alter table t rename column b to bee",
+        ],
+        &[(
+            "insert into t (a, bee) values (1, 'x')",
+            "insert into t (a, b) values (1, 'x')",
+        )],
+    );
+}
+
+#[test]
+fn a_table_that_was_built_anew_is_followed_when_it_is_renamed() {
+    check_sqlite_in_words_of_both(
+        &[
+            "create table t (a integer primary key, b text)",
+            "insert into t values (1, 'x')",
+        ],
+        &[
+            "create table new_t (a integer primary key, b text not null)",
+            "insert into new_t select a, b from t",
+            "drop table t",
+            "alter table new_t rename to t",
+            "alter table t rename to u",
+        ],
+        &[("update u set b = 'y'", "update t set b = 'y'")],
+    );
+}
+
+#[test]
+fn a_table_that_was_renamed_is_followed_when_it_is_built_anew() {
+    check_sqlite_in_words_of_both(
+        &[
+            "create table t (a integer primary key, b text)",
+            "insert into t values (1, 'x')",
+        ],
+        &[
+            "alter table t rename to u",
+            "create table new_u (a integer primary key, b text not null)",
+            "insert into new_u select a, upper(b) from u",
+            "drop table u",
+            "alter table new_u rename to u",
+        ],
+        &[(
+            "insert into u values (2, 'y')",
+            "insert into t values (2, 'y')",
+        )],
+    );
+}
+
+#[test]
+fn what_a_row_that_refers_to_itself_does_to_itself_is_not_lost() {
+    for action in ["cascade", "set null"] {
+        check_sqlite(
+            &[
+                &format!(
+                    "create table t (a integer primary key, b integer references t on update {action})"
+                ),
+                "insert into t values (1, 1), (2, 1)",
+            ],
+            &["alter table t add column c text"],
+            &["update t set a = 7 where a = 1"],
+        );
+    }
+}
+
+#[test]
 fn rows_without_a_key_are_counted_though_they_are_equal() {
     check_postgres(
         &[
@@ -210,6 +323,89 @@ fn values_that_a_change_to_the_same_type_computes_come_back() {
             "do $$ begin alter table t alter column b type smallint using (b % 100)::smallint; end $$",
         ],
         &writes,
+    );
+}
+
+#[test]
+fn rows_that_come_back_in_a_file_follow_parents_that_went_meanwhile() {
+    check_sqlite(
+        &[
+            "create table t (a integer primary key, b text)",
+            "create table u (b integer primary key, c integer default 2 references t (a) on delete set default)",
+            "create table w (b integer primary key, c integer references t (a) on delete cascade on update cascade)",
+            "insert into t values (1, 'x'), (2, 'y'), (3, 'z')",
+            "insert into u values (1, 3), (2, null)",
+            "insert into w values (1, 1), (2, 3), (3, 1)",
+        ],
+        &[
+            "delete from u",
+            "delete from w where b > 1",
+            "alter table w add column d",
+        ],
+        &[
+            "delete from t where a = 3",
+            "update t set a = 7 where b = 'x'",
+        ],
+    );
+}
+
+#[test]
+fn rows_of_a_table_that_was_dropped_in_a_file_follow_parents_that_went_meanwhile() {
+    check_sqlite(
+        &[
+            "create table t (a integer primary key, b text)",
+            "create table w (b integer primary key, c integer references T (a) on delete cascade on update set null)",
+            "insert into t values (1, 'x'), (2, 'y'), (3, 'z')",
+            "insert into w values (1, 1), (2, 2), (3, 3)",
+        ],
+        &["drop table w"],
+        &[
+            "delete from t where a = 3",
+            "update t set a = 7 where b = 'x'",
+        ],
+    );
+}
+
+#[test]
+fn what_cascades_and_triggers_write_into_a_table_without_rowids_comes_back() {
+    let before = [
+        "create table t (a integer primary key, b text)",
+        "create table w (b integer primary key, c integer references t on delete cascade on update cascade, d text) without rowid",
+        "create table x (b integer, c integer references t on delete cascade on update cascade, primary key (b, c)) strict, without rowid",
+        "create table l (a integer primary key, b text) without rowid",
+        "create trigger g after update of b on t begin update l set b = new.b where a = new.a; end",
+        "insert into t values (1, 'x'), (2, 'y'), (3, 'z')",
+        "insert into w values (1, 1, 'one'), (2, 2, 'two'), (3, 3, 'three')",
+        "insert into x values (1, 1), (2, 2)",
+        "insert into l values (1, 'x'), (2, 'y')",
+    ];
+    for forward in [
+        "delete from t where a = 3",
+        "update t set a = a + 10 where a = 1",
+        "update t set b = 'written'",
+    ] {
+        check_sqlite(
+            &before,
+            &[forward],
+            &[
+                "update w set d = 'mine' where b = 2",
+                "insert into x values (7, 2)",
+            ],
+        );
+    }
+}
+
+#[test]
+fn the_only_table_that_refers_to_another_comes_back_before_its_parents_rows() {
+    check_sqlite(
+        &[
+            "create table t (a integer primary key)",
+            "create table b (c integer primary key, d integer references t)",
+            "insert into t values (1), (2)",
+            "insert into b values (1, 1)",
+        ],
+        &["drop table b", "delete from t where a = 1"],
+        &["insert into t values (3)"],
     );
 }
 
