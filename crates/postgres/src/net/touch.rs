@@ -193,13 +193,7 @@ impl<'a> TouchLog<'a> {
              return null;\nend",
             inserted = self.inserted(),
             by_old = self.found_by("old"),
-            follow = format!(
-                "{}{}",
-                self.list("k", |value| format!(" = {}", self.value("new", value))),
-                self.stays()
-                    .map(|text| format!(", s1 = {text}"))
-                    .unwrap_or_default(),
-            ),
+            follow = self.follow(),
             both = self.each(", ", |number| format!(
                 "w{number} = l.w{number} or b.w{number}"
             )),
@@ -262,6 +256,13 @@ impl<'a> TouchLog<'a> {
     fn value(&self, side: &str, number: usize) -> &str {
         let part = &self.key[number - 1];
         if side == "old" { &part.old } else { &part.new }
+    }
+
+    /// The assignments that let an entry follow its row.
+    fn follow(&self) -> String {
+        let keys = self.list("k", |place| format!(" = {}", self.value("new", place)));
+        let beside = self.stays().map(|text| format!(", s1 = {text}"));
+        format!("{keys}{}", beside.unwrap_or_default())
     }
 
     fn stays(&self) -> Option<&str> {
