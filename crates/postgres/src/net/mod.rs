@@ -18,6 +18,7 @@ mod conflicts;
 mod forward;
 mod gauge;
 mod merge;
+mod moves;
 mod names;
 mod orphans;
 mod references;
