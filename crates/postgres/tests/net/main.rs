@@ -6,6 +6,7 @@
 mod columns;
 mod conflicts;
 mod keyless;
+mod moves;
 mod references;
 mod rows;
 mod stack;

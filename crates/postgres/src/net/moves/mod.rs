@@ -151,6 +151,11 @@ fn facts<'t>(
     if tables.is_empty() {
         return Ok(BTreeMap::new());
     }
+    // The functions that check the bounds have no other path.
+    let path = session.query_own("select current_setting('search_path')", &[])?;
+    let path = path.first().and_then(|row| row.first()?.text());
+    let path = path.unwrap_or_default().to_owned();
+    set_path(session, "pg_catalog")?;
     let rows = session.query_own(
         &format!(
             "select n.nspname::text, c.relname::text, pg_catalog.pg_partition_root(c.oid)::oid::text, \
@@ -165,6 +170,7 @@ fn facts<'t>(
         ),
         &[],
     )?;
+    set_path(session, &path)?;
     let fact = |row: &Vec<Value>| {
         let text = |at: usize| row.get(at).and_then(Value::text);
         Some((
@@ -177,6 +183,13 @@ fn facts<'t>(
         ))
     };
     Ok(rows.iter().filter_map(fact).collect())
+}
+
+fn set_path(session: &mut PostgresSession, path: &str) -> Result<(), EngineError> {
+    session.execute_own(&format!(
+        "select pg_catalog.set_config('search_path', {}, true)",
+        literal(path)
+    ))
 }
 
 /// Makes what rows can be followed with: a place for pre-images where siblings have some, and indexes by which one row is found.
