@@ -35,7 +35,7 @@ pub(crate) const TABLE: [Row; 9] = [
         Exit::Error,
         1,
         "error",
-        "An error that has no code of its own: bad SQL, a folder that must be mended, a broken ledger; in `plan`, any error.",
+        "An error that has no code of its own: bad SQL, a folder that must be mended (a name under `[fill]` that no column has, for one), a broken ledger; in `plan`, any error.",
     ),
     (
         Exit::Pending,

@@ -283,6 +283,12 @@ pub trait Net {
         key: &[String],
     ) -> Result<u64, EngineError>;
 
+    /// Bytes that an own table of forward images occupies.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn forward_size(&mut self, own: &str) -> Result<u64, EngineError>;
+
     /// Drops an own table of forward images.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ mod sqlite;
 
 pub use matching::{Matching, Rename};
 pub use outcome::{Inverse, Loss, Phase, Step};
-pub use source::{MoreRows, Sources, TableSource};
+pub use source::{MoreRows, Setting, Sources, TableSource};
 
 use tightrope_model::{Catalog, EngineKind};
 

@@ -28,6 +28,19 @@ pub struct TableSource {
     pub set_aside: Option<TableName>,
     /// Columns (by the name before) that are still there under another name, hidden: they are renamed back.
     pub hidden: BTreeMap<String, String>,
+    /// Settings under which its rows are read and written fastest. They hold for that alone.
+    pub settings: Vec<Setting>,
+}
+
+/// A setting of the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: String,
+    /// The value that it has meanwhile.
+    pub value: String,
+    /// The value that it has otherwise.
+    pub otherwise: String,
 }
 
 /// Rows from the net.

@@ -31,7 +31,7 @@ pub use apply::{
 };
 pub use events::{Edges, Event, Listener, Silent};
 pub use execute::{FailureReport, ScriptFailure};
-pub use net::{NoRoom, OutsideThePlan, Way};
+pub use net::{NoNet, NoRoom, OutsideThePlan, Way};
 pub use plan::{
     CertificateStanding, Plan, PlanError, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
     plan,
@@ -41,7 +41,7 @@ pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
     ClusterRefusal, DeriveWhich, DerivedRehearsal, DerivedRollback, GeneratedRows,
     MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review,
-    ReviewOptions, derive_rollbacks, rehearse, review,
+    ReviewOptions, UnknownVersion, derive_rollbacks, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,

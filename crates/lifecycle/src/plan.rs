@@ -11,6 +11,7 @@ use tightrope_store::Certificate;
 
 use crate::apply::fresh_certificate;
 use crate::execute::{Ready, is_transaction};
+use crate::net::{self, NoNet};
 use crate::project::{Access, FolderError, Project};
 use crate::rehearse::{RehearseError, up_to};
 use crate::situation::{Situation, SituationError, Standing};
@@ -83,6 +84,8 @@ pub struct PlannedMigration {
     pub footprint: Option<Footprint>,
     /// What the net will keep; none until it is rehearsed, or where no net can be spread.
     pub net: Option<NetPlan>,
+    /// Why no net is spread, where that is so.
+    pub no_net: Option<NoNet>,
     /// Whether the way back is the derived rollback.
     pub derived: bool,
     /// What the derived rollback cannot bring back exactly.
@@ -198,7 +201,14 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
     };
     let mut before = situation.as_ref().map(|situation| situation.fingerprint);
     let mut migrations = Vec::new();
-    for migration in up_to(standing.pending, to)? {
+    let pending = up_to(standing.pending, to, &folder).map_err(crate::RehearseError::from)?;
+    // Of later ones, and of one that is half done, nobody knows the schema before: their rehearsal does.
+    if let (Some(first), Some(situation)) = (pending.first(), &situation)
+        && situation.open_run.is_none()
+    {
+        project.know_fill(first, &situation.catalog)?;
+    }
+    for migration in pending {
         let certificate = fresh_certificate(
             project,
             situation.as_ref(),
@@ -301,6 +311,7 @@ fn planned(
         .flat_map(|statement| statement.destroys.clone())
         .collect();
     destroys.dedup();
+    let no_net = net::no_net(&ready, migration, !destroys.is_empty());
     let known = certificate.as_ref().ok();
     let way = Way {
         migration,
@@ -327,6 +338,7 @@ fn planned(
             .map(|certificate| certificate.losses.clone())
             .unwrap_or_default(),
         net,
+        no_net,
         derived,
         asks_fill,
         decision: decision(migration, &ways_back),

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use tightrope_engine::{
     ConnectOptions, DatabaseUrl, Engine, EngineError, Registry, Session, UnknownScheme,
 };
-use tightrope_model::{EngineKind, Finding, Severity};
-use tightrope_script::{Folder, Format, ReadSettings, SourceFile, read_folder};
+use tightrope_model::{Catalog, EngineKind, Finding, Severity};
+use tightrope_script::{Folder, Format, Migration, ReadSettings, SourceFile, read_folder};
 use tightrope_store::Holder;
+
+use crate::net;
 
 /// What every command works on: a folder of migrations, a database, and the policies between them.
 #[derive(Clone)]
@@ -173,6 +175,21 @@ impl Project {
                 Ok((folder, findings))
             }
             _ => Err(FolderError::Findings {
+                path: self.folder.clone(),
+                findings,
+            }),
+        }
+    }
+
+    /// Refuses names under `[fill]` that the schema before a migration does not have.
+    pub(crate) fn know_fill(
+        &self,
+        migration: &Migration,
+        before: &Catalog,
+    ) -> Result<(), FolderError> {
+        match net::unknown_fill(migration, before) {
+            findings if findings.is_empty() => Ok(()),
+            findings => Err(FolderError::Findings {
                 path: self.folder.clone(),
                 findings,
             }),

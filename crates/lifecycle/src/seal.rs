@@ -130,21 +130,27 @@ pub fn prepare_seal<'p>(
         _ => Vec::new(),
     };
     let images = images.into_iter().map(|kept| {
+        let bytes = match session.net() {
+            Some(net) => net.forward_size(&kept.image.own)?,
+            None => 0,
+        };
         let sealable = Sealable {
             version: kept.version_key.clone(),
             label: format!("{}, rolled back", kept.migration),
             applied_at: kept.at.clone(),
             frees: vec![(
                 format!(
-                    "{} rows of {}, kept for applying it again",
-                    kept.image.rows, kept.image.table
+                    "{} {} of {}, kept for applying it again",
+                    kept.image.rows,
+                    if kept.image.rows == 1 { "row" } else { "rows" },
+                    kept.image.table
                 ),
-                0,
+                bytes,
             )],
         };
-        (kept, sealable)
+        Ok((kept, sealable))
     });
-    let images = images.collect();
+    let images = images.collect::<Result<_, EngineError>>()?;
     Ok(PreparedSeal {
         project,
         session,
@@ -240,7 +246,7 @@ fn seal_all(
         });
         run.record("sealed", Some(&migration.version), detail)?;
     }
-    for (kept, _) in images {
+    for (kept, sealable) in images {
         if let Some(net) = run.session.net() {
             net.drop_forward(&kept.image.own)?;
         }
@@ -249,6 +255,7 @@ fn seal_all(
             "migration": kept.migration,
             "table": kept.image.table.to_string(),
             "rows": kept.image.rows,
+            "freed_bytes": sealable.bytes(),
         });
         run.record("forward-image-freed", None, detail)?;
     }

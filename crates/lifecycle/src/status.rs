@@ -375,7 +375,7 @@ pub(crate) fn readiness(
         let (Some(before), Some(after)) = (store.snapshot(before)?, store.snapshot(after)?) else {
             continue;
         };
-        let (fill, _) = net::fill_of(&applied.fill, &before);
+        let fill = net::fill_of(&applied.fill, &before);
         let window = Window {
             before: &before,
             after: &after,

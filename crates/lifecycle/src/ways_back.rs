@@ -36,6 +36,11 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// Whether it may turn out in the rehearsal that no row is touched: then a migration in steps is led back by derivation.
+    fn may_be_derived(&self) -> bool {
+        self.certificate.is_none() && !self.has_script()
+    }
+
     fn has_script(&self) -> bool {
         let rollback = self.migration.rollback.as_ref();
         rollback.is_some_and(|script| !script.is_empty(self.dialect))
@@ -70,7 +75,8 @@ impl<'a> Way<'a> {
         WayBack {
             way: 'c',
             what: match (self.is_derived(), self.one_transaction) {
-                (true, _) => "derived rollback and net",
+                (true, true) => "derived rollback and net",
+                (true, false) => "derived rollback",
                 (false, true) => "rollback script and net",
                 (false, false) => "rollback script",
             },
@@ -78,8 +84,15 @@ impl<'a> Way<'a> {
             source: "measured in rehearsal",
             loses: match (declared, self.certificate) {
                 (Some(reason), _) => format!("closed: {reason}"),
+                (None, _) if !leads_back && self.may_be_derived() => {
+                    "closed, unless the rehearsal shows that no row is touched: no rollback script, and no net in steps"
+                        .to_owned()
+                }
                 (None, _) if !leads_back => "closed: there is no rollback script".to_owned(),
                 (None, Some(certificate)) if self.net().is_some() => loses(certificate),
+                (None, Some(certificate)) if certificate.derived => {
+                    "nothing: no row is touched, forward or back".to_owned()
+                }
                 (None, Some(_)) => {
                     "nothing of before; rows written since stay as far as the script keeps them"
                         .to_owned()

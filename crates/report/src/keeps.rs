@@ -18,6 +18,15 @@ pub(crate) fn show(page: &mut Page<'_>, migration: &PlannedMigration) {
         }
     }
     let style = page.style;
+    if let Some(no_net) = &migration.no_net {
+        let place = no_net.place.as_ref();
+        let place = place.map_or(String::new(), |place| format!(" ({place})"));
+        let text = format!("{}{place}", no_net.because);
+        page.field("  no net   ", &style.careful(&text));
+        if let Some(hint) = &no_net.hint {
+            page.hint(hint);
+        }
+    }
     for loss in &migration.losses {
         let text = format!("{}: {} ({})", loss.object, loss.reason, loss.lost);
         page.field("  loses    ", &style.careful(&text));
@@ -155,6 +164,7 @@ mod tests {
                 reason: "it is not installed here".to_owned(),
                 lost: "the extension".to_owned(),
             }],
+            no_net: None,
             asks_fill: vec!["orders.legacy_status".to_owned()],
             ..planned()
         };

@@ -208,6 +208,7 @@ pub(crate) mod tests {
             forward_ms: Some(20),
             footprint: None,
             net: None,
+            no_net: None,
             derived: false,
             losses: Vec::new(),
             asks_fill: Vec::new(),

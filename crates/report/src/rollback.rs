@@ -173,6 +173,10 @@ fn net_return(page: &mut Page<'_>, net: &NetReturn) {
         );
         page.field("  kept     ", &text);
     }
+    if !net.left_alone.is_empty() {
+        let text = format!("{}, made by others since", net.left_alone.join(", "));
+        page.field("  stays    ", &text);
+    }
     for loss in &net.losses {
         let text = format!("{}: {} ({})", loss.object, loss.reason, loss.lost);
         page.field("  lost     ", &style.careful(&text));
@@ -382,6 +386,7 @@ mod tests {
                 lost: "the extension".to_owned(),
             }],
             images: Vec::new(),
+            left_alone: Vec::new(),
         };
         let one = |way, net: NetReturn| RolledBackOne {
             version: "0042".to_owned(),

@@ -23,7 +23,7 @@ pub use folder::{Folder, ReadSettings, SourceFile, read_folder};
 pub use formats::{Format, NoPlace, UnknownFormat};
 pub use lint::{READING_RULES, RULES, Rule, lint};
 pub use migration::{Migration, MigrationKind, MigrationSettings};
-pub use renames::{Renamed, renames};
+pub use renames::{Renamed, dropped_tables, renames};
 pub use script::{Script, TransactionMode};
 pub use statement::{
     ClusterEffect, ClusterWide, Command, Destroys, LockMode, LockTaken, LongLock, LongLockReason,

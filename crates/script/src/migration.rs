@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tightrope_model::Version;
+use tightrope_model::{Place, Version};
 
 use crate::Script;
 
@@ -84,4 +84,6 @@ pub struct MigrationSettings {
     pub rollback_budget_s: Option<u64>,
     /// Expressions for columns that the old schema demands, by `table.column`.
     pub fill: BTreeMap<String, String>,
+    /// Where each of these names stands.
+    pub fill_places: BTreeMap<String, Place>,
 }

@@ -1,6 +1,6 @@
 //! The renames that a script tells, composed from its first statement to its last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::statement::{NamedObject, ObjectAction, ObjectClass, Parsed};
 
@@ -15,16 +15,16 @@ pub struct Renamed {
 
 /// The tables and columns that the statements rename, by their names before and after the whole script.
 ///
-/// For engines that do not number their objects, as SQLite. What the script itself makes has no name before: a table that is
-/// built anew under another name, and takes the old one when the original is dropped, is no rename but its own successor.
+/// For engines that do not number their objects, as SQLite. What the script itself makes has no name before, unless it takes
+/// the place of a table that was dropped: a table that is built anew is the successor of the original, whatever either of
+/// them is called, and so are its columns of those that had their names when the original was dropped.
 pub fn renames(parsed: &Parsed) -> Vec<Renamed> {
-    let mut names = Names::default();
-    for statement in &parsed.statements {
-        for object in &statement.objects {
-            names.follow(object);
-        }
-    }
-    names.renamed()
+    Names::after(parsed).renamed()
+}
+
+/// The tables of before that the statements drop, by their names before, whether or not another takes their place.
+pub fn dropped_tables(parsed: &Parsed) -> BTreeSet<String> {
+    Names::after(parsed).dropped
 }
 
 /// A table that a statement has named, under the name that it has now.
@@ -32,23 +32,43 @@ pub fn renames(parsed: &Parsed) -> Vec<Renamed> {
 struct Table {
     /// Its name now, as written.
     now: String,
-    /// Its name before the script; none if the script made it.
+    /// Its name before the script, or that of the table in whose place it is; none if there was none.
     before: Option<String>,
+    /// The script made it.
+    is_made: bool,
+    /// All names that it has had, in lower case.
+    named: Vec<String>,
     columns: BTreeMap<String, Column>,
 }
 
-/// A column in the same way.
+/// A column in the same way. Until its table takes the place of another, the name before is the one that it was made with.
 #[derive(Debug)]
 struct Column {
     now: String,
     before: Option<String>,
 }
 
-/// Tables by their name now, in lower case.
 #[derive(Debug, Default)]
-struct Names(BTreeMap<String, Table>);
+struct Names {
+    /// The tables that are there, by their name now, in lower case.
+    tables: BTreeMap<String, Table>,
+    /// Tables that are gone and whose place nobody has taken yet.
+    vacant: Vec<Table>,
+    /// The names before of all that were dropped.
+    dropped: BTreeSet<String>,
+}
 
 impl Names {
+    fn after(parsed: &Parsed) -> Self {
+        let mut names = Self::default();
+        for statement in &parsed.statements {
+            for object in &statement.objects {
+                names.follow(object);
+            }
+        }
+        names
+    }
+
     fn follow(&mut self, object: &NamedObject) {
         let elsewhere = |schema: &String| !schema.eq_ignore_ascii_case("main");
         if object.schema.as_ref().is_some_and(elsewhere) {
@@ -65,25 +85,24 @@ impl Names {
     }
 
     fn follow_table(&mut self, object: &NamedObject) {
-        let key = object.name.to_lowercase();
         match &object.action {
             // With a guard the table may have been there, and then it stays what it was.
             ObjectAction::Create if object.guarded => {}
             ObjectAction::Create => {
                 let made = Table {
-                    now: object.name.clone(),
+                    is_made: true,
                     ..Table::default()
                 };
-                self.0.insert(key, made);
+                self.name(made, &object.name);
             }
             ObjectAction::Drop => {
-                self.0.remove(&key);
+                if let Some(table) = self.take(&object.name) {
+                    self.drop(table);
+                }
             }
             ObjectAction::Rename { to } => {
-                self.table(&object.name);
-                if let Some(mut table) = self.0.remove(&key) {
-                    table.now.clone_from(to);
-                    self.0.insert(to.to_lowercase(), table);
+                if let Some(table) = self.take(&object.name) {
+                    self.name(table, to);
                 }
             }
             ObjectAction::Change => {}
@@ -92,16 +111,53 @@ impl Names {
 
     /// The table of that name now; one that was not named yet has had its name from before.
     fn table(&mut self, name: &str) -> &mut Table {
-        self.0.entry(name.to_lowercase()).or_insert_with(|| Table {
+        let key = name.to_lowercase();
+        self.tables.entry(key.clone()).or_insert_with(|| Table {
             now: name.to_owned(),
             before: Some(name.to_owned()),
-            columns: BTreeMap::new(),
+            named: vec![key],
+            ..Table::default()
         })
+    }
+
+    fn take(&mut self, name: &str) -> Option<Table> {
+        self.table(name);
+        self.tables.remove(&name.to_lowercase())
+    }
+
+    /// Gives a table a name. If the script made it, it takes the place of the last one that is gone and had that name.
+    fn name(&mut self, mut table: Table, name: &str) {
+        let key = name.to_lowercase();
+        if table.is_made {
+            let had = |gone: &Table| gone.named.contains(&key);
+            if let Some(place) = self.vacant.iter().rposition(had) {
+                table.succeed(self.vacant.remove(place));
+            }
+        }
+        name.clone_into(&mut table.now);
+        table.named.push(key.clone());
+        self.tables.insert(key, table);
+    }
+
+    /// Drops a table of before. Its name may have been given away already, to one that the script made.
+    fn drop(&mut self, table: Table) {
+        let Some(before) = &table.before else {
+            return;
+        };
+        self.dropped.insert(before.clone());
+        let waits = |other: &&mut Table| {
+            let named = other.named.iter().any(|name| table.named.contains(name));
+            other.is_made && other.before.is_none() && named
+        };
+        match self.tables.values_mut().find(waits) {
+            Some(successor) => successor.succeed(table),
+            None => self.vacant.push(table),
+        }
     }
 
     fn renamed(&self) -> Vec<Renamed> {
         let mut renamed = Vec::new();
-        for table in self.0.values() {
+        for table in self.tables.values() {
             let Some(before) = &table.before else {
                 continue;
             };
@@ -149,6 +205,32 @@ impl Table {
             ObjectAction::Change => {}
         }
     }
+
+    /// Takes the place of a table that is gone: a column is what had its name there.
+    fn succeed(&mut self, gone: Self) {
+        for column in self.columns.values_mut() {
+            column.before = column.before.take().and_then(|name| gone.column_of(&name));
+        }
+        for (key, column) in gone.columns {
+            let is_known = |other: &Column| other.before == column.before;
+            if !self.columns.values().any(is_known) {
+                self.columns.entry(key).or_insert(column);
+            }
+        }
+        self.before = gone.before;
+    }
+
+    /// What the column of that name now was called before; none if it was not there.
+    fn column_of(&self, name: &str) -> Option<String> {
+        if let Some(column) = self.columns.get(&name.to_lowercase()) {
+            return column.before.clone();
+        }
+        let renamed = self.columns.values().any(|column| {
+            let before = column.before.as_ref();
+            before.is_some_and(|before| before.eq_ignore_ascii_case(name))
+        });
+        (!renamed).then(|| name.to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -192,6 +274,65 @@ mod tests {
         check(
             "alter table a rename to x; alter table b rename to a; alter table x rename to b",
             &["b -> a", "a -> b"],
+        );
+    }
+
+    #[test]
+    fn a_table_that_is_built_anew_takes_the_place_of_the_original() {
+        let anew = "create table new_t (b, c); insert into new_t select b, c from t; drop table t; \
+                    alter table new_t rename to t;";
+        check(
+            &format!("alter table t rename a to b; {anew}"),
+            &["t.a -> t.b"],
+        );
+        check(
+            &format!("{anew} alter table t rename b to d"),
+            &["t.b -> t.d"],
+        );
+        check(&format!("{anew} alter table t rename to u"), &["t -> u"]);
+        check(
+            &format!("alter table t rename a to b; {anew} {anew} alter table T rename b to d"),
+            &["t.a -> t.d"],
+        );
+        check(
+            &format!("drop table if exists new_t; {anew} alter table t rename b to d"),
+            &["t.b -> t.d"],
+        );
+        check(
+            "alter table t rename to u; alter table u rename a to b; create table new_u (b); \
+             drop table u; alter table new_u rename to u",
+            &["t -> u", "t.a -> u.b"],
+        );
+        check(
+            "alter table t rename a to b; create table new_t (x); alter table new_t rename x to b; \
+             alter table new_t rename b to c; drop table t; alter table new_t rename to t",
+            &["t.a -> t.b", "t.x -> t.c"],
+        );
+        check(
+            "alter table t rename a to b; alter table t rename to old_t; create table t (b, c); \
+             drop table old_t; alter table t rename c to d",
+            &["t.a -> t.b", "t.c -> t.d"],
+        );
+        check(
+            "drop table t; create table t (a); alter table t rename to u",
+            &["t -> u"],
+        );
+    }
+
+    #[test]
+    fn dropped_tables_are_told_by_their_names_before() {
+        let dropped = |sql: &str| {
+            let script = Script::whole("up.sql", sql, TransactionMode::Auto);
+            let dropped = dropped_tables(&script.parse(EngineKind::Sqlite));
+            dropped.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(dropped("alter table t rename to u; drop table u"), "t");
+        assert_eq!(dropped("create table t (a); drop table t"), "");
+        assert_eq!(
+            dropped(
+                "create table n (a); drop table t; alter table n rename to t; drop table t; drop table v"
+            ),
+            "t, v"
         );
     }
 

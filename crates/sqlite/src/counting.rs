@@ -1,6 +1,6 @@
 //! Counting the rows that a script changes, by the library's hooks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -19,10 +19,23 @@ type Counts = Arc<Mutex<BTreeMap<String, TableChange>>>;
 /// What the library does not tell is made up for: a DELETE of all rows is made to go row by row; the rows of a WITHOUT ROWID
 /// table that a statement names are taken from its count of changes; rows that REPLACE removes are found by counting the
 /// table before and after; CREATE TABLE AS by counting after. Rows follow a table that is renamed, and go with one that is dropped. Not
-/// seen: what triggers and cascades write into WITHOUT ROWID tables, and what an `ON CONFLICT REPLACE` in a table's definition
+/// seen: what triggers and cascades write into WITHOUT ROWID tables (in the catalog they have the fact `unseen_writes`), and what an `ON CONFLICT REPLACE` in a table's definition
 /// removes; an upsert into a WITHOUT ROWID table counts as inserts.
 pub(crate) struct RowCounter {
     counts: Counts,
+    told: Arc<Mutex<Told>>,
+}
+
+/// What the library says of statements when it compiles them, those of triggers and of foreign keys' actions included; all
+/// names in lower case.
+#[derive(Default)]
+struct Told {
+    /// Tables into which they may insert.
+    inserts: BTreeSet<String>,
+    /// Columns that they may set, with their tables.
+    sets: BTreeSet<(String, String)>,
+    /// There were statements that do more than to write rows.
+    more: bool,
 }
 
 /// What has to be remembered from before a statement.
@@ -63,7 +76,10 @@ impl RowCounter {
                 }
             },
         ))?;
-        Ok(Self { counts })
+        Ok(Self {
+            counts,
+            told: Arc::default(),
+        })
     }
 
     /// The counts so far, by table; tables without a change, the library's own and tightrope's own left out.
@@ -75,9 +91,19 @@ impl RowCounter {
             .collect()
     }
 
+    /// Whether no statement could insert a row into the table, or give a row another rowid; `alias` is the column that is
+    /// another name of it. Rows may have been deleted.
+    pub(crate) fn leaves_rowids(&self, table: &str, alias: &str) -> bool {
+        let told = lock(&self.told);
+        let table = table.to_lowercase();
+        let sets = |column: &str| told.sets.contains(&(table.clone(), column.to_lowercase()));
+        !told.more && !told.inserts.contains(&table) && !sets(alias) && !sets("rowid")
+    }
+
     /// Forgets what was counted: the transaction was undone.
     pub(crate) fn forget(&self) {
         lock(&self.counts).clear();
+        *lock(&self.told) = Told::default();
     }
 
     /// Prepares for a statement.
@@ -92,8 +118,11 @@ impl RowCounter {
         };
         if writes_rows(sql) {
             before.target = self.target(connection, sql)?;
-            row_by_row(connection)?;
-        } else if matches!(first_word(sql).as_str(), "create" | "alter" | "drop") {
+            row_by_row(connection, &self.told)?;
+            return Ok(before);
+        }
+        lock(&self.told).more = true;
+        if matches!(first_word(sql).as_str(), "create" | "alter" | "drop") {
             before.tables = Some(tables(connection)?);
         }
         Ok(before)
@@ -208,12 +237,26 @@ impl RowCounter {
 /// Makes the library delete row by row, also where it could empty the table at once.
 ///
 /// Only around statements that write rows: for others "ignore" means that a DROP silently does nothing.
-fn row_by_row(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
-        AuthAction::Delete { table_name } if !is_own_or_internal(table_name) => {
-            Authorization::Ignore
+fn row_by_row(connection: &mut Connection, told: &Arc<Mutex<Told>>) -> rusqlite::Result<()> {
+    let told = Arc::clone(told);
+    connection.authorizer(Some(move |context: AuthContext<'_>| {
+        match context.action {
+            AuthAction::Delete { table_name } if !is_own_or_internal(table_name) => {
+                return Authorization::Ignore;
+            }
+            AuthAction::Insert { table_name } => {
+                lock(&told).inserts.insert(table_name.to_lowercase());
+            }
+            AuthAction::Update {
+                table_name,
+                column_name,
+            } => {
+                let set = (table_name.to_lowercase(), column_name.to_lowercase());
+                lock(&told).sets.insert(set);
+            }
+            _ => {}
         }
-        _ => Authorization::Allow,
+        Authorization::Allow
     }))
 }
 
@@ -222,8 +265,8 @@ pub(crate) fn at_once(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)
 }
 
-fn lock(counts: &Counts) -> MutexGuard<'_, BTreeMap<String, TableChange>> {
-    // The map is whole at every step, so a panic elsewhere leaves nothing half done.
+fn lock<T>(counts: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is in it is whole at every step, so a panic elsewhere leaves nothing half done.
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -386,5 +429,50 @@ mod tests {
             ],
             &[("t", [1, 0, 0])],
         );
+    }
+
+    fn leaves(setup: &str, statement: &str) -> bool {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("pragma foreign_keys = on; create table t (Id integer primary key, n)")
+            .unwrap();
+        connection.execute_batch(setup).unwrap();
+        let counter = RowCounter::start(&mut connection).unwrap();
+        let before = counter.before(&mut connection, statement).unwrap();
+        crate::run::statement(&connection, statement).unwrap();
+        counter.after(&mut connection, statement, before).unwrap();
+        counter.leaves_rowids("t", "Id")
+    }
+
+    #[test]
+    fn whatever_could_move_or_insert_a_row_is_told() {
+        assert!(leaves("", "update T set n = 1"));
+        assert!(leaves("", "delete from t"));
+        assert!(leaves("create table o (x)", "insert into o values (1)"));
+        assert!(!leaves("", "insert into t values (1, 2)"));
+        assert!(!leaves("", "replace into t values (1, 2)"));
+        assert!(!leaves("", "update t set id = 1"));
+        assert!(!leaves("", "update t set rowid = 1"));
+        assert!(!leaves("", "update t set (n, _rowid_) = (1, 2)"));
+        assert!(!leaves("", "with one as (select 1) update t set id = id"));
+        assert!(!leaves("", "create index i on t (n)"));
+        assert!(!leaves(
+            "create table o (x); create trigger g after update on o begin update t set id = id + 1; end",
+            "update o set x = 1"
+        ));
+        assert!(!leaves(
+            "create table o (x); create trigger g after delete on o begin insert into t values (1, 2); end",
+            "delete from o"
+        ));
+        assert!(!leaves(
+            "drop table t; create table p (k unique);
+             create table t (Id integer primary key references p (k) on update cascade, n)",
+            "update p set k = 1"
+        ));
+        assert!(!leaves(
+            "drop table t; create table p (k unique);
+             create table t (Id integer primary key default 5 references p (k) on delete set default, n)",
+            "delete from p"
+        ));
     }
 }

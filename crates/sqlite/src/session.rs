@@ -95,6 +95,11 @@ impl SqliteSession {
         error
     }
 
+    /// What counts the rows that a script changes, if it does.
+    pub(crate) fn counter(&self) -> Option<&RowCounter> {
+        self.counter.as_ref()
+    }
+
     fn batch(&self, sql: &str) -> Result<(), EngineError> {
         self.connection
             .execute_batch(sql)

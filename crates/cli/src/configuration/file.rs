@@ -3,9 +3,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tightrope_lifecycle::DroppedColumns;
-use tightrope_model::Place;
+use tightrope_model::{Place, nearest};
 
-use super::nearest::nearest;
 use super::secret::Secret;
 use crate::errors::CommandError;
 use crate::exit::Exit;

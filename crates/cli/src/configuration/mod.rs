@@ -1,7 +1,6 @@
 //! `tightrope.toml`: found here or in a folder above; every command works without it.
 
 mod file;
-mod nearest;
 mod password;
 mod password_file;
 mod secret;

@@ -52,6 +52,10 @@ impl From<ApplyError> for CommandError {
                 };
                 Self::of(Exit::Refused, error).state(UNCHANGED).hint(hint)
             }
+            ApplyError::BadFill { ref findings, ref left, .. } => {
+                let (findings, state) = (findings.clone(), in_words(left));
+                Self::of(Exit::Error, error).findings(findings).state(state)
+            }
             ApplyError::RollbackOpen => Self::of(Exit::Interrupted, error).hint("finish it with `tightrope rollback`"),
             ApplyError::ResumeChanged { .. } => Self::of(Exit::Interrupted, error)
                 .hint("bring the script back to what has run of it, then `tightrope apply` goes on")

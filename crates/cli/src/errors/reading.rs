@@ -1,7 +1,7 @@
 //! The errors of commands that only read the target: plan, rehearse, review, status, log, check.
 
 use tightrope_engine::{EngineError, ErrorKind};
-use tightrope_lifecycle::{FolderError, PlanError, RehearseError, StatusError};
+use tightrope_lifecycle::{FolderError, PlanError, RehearseError, StatusError, UnknownVersion};
 
 use super::CommandError;
 use crate::exit::Exit;
@@ -75,10 +75,32 @@ impl From<RehearseError> for CommandError {
                 .hint(
                     "or go without, on the record: `tightrope apply --unrehearsed --reason REASON`",
                 ),
-            RehearseError::UnknownVersion(_) => {
-                Self::of(Exit::Error, error).hint("see what is pending with `tightrope status`")
-            }
+            RehearseError::UnknownVersion(unknown) => unknown.into(),
         }
+    }
+}
+
+impl From<UnknownVersion> for CommandError {
+    fn from(error: UnknownVersion) -> Self {
+        let hint = match &error {
+            UnknownVersion::NotInFolder { near, .. } => match near.split_last() {
+                None => {
+                    "the folder holds no migration yet; `tightrope new NAME` makes one".to_owned()
+                }
+                Some((last, [])) => format!("the nearest is `{last}`"),
+                Some((last, others)) => {
+                    format!("the nearest are `{}` and `{last}`", others.join("`, `"))
+                }
+            },
+            UnknownVersion::OnlyApplied { .. } => {
+                "its rollback is in the database: see it with `tightrope rollback --dry-run`"
+                    .to_owned()
+            }
+            UnknownVersion::Applied { .. } | UnknownVersion::Baseline { .. } => {
+                "see what is applied and what is pending with `tightrope status`".to_owned()
+            }
+        };
+        Self::of(Exit::Error, error).hint(hint)
     }
 }
 

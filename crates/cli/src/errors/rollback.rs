@@ -42,6 +42,10 @@ impl From<RollbackError> for CommandError {
                 let (exit, hint) = (engine_exit(cause), hint_for(cause.kind));
                 Self::of(exit, error).state(UNCHANGED).tried(tries, tried_ms).maybe_hint(hint)
             }
+            RollbackError::MadeByOthers { .. } => Self::of(Exit::Refused, error)
+                .state("the rollback was undone: nothing was changed.")
+                .hint("detach a partition (`alter table … detach partition …`): a table of its own is left alone")
+                .hint("copy a column's values into a table of their own and drop the column, then run the same command again"),
             RollbackError::Conflicts { ref gauge, .. } => {
                 let conflicts = gauge.conflicts.clone();
                 Self::of(Exit::Refused, error)

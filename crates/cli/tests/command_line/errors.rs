@@ -175,16 +175,63 @@ fn versions_that_are_not_there() {
         &["apply", "--yes", "--to", "99"],
         1,
         &[
-            "no pending migration has the version 99",
-            "tightrope status",
+            "the folder has no migration of version 99",
+            "the nearest is `0002_orders`",
         ],
     );
+    for arguments in [
+        &["plan", "--to", "1"][..],
+        &["rehearse", "--to", "1"],
+        &["apply", "--yes", "--to", "1"],
+    ] {
+        let says = [
+            "no migration of version 1 is pending: `0001_users` is applied already",
+            "tightrope status",
+        ];
+        refused(&scene, arguments, 1, &says);
+    }
     refused(
         &scene,
         &["rollback", "--yes", "--to", "99"],
         1,
         &["the version 99 is not applied", "tightrope status"],
     );
+}
+
+#[test]
+fn versions_that_nothing_can_be_derived_for() {
+    let scene = Scene::shop();
+    scene.migration("0005_later", "select 1;\n", "select 1;\n");
+    scene.run(&["apply", "--yes"], 0);
+    std::fs::remove_dir_all(scene.path("migrations/0005_later")).unwrap();
+    let derive = |version: &str, says: &[&str]| {
+        for arguments in [
+            &["new", "--derive", version][..],
+            &["plan", version, "--derived"],
+        ] {
+            refused(&scene, arguments, 1, says);
+        }
+    };
+    derive(
+        "1.5",
+        &[
+            "the folder has no migration of version 1.5",
+            "the nearest are `0001_users` and `0002_orders`",
+        ],
+    );
+    derive(
+        "5",
+        &[
+            "the folder has no migration of version 5: `0005_later` is applied, and its files are not here",
+            "`tightrope rollback --dry-run`",
+        ],
+    );
+    for arguments in [
+        &["new", "--derive", "2", "--force"][..],
+        &["plan", "2", "--derived"],
+    ] {
+        scene.run(arguments, 0);
+    }
 }
 
 #[test]

@@ -365,3 +365,27 @@ fn options_stand_before_and_after_the_command() {
         .expect_code(2)
         .json();
 }
+
+#[test]
+fn what_only_the_new_schema_held_has_a_size_until_it_is_sealed() {
+    let scene = Scene::shop();
+    scene.run(&["apply", "--yes"], 0);
+    scene.write(
+        "migrations/0003_note/up.sql",
+        "alter table users add note text;\n",
+    );
+    scene.run(&["apply", "--yes"], 0);
+    scene.sql("insert into users (id, name, note) values (1, 'ana', 'hers')");
+    scene.run(&["rollback", "--yes", "--to", "2"], 0);
+    let sealed = scene.run(&["seal", "--dry-run", "--json"], 0).json();
+    let image = sealed["migrations"].as_array().unwrap().last().unwrap();
+    assert_eq!(image["label"], "0003_note, rolled back", "{sealed:#}");
+    assert_eq!(
+        image["frees"][0]["what"],
+        "1 row of users, kept for applying it again"
+    );
+    assert!(
+        image["frees"][0]["bytes"].as_u64().unwrap() > 0,
+        "{sealed:#}"
+    );
+}

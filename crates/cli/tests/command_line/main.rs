@@ -7,6 +7,9 @@
 
 mod configuration;
 mod errors;
+mod fill;
+mod foreign;
+mod in_steps;
 mod interruption;
 mod life;
 mod postgres;

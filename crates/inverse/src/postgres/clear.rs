@@ -131,22 +131,22 @@ fn drop_all(
         .objects()
         .filter(|object| object.attribute("form") == Some("f"))
     {
-        let (Some(own), true) = (names::owner(key, survey.now), going(&key.id)) else {
+        let Some(own) = names::owner(key, survey.now) else {
             continue;
         };
-        if !goes_with(survey, fates, key) {
+        let goes = fates.dropped.contains(&key.id) && goes_with(survey, fates, key);
+        if !goes || key.attribute("part").is_some() {
             continue;
         }
-        let circle = key
-            .depends_on
-            .iter()
+        let needed = key.depends_on.iter();
+        let mut needed = needed
             .filter_map(|needed| survey.now.object(needed))
-            .map(|needed| unit(survey, fates, needed))
-            .any(|other| {
-                let behind = other != own && place.get(&other) > place.get(&own);
-                going(&other) && (behind || has_partitions(survey, &other))
-            });
-        if circle && key.attribute("part").is_none() {
+            .map(|needed| unit(survey, fates, needed));
+        let alone = needed.any(|other| {
+            let circle = other != own && going(&other) && place.get(&other) > place.get(&own);
+            going(&key.id) && circle || a_part_goes(survey, &other, going)
+        });
+        if alone {
             write_drop(survey, key, script);
         }
     }
@@ -159,9 +159,13 @@ fn drop_all(
     }
 }
 
-fn has_partitions(survey: &Survey<'_>, table: &ObjectId) -> bool {
-    let table = survey.now.object(table);
-    table.is_some_and(|table| table.attribute("partition_key").is_some())
+/// Whether a partition of the table goes now.
+fn a_part_goes(survey: &Survey<'_>, table: &ObjectId, going: &dyn Fn(&ObjectId) -> bool) -> bool {
+    survey.now.objects().any(|part| {
+        part.attribute("partition_bound").is_some()
+            && part.depends_on.contains(table)
+            && going(&part.id)
+    })
 }
 
 /// Whether a column has to be dropped by itself: its table stays, and it is not only a parent's.

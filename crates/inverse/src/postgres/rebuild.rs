@@ -8,10 +8,10 @@ use tightrope_model::{Object, ObjectId, TableName};
 use super::fates::{Fates, source};
 use super::kinds::{column, sequence, table};
 use super::plan::Script;
-use super::quote::{qualified, quote};
+use super::quote::{literal, qualified, quote};
 use super::survey::{Survey, columns};
 use super::{composite, shape};
-use crate::MoreRows;
+use crate::{MoreRows, Setting};
 
 /// Where the old tables and the sequences of their identities are in the meantime.
 #[derive(Default)]
@@ -165,11 +165,18 @@ impl Aside {
         .replace("{now}", &qualified(old));
         let filter = given.and_then(|source| source.filter.as_deref());
         let into = qualified(&before.id.path);
+        let settings = given.map_or(&[][..], |source| &source.settings);
+        if let Some(sql) = set(settings, |setting| &setting.value) {
+            script.reshape(&before.id, sql, None);
+        }
         let sql = insert(&into, &values, &from, filter, always);
         script.reshape(&before.id, sql, None);
         for more in given.into_iter().flat_map(|source| &source.more) {
             let sql = more_rows(&into, more, &qualified(old), always);
             script.reshape(&before.id, sql, Some("rows that are only in the net"));
+        }
+        if let Some(sql) = set(settings, |setting| &setting.otherwise) {
+            script.reshape(&before.id, sql, None);
         }
     }
 
@@ -186,6 +193,19 @@ impl Aside {
     pub(super) fn order(&self) -> &[ObjectId] {
         &self.order
     }
+}
+
+/// Sets all of them until the transaction ends, or they are set again.
+fn set(settings: &[Setting], value: impl Fn(&Setting) -> &String) -> Option<String> {
+    let calls = settings.iter().map(|setting| {
+        format!(
+            "pg_catalog.set_config({}, {}, true)",
+            literal(&setting.name),
+            literal(value(setting))
+        )
+    });
+    let calls: Vec<String> = calls.collect();
+    (!calls.is_empty()).then(|| format!("select {}", calls.join(", ")))
 }
 
 fn spaced(joins: &str) -> String {

@@ -61,12 +61,10 @@ pub(super) fn reshape(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut In
     }
 }
 
-/// Whether the session that read the catalog enforces foreign keys, and there are some.
+/// Whether the sessions that read the catalogs enforce foreign keys, and there are some: before, if there are none any more.
 pub(super) fn are_keys_enforced(change: &Change<'_>) -> bool {
-    change
-        .now
-        .objects()
-        .any(|object| object.attribute("foreign_keys") == Some("enforced"))
+    let mut objects = change.now.objects().chain(change.before.objects());
+    objects.any(|object| object.attribute("foreign_keys") == Some("enforced"))
 }
 
 fn prepare(enforced: bool, moves: bool, inverse: &mut Inverse) {

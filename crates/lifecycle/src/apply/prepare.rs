@@ -135,6 +135,9 @@ pub fn prepare_apply<'p>(
         .iter()
         .map(|&index| &folder.migrations[index])
         .collect();
+    if let Some(first) = pending.first() {
+        project.know_fill(first, &situation.catalog)?;
+    }
     if pending
         .iter()
         .any(|migration| makes_roles(migration, engine.kind()))
@@ -200,7 +203,8 @@ fn pending_indices(
                 .collect(),
         });
     }
-    let pending = up_to(standing.pending, options.to.as_ref()).map_err(ApplyError::Rehearse)?;
+    let pending =
+        up_to(standing.pending, options.to.as_ref(), folder).map_err(crate::RehearseError::from)?;
     if let Some(drift) = &situation.drift
         && options.accept_drift.is_none()
         && !pending.is_empty()

@@ -1,6 +1,6 @@
 use serde::Serialize;
 use tightrope_engine::{EngineError, UnknownScheme};
-use tightrope_model::Differences;
+use tightrope_model::{Differences, Finding};
 use tightrope_store::StoreError;
 
 use crate::execute::ScriptFailure;
@@ -149,6 +149,16 @@ pub enum ApplyError {
         /// Why.
         #[source]
         because: NoRoom,
+    },
+    /// Names under `[fill]` that the schema before the migration does not have, or expressions that mean nothing after it.
+    #[error("migration `{migration}` cannot be filled as its metadata.toml says")]
+    BadFill {
+        /// Its label.
+        migration: String,
+        /// Which.
+        findings: Vec<Finding>,
+        /// How the database was left.
+        left: Left,
     },
     /// A rollback is half done.
     #[error("a rollback was interrupted and must be finished first")]

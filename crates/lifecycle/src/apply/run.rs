@@ -9,7 +9,7 @@ use super::transaction;
 use crate::execute::Ready;
 use crate::run::{Run, RunError, Watchers, stored};
 use crate::situation::{Situation, version_key};
-use crate::{Event, Policy, recover};
+use crate::{Event, Policy, net, recover};
 
 /// Up to how many migrations without a certificate have the schema measured after each of them. Beyond that (a whole history
 /// on a new database) only the first's before and the last's after are measured: reading the schema three hundred times
@@ -190,6 +190,16 @@ impl Job<'_> {
             tried_ms: 0,
             left: Left::Unchanged { applied: 0 },
         })?;
+        if let Some(before) = &self.catalog {
+            let findings = net::unknown_fill(migration, before);
+            if !findings.is_empty() {
+                return Err(ApplyError::BadFill {
+                    migration: migration.label(),
+                    findings,
+                    left: Left::Unchanged { applied: 0 },
+                });
+            }
+        }
         if ready.is_one_transaction() {
             transaction::apply(self, run, &ready, migration, proof, measure)
         } else {
@@ -291,7 +301,10 @@ fn give_up(
     } else {
         None
     };
-    if let ApplyError::Script { left, .. } | ApplyError::NotAsRehearsed { left, .. } = &mut error {
+    if let ApplyError::Script { left, .. }
+    | ApplyError::NotAsRehearsed { left, .. }
+    | ApplyError::BadFill { left, .. } = &mut error
+    {
         *left = match (undone, &*left) {
             (None, _) => Left::Unchanged { applied },
             (Some(Ok(())), _) => Left::Undone { applied },

@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
-use tightrope_model::Digest;
-use tightrope_script::{Migration, Script, Step};
+use tightrope_model::{Catalog, Digest, NetPlan};
+use tightrope_script::{Migration, Script, Step, TransactionMode};
 use tightrope_store::{AppliedMigration, Direction, Edge, MigrationBegun, StepBegun};
 
 use super::prepare::Proof;
@@ -15,6 +15,7 @@ use super::run::Job;
 use crate::Event;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, is_transaction};
 use crate::half_done;
+use crate::net;
 use crate::run::{Run, RunError, stored};
 use crate::verify;
 
@@ -195,7 +196,15 @@ pub(super) fn apply(
         record: Some(Box::new(record.clone())),
         direction: Direction::Forward,
     };
+    // From this schema the rollback is derived in the end, also by whoever goes on after a crash.
+    let catalog = match record.derived {
+        true => Some(run.session.catalog()?),
+        false => None,
+    };
     run.in_transaction(|run| {
+        if let Some(catalog) = &catalog {
+            run.store().keep_snapshot(catalog, &before)?;
+        }
         Ok(run.journal(
             Some(&record.version_key),
             &Edge::MigrationBegun(Box::new(begun)),
@@ -264,6 +273,28 @@ pub(crate) fn finish(
     }
 }
 
+/// Keeps the derived rollback, where that was certified: it touches no row, and so needs no net.
+fn keep_derived(
+    job: &Job<'_>,
+    run: &mut Run<'_>,
+    record: &mut AppliedMigration,
+    after: &Catalog,
+) -> Result<(), ApplyError> {
+    let Some(before) = record.before.filter(|_| record.derived) else {
+        return Ok(());
+    };
+    let Some(before) = run.store().snapshot(&before)? else {
+        return Ok(());
+    };
+    if net::takes_values(&before, after, &NetPlan::default()).is_some() {
+        return Ok(());
+    }
+    let inverse = net::derived_script(job.dialect, &before, after, &record.renames);
+    let script = Script::whole("derived.sql", inverse.script(), TransactionMode::Required);
+    record.rollback = Some(stored(&script, job.dialect));
+    Ok(())
+}
+
 fn record_done(
     job: &Job<'_>,
     run: &mut Run<'_>,
@@ -272,6 +303,7 @@ fn record_done(
     let catalog = run.session.catalog()?;
     let after = catalog.fingerprint();
     record.after = Some(after);
+    keep_derived(job, run, record, &catalog)?;
     run.store().keep_snapshot(&catalog, &after)?;
     run.expect_schema(Some(after))?;
     job.record(run, record)?;

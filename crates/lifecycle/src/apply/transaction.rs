@@ -208,6 +208,15 @@ fn inside(
                 .map_err(ApplyError::from)?;
             net::open_window(run.session.as_mut(), kept, before, &catalog)
                 .map_err(|error| waits(ready, error))?;
+            let findings = net::bad_fill(run.session.as_mut(), migration, kept, before)
+                .map_err(|error| waits(ready, error))?;
+            if !findings.is_empty() {
+                return Err(Stop::Error(ApplyError::BadFill {
+                    migration: migration.label(),
+                    findings,
+                    left: Left::Unchanged { applied: 0 },
+                }));
+            }
             run.watchers.edges.reached("window open");
             keep_derived(job, &mut record, migration, before, &catalog);
         }

@@ -1,13 +1,12 @@
 //! The way back inside one transaction: the written script or the derived steps, the merge, and the proof.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use tightrope_engine::{EngineError, Fill, Gauge, KeptNet, Merged, Quarantined, Session, Window};
 use tightrope_inverse::{Change, Inverse, Loss, Phase, Rename, Sources, derive};
-use tightrope_model::{Catalog, EngineKind, TableName};
+use tightrope_model::{Catalog, EngineKind, ObjectId, TableName};
 use tightrope_store::ForwardImage;
 
+use super::foreign::Foreign;
 use super::forward::keep_images;
 use crate::Listener;
 use crate::execute::{Quietly, Ready, ScriptFailure, may_change_settings, run_derived};
@@ -51,6 +50,8 @@ pub(crate) struct Returned {
     pub(crate) instead_of: Option<String>,
     /// What only the new schema had a place for.
     pub(crate) images: Vec<ForwardImage>,
+    /// What others have made since, and is left alone.
+    pub(crate) foreign: Foreign,
 }
 
 impl Returned {
@@ -62,6 +63,7 @@ impl Returned {
             losses,
             instead_of: None,
             images: Vec::new(),
+            foreign: Foreign::default(),
         }
     }
 }
@@ -78,6 +80,8 @@ pub(crate) enum BackStop {
     Engine(EngineError),
     /// Rows that nobody touched are not what they were.
     Unlike(Vec<(TableName, u64)>),
+    /// Others have made what would go with its values.
+    MadeByOthers(Vec<ObjectId>),
 }
 
 impl From<EngineError> for BackStop {
@@ -93,6 +97,10 @@ impl BackStop {
             Self::Script(failure) => format!("{}: {}", failure.place, failure.error),
             Self::Derived { sql, error } => format!("{error}, at `{}`", one_line(sql)),
             Self::Engine(error) => error.to_string(),
+            Self::MadeByOthers(things) => {
+                let things: Vec<String> = things.iter().map(ObjectId::to_string).collect();
+                format!("others made {} since", things.join(", "))
+            }
             Self::Unlike(tables) => {
                 let tables = tables
                     .iter()
@@ -132,6 +140,18 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
         quarantined = net.take_out(kept, &back.window())?;
     }
     let now = session.catalog()?;
+    let foreign = Foreign::of(back.before, back.after, &now).map_err(BackStop::MadeByOthers)?;
+    let beside;
+    let back = match foreign.is_empty() {
+        true => back,
+        false => {
+            beside = foreign.beside(back.before, &now);
+            &Back {
+                before: &beside,
+                ..*back
+            }
+        }
+    };
     let images = match back.kept.filter(|_| back.keeps_images) {
         Some(kept) => keep_images(session, kept, back.before, &now, back.renames)?,
         None => Vec::new(),
@@ -150,6 +170,7 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
     quarantined.append(&mut returned.quarantined);
     returned.quarantined = quarantined;
     returned.images = images;
+    returned.foreign = foreign;
     if let (Some(kept), Some(net)) = (back.kept, session.net()) {
         let unlike = net.unlike(kept)?;
         if !unlike.is_empty() {
@@ -285,32 +306,4 @@ pub(crate) fn derived_script(
             sources: &Sources::default(),
         },
     )
-}
-
-/// The fill expressions by table and column of before; the names that nothing there has.
-pub(crate) fn fill_of(
-    settings: &BTreeMap<String, String>,
-    before: &Catalog,
-) -> (Fill, Vec<String>) {
-    let mut fill = Fill::new();
-    let mut unknown = Vec::new();
-    for (name, expression) in settings {
-        let parts = name.rsplit_once('.');
-        let table = parts.and_then(|(table, column)| {
-            let shape = before.tables().iter().find(|shape| {
-                let full = format!("{}.{}", shape.table.schema, shape.table.name);
-                let named =
-                    table == shape.table.to_string() || table == full || table == shape.table.name;
-                named && shape.columns.iter().any(|known| known == column)
-            })?;
-            Some((shape.table.clone(), column.to_owned()))
-        });
-        match table {
-            Some(key) => {
-                fill.insert(key, expression.clone());
-            }
-            None => unknown.push(name.clone()),
-        }
-    }
-    (fill, unknown)
 }

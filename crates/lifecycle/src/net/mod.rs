@@ -4,7 +4,10 @@
 //! script to it; `back.rs` is the way back. The SQL is the engine's ([`tightrope_engine::Net`]).
 
 mod back;
+mod fill_names;
+mod foreign;
 mod forward;
+mod in_steps;
 mod older;
 mod plan;
 mod room;
@@ -12,10 +15,12 @@ mod set_aside;
 mod spread;
 
 pub use back::Way;
-pub(crate) use back::{
-    Back, BackStop, Returned, come_back, derived_script, fill_of, gauge, one_line,
-};
+pub(crate) use back::{Back, BackStop, Returned, come_back, derived_script, gauge, one_line};
+pub(crate) use fill_names::{bad_fill, fill_of, unknown_fill};
+pub(crate) use foreign::Foreign;
 pub(crate) use forward::bring_images;
+pub use in_steps::NoNet;
+pub(crate) use in_steps::{no_net, takes_values};
 pub(crate) use older::{resume_older, suspend_older, taken_over_by};
 pub use room::NoRoom;
 pub(crate) use room::room;

@@ -161,7 +161,7 @@ impl Planner<'_> {
         let change = self.change(&name_of(now));
         let written = change.updated + change.deleted > 0 || self.touched.named.contains(table);
         let changed = written && !self.touched.unchanged.contains(table);
-        changed || self.touched.rewritten.contains(table)
+        changed || self.touched.rewritten.contains(table) || self.touched.dropped.contains(table)
     }
 
     fn table(&self, shape: &TableShape) -> Option<TablePlan> {
@@ -393,8 +393,11 @@ fn parents_of<'t>(
 ) -> BTreeSet<TableName> {
     let mut parents = BTreeSet::new();
     for table in tables {
-        for constraint in parts_of(before, ObjectKind::Constraint, table) {
-            let others = constraint.depends_on.iter().filter_map(|id| match id.kind {
+        // Where objects have no numbers, references are no objects of their own: the table says to what it refers.
+        let own = before.object(&table_id(table));
+        let own = own.filter(|object| object.native.is_none());
+        for object in parts_of(before, ObjectKind::Constraint, table).chain(own) {
+            let others = object.depends_on.iter().filter_map(|id| match id.kind {
                 ObjectKind::Table => Some(name_of(id)),
                 ObjectKind::Column => Some(name_of(&ObjectId::new(
                     ObjectKind::Table,

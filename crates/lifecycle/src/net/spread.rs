@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use tightrope_engine::{EngineError, KeptNet, Session};
 use tightrope_inverse::Matching;
 use tightrope_model::{
-    Catalog, EngineKind, Keep, NetPlan, TableChange, TableChecksum, TableName, TablePlan,
+    Catalog, EngineKind, Keep, NetPlan, ObjectId, TableChange, TableChecksum, TableName, TablePlan,
     TableShape,
 };
-use tightrope_script::{
-    Command, Destroys, LockMode, NamedObject, ObjectAction, ObjectClass, Parsed, StatementKind,
-};
+use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
 
 use super::plan::{Touched, columns_in_both, plan_net, stand_elsewhere};
 use crate::Silent;
@@ -91,11 +89,16 @@ pub(crate) fn plan_of(
         dropped: dropped_tables(parsed, before),
         ..Touched::default()
     };
+    let unseen = unseen_writes(before, after, &matching, &touched);
+    touched.named.extend(unseen.iter().cloned());
     let plan = plan_net(before, after, &matching, &touched);
-    for table in plan.tables.iter().filter(|table| !table.rows.is_empty()) {
+    for table in &plan.tables {
+        let is_unseen = unseen.contains(&table.before);
+        let updated = table.rows.updated > 0 || is_unseen;
         match base.as_deref_mut() {
-            Some(base) => measure(session, base, table, &mut touched)?,
-            None if table.rows.updated > 0 && may_change_key(parsed, dialect, table) => {
+            _ if table.rows.is_empty() && !is_unseen => {}
+            Some(base) => measure(session, base, table, updated, &mut touched)?,
+            None if is_unseen || updated && may_change_key(parsed, dialect, table) => {
                 touched.keys.insert(table.before.clone());
             }
             None => {}
@@ -176,6 +179,7 @@ fn measure(
     session: &mut dyn Session,
     base: &mut dyn Session,
     table: &TablePlan,
+    updated: bool,
     touched: &mut Touched,
 ) -> Result<(), EngineError> {
     let Some(after) = &table.after else {
@@ -187,7 +191,7 @@ fn measure(
         .map(|column| (&column.before, &column.after));
     let (old, now) = sums(session, base, (&table.before, after), key.collect())?;
     touched.counts.insert(table.before.clone(), old.rows);
-    if table.rows.updated > 0 && old != now {
+    if updated && old != now {
         touched.keys.insert(table.before.clone());
     }
     let kept = table.columns.iter();
@@ -227,6 +231,31 @@ fn sums(
             "the server's answer about its rows is incomplete",
         )),
     }
+}
+
+/// Tables in which a script that writes any rows may have written others by the way, by cascades or triggers, without the
+/// engine's counting them.
+fn unseen_writes(
+    before: &Catalog,
+    after: &Catalog,
+    matching: &Matching,
+    touched: &Touched,
+) -> BTreeSet<TableName> {
+    if touched.rows.is_empty() && touched.dropped.is_empty() {
+        return BTreeSet::new();
+    }
+    let says = |catalog: &Catalog, id: &ObjectId| {
+        let object = catalog.object(id);
+        object.is_some_and(|object| object.attribute("unseen_writes").is_some())
+    };
+    let tables = before.tables().iter().map(|shape| &shape.table);
+    tables
+        .filter(|table| {
+            let id = super::plan::table_id(table);
+            says(before, &id) || matching.now(&id).is_some_and(|now| says(after, now))
+        })
+        .cloned()
+        .collect()
 }
 
 /// Tables whose rows the script's statements name, whether or not there are any.
@@ -272,19 +301,15 @@ pub(crate) fn named_tables(
         .collect()
 }
 
-/// Tables of before that the script's statements drop.
+/// Tables of before that the script's statements drop, under whatever name they have then.
 fn dropped_tables(parsed: &Parsed, before: &Catalog) -> BTreeSet<TableName> {
-    let statements = parsed.statements.iter();
-    let dropped: Vec<&NamedObject> = statements
-        .flat_map(|statement| statement.objects_with(&ObjectAction::Drop))
-        .filter(|object| object.class == ObjectClass::Table)
-        .collect();
+    let dropped = tightrope_script::dropped_tables(parsed);
     let tables = before.tables().iter().map(|shape| &shape.table);
     tables
         .filter(|table| {
             dropped
                 .iter()
-                .any(|object| object.name.eq_ignore_ascii_case(&table.name))
+                .any(|name| name.eq_ignore_ascii_case(&table.name))
         })
         .cloned()
         .collect()

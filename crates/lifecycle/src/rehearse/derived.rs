@@ -101,6 +101,16 @@ impl Rehearsal<'_> {
                 return Ok(failed(because, String::new()));
             }
         };
+        let in_steps =
+            !Ready::new(&migration.forward, self.dialect, session.as_ref()).is_one_transaction();
+        let taken = net::takes_values(&forward.before, &forward.after, plan).filter(|_| in_steps);
+        if let Some(taken) = taken {
+            let because = format!(
+                "the migration runs in steps, so there is no net, and {taken}: write a rollback script, or put the statement \
+                 that cannot be in a transaction into a migration of its own"
+            );
+            return Ok(failed(because, String::new()));
+        }
         let renames = net::renames_of(&migration.forward.parse(self.dialect));
         let inverse = net::derived_script(self.dialect, &forward.before, &forward.after, &renames);
         let script = inverse.script();
@@ -179,7 +189,7 @@ impl Rehearsal<'_> {
         migration: &Migration,
         forward: &Forward,
     ) -> Result<Returned, BackStop> {
-        let (fill, _) = net::fill_of(&migration.settings.fill, &forward.before);
+        let fill = net::fill_of(&migration.settings.fill, &forward.before);
         let renames = net::renames_of(&migration.forward.parse(self.dialect));
         let back = Back {
             dialect: self.dialect,

@@ -17,6 +17,7 @@ mod rows;
 mod run;
 mod scripts;
 mod state;
+mod versions;
 mod write;
 
 pub use cluster::ClusterRefusal;
@@ -24,8 +25,10 @@ pub use generated::GeneratedRows;
 pub use report::{DerivedRehearsal, MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};
+pub use versions::UnknownVersion;
 pub use write::{DeriveWhich, DerivedRollback, derive_rollbacks};
 
 pub(crate) use base::sweep;
 pub(crate) use cluster::{makes_roles, refuse_busy};
-pub(crate) use run::{read_certificate, rehearse_pending, up_to};
+pub(crate) use run::{read_certificate, rehearse_pending};
+pub(crate) use versions::up_to;

@@ -10,6 +10,7 @@ use super::generated::{GeneratedRows, Generator};
 use super::one::{Derive, Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
 use super::run::RehearseError;
+use super::versions::up_to;
 use crate::execute::FailureReport;
 use crate::project::{Access, Project};
 use crate::{Event, Listener};
@@ -86,7 +87,7 @@ pub fn review(
         .iter()
         .filter(|migration| migration.kind != MigrationKind::Baseline)
         .collect();
-    let history = super::run::up_to(history, options.to.as_ref())?;
+    let history = up_to(history, options.to.as_ref(), &folder)?;
     let derived = match options.derived {
         true => Derive::Always,
         false => Derive::Never,

@@ -7,6 +7,7 @@ use super::base::{free_nets, sweep};
 use super::cluster::{self, ClusterRefusal};
 use super::one::{Derive, Rehearsal};
 use super::report::MigrationRehearsal;
+use super::versions::{UnknownVersion, up_to};
 use crate::project::{Access, FolderError, Project};
 use crate::situation::{Situation, SituationError, Standing};
 use crate::{Event, Listener};
@@ -79,8 +80,8 @@ pub enum RehearseError {
     #[error("cannot rehearse on the target's own server")]
     ClusterWide(#[from] ClusterRefusal),
     /// The version is not there.
-    #[error("no pending migration has the version {0}")]
-    UnknownVersion(Version),
+    #[error(transparent)]
+    UnknownVersion(#[from] UnknownVersion),
 }
 
 /// Rehearses the pending migrations on a copy of the target and writes the certificates that they earn beside them.
@@ -120,7 +121,10 @@ pub(crate) fn rehearse_pending(
         look.map_or(&[], |look| &look.applied),
         engine.kind(),
     );
-    let pending = up_to(standing.pending, options.to.as_ref())?;
+    let pending = up_to(standing.pending, options.to.as_ref(), folder)?;
+    if let (Some(first), Some(look)) = (pending.first(), look) {
+        project.know_fill(first, &look.catalog)?;
+    }
     let place = CopyPlace {
         url: project.rehearse_url.clone(),
         empty: look.is_none(),
@@ -168,6 +172,7 @@ pub(crate) fn rehearse_pending(
         unwritten: Vec::new(),
     };
     for (number, migration) in pending.iter().enumerate() {
+        project.know_fill(migration, &stage.state.catalog)?;
         let label = migration.label();
         listener.event(&Event::RehearsalBegun {
             migration: label.clone(),
@@ -193,20 +198,6 @@ pub(crate) fn rehearse_pending(
         }
     }
     Ok(rehearsed)
-}
-
-pub(crate) fn up_to<'f>(
-    pending: Vec<&'f Migration>,
-    to: Option<&Version>,
-) -> Result<Vec<&'f Migration>, RehearseError> {
-    let Some(to) = to else { return Ok(pending) };
-    match pending
-        .iter()
-        .position(|migration| &migration.version == to)
-    {
-        Some(last) => Ok(pending[..=last].to_vec()),
-        None => Err(RehearseError::UnknownVersion(to.clone())),
-    }
 }
 
 /// Writes a certificate beside its migration: whole or not at all.

@@ -1,14 +1,16 @@
 //! Derived rollbacks to be written into the folder: forward on a copy, derive, next.
 
-use tightrope_engine::{CopyPlace, ErrorKind};
+use tightrope_engine::{CopyPlace, Engine, ErrorKind};
 use tightrope_inverse::Loss;
 use tightrope_model::Version;
 use tightrope_script::{Migration, MigrationKind};
+use tightrope_store::AppliedMigration;
 
 use super::base::{free_nets, sweep};
 use super::cluster;
 use super::one::{Derive, Rehearsal, RehearsalStop};
 use super::run::RehearseError;
+use super::versions::UnknownVersion;
 use crate::execute::FailureReport;
 use crate::net;
 use crate::project::{Access, Project};
@@ -67,15 +69,15 @@ pub fn derive_rollbacks(
     let history: Vec<&Migration> = folder.migrations.iter().filter(versioned).collect();
     let Some(last) = history.iter().rposition(|migration| wanted(migration)) else {
         return match which {
-            DeriveWhich::Version(version) => Err(RehearseError::UnknownVersion(version.clone())),
+            DeriveWhich::Version(version) => {
+                // Without the target nobody knows what is applied; the folder does not have it in any case.
+                let applied = applied(project, engine.as_ref()).unwrap_or_default();
+                Err(UnknownVersion::not_in(&folder, &applied, version).into())
+            }
             DeriveWhich::Missing => Ok(Vec::new()),
         };
     };
-    let applied = match project.connect(engine.as_ref(), Access::Read) {
-        Ok(mut session) => Situation::read(session.as_mut())?.applied,
-        Err(error) if error.kind == ErrorKind::DatabaseMissing => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
+    let applied = applied(project, engine.as_ref())?;
     let pending = Standing::of(&folder, &applied, engine.kind()).pending;
     let is_pending = |migration: &&Migration| {
         pending
@@ -135,4 +137,13 @@ pub fn derive_rollbacks(
         }
     }
     Ok(derived)
+}
+
+/// What is applied to the target, if it is there.
+fn applied(project: &Project, engine: &dyn Engine) -> Result<Vec<AppliedMigration>, RehearseError> {
+    match project.connect(engine, Access::Read) {
+        Ok(mut session) => Ok(Situation::read(session.as_mut())?.applied),
+        Err(error) if error.kind == ErrorKind::DatabaseMissing => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -1,7 +1,7 @@
 use serde::Serialize;
 use tightrope_engine::{EngineError, Gauge, Merged, Quarantined, UnknownScheme};
 use tightrope_inverse::Loss;
-use tightrope_model::{Differences, Version};
+use tightrope_model::{Differences, ObjectId, Version};
 use tightrope_store::{ForwardImage, StoreError};
 
 use crate::execute::ScriptFailure;
@@ -65,6 +65,8 @@ pub struct NetReturn {
     pub losses: Vec<Loss>,
     /// What was written where only the new schema has a place: kept until the migration is applied again, or sealed.
     pub images: Vec<ForwardImage>,
+    /// Tables that others have made since, which were left alone.
+    pub left_alone: Vec<String>,
 }
 
 /// The error of rolling back. Whatever it is, the database is as it was, unless it says otherwise.
@@ -131,6 +133,14 @@ pub enum RollbackError {
         tries: u32,
         /// For how long, in milliseconds.
         tried_ms: u64,
+    },
+    /// Others have made what holds values and would go with them.
+    #[error("the rollback of `{migration}` would drop what others have made since: {}", .things.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    MadeByOthers {
+        /// Its label.
+        migration: String,
+        /// What.
+        things: Vec<ObjectId>,
     },
     /// Rows written since stand in the way, and the caller wants to stop then.
     #[error("{} written since `{migration}` cannot be held by the schema of before", rows_in_words(.gauge.in_conflict()))]

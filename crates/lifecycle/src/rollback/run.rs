@@ -5,9 +5,20 @@ use super::prepare::{PreparedRollback, RollbackOptions};
 use super::report::{NetReturn, Return, RollbackError, RolledBack, RolledBackOne};
 use super::{steps, transaction};
 use crate::execute::Ready;
+use crate::net::Foreign;
 use crate::plan::label_of;
 use crate::run::{Run, Watchers, unstored};
 use crate::{Event, recover};
+
+/// A way back through a net.
+pub(super) struct Through {
+    /// What the net did.
+    pub(super) done: NetReturn,
+    /// The schema of before.
+    pub(super) before: Catalog,
+    /// What others have made since.
+    pub(super) foreign: Foreign,
+}
 
 pub(super) fn run(
     prepared: PreparedRollback<'_>,
@@ -133,18 +144,22 @@ pub(super) fn label(migration: &AppliedMigration) -> String {
 
 /// Proves that the schema is that of before the migration, and takes the migration off the list; inside the transaction.
 ///
-/// Through a net, tables may have been built anew: the kept catalogs follow their numbers, from the schema of before that
-/// comes with what the net did.
+/// Through a net, tables may have been built anew: the kept catalogs follow their numbers. What others have made since, and
+/// what was left alone, is no part of the proof.
 pub(super) fn prove_and_record(
     run: &mut Run<'_>,
     migration: &AppliedMigration,
     rollback_ms: u64,
     options: &RollbackOptions,
-    net: Option<(NetReturn, Catalog)>,
+    net: Option<Through>,
 ) -> Result<RolledBackOne, RollbackError> {
     let catalog = run.session.catalog()?;
     let now = catalog.fingerprint();
-    let schema = judge(migration.before, now);
+    let foreign = net.as_ref().map(|net| &net.foreign);
+    let schema = match foreign.filter(|foreign| !foreign.is_empty()) {
+        Some(foreign) => judge(migration.before, foreign.left_out(&catalog).fingerprint()),
+        None => judge(migration.before, now),
+    };
     if schema == Return::Differs && options.unproven.is_none() {
         let before = match migration.before {
             Some(before) => run.store().snapshot(&before)?,
@@ -155,10 +170,10 @@ pub(super) fn prove_and_record(
             differences: before.map(|before| before.differences(&catalog)),
         });
     }
-    if let Some((_, before)) = &net {
-        run.store().renumber_snapshots(before, &catalog)?;
+    if let Some(net) = &net {
+        run.store().renumber_snapshots(&net.before, &catalog)?;
     }
-    let net = net.map(|(done, _)| done);
+    let net = net.map(|net| net.done);
     run.store().remove_applied(&migration.version_key)?;
     run.store().keep_snapshot(&catalog, &now)?;
     run.expect_schema(Some(now))?;
@@ -174,6 +189,9 @@ pub(super) fn prove_and_record(
         detail["way"] = serde_json::json!(net.way);
         detail["merged"] = serde_json::json!(net.merged);
         detail["quarantined"] = serde_json::json!(net.quarantined.len());
+        if !net.left_alone.is_empty() {
+            detail["left_alone"] = serde_json::json!(net.left_alone);
+        }
     }
     let unproven = options
         .unproven

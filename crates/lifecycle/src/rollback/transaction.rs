@@ -8,7 +8,7 @@ use tightrope_store::{AppliedMigration, Direction};
 
 use super::prepare::{Conflicts, RollbackOptions};
 use super::report::{NetReturn, RollbackError, RolledBackOne};
-use super::run::{label, prove_and_record};
+use super::run::{Through, label, prove_and_record};
 use crate::Event;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::net::{self, Back, BackStop, Returned};
@@ -65,6 +65,9 @@ impl Stop {
             BackStop::Script(failure) => Self::Script(migration, failure),
             BackStop::Derived { sql, error } => Self::Derived(migration, sql, error),
             BackStop::Engine(error) => Self::Error(error.into()),
+            BackStop::MadeByOthers(things) => {
+                Self::Error(RollbackError::MadeByOthers { migration, things })
+            }
             BackStop::Unlike(tables) => Self::Error(RollbackError::RowsDiffer {
                 migration,
                 tables: BackStop::Unlike(tables).in_words(),
@@ -210,20 +213,20 @@ fn by_script(run: &mut Run<'_>, (migration, ready): &Job<'_>) -> Result<(), Stop
     Ok(())
 }
 
-/// Goes back through the net, if one is spread; gives the schema of before, too.
+/// Goes back through the net, if one is spread.
 fn with_net(
     run: &mut Run<'_>,
     dialect: EngineKind,
     (migration, ready): &Job<'_>,
     options: &RollbackOptions,
-) -> Result<Option<(NetReturn, Catalog)>, Stop> {
+) -> Result<Option<Through>, Stop> {
     let Some(kept) = migration.net.as_ref().filter(|_| migration.is_open()) else {
         return Ok(None);
     };
     let Some((before, after)) = catalogs(run, migration)? else {
         return Ok(None);
     };
-    let (fill, _) = net::fill_of(&migration.fill, &before);
+    let fill = net::fill_of(&migration.fill, &before);
     let is_written = !migration.derived && ready.is_one_transaction();
     let back = Back {
         dialect,
@@ -256,8 +259,18 @@ fn with_net(
         quarantined: returned.quarantined,
         losses: returned.losses,
         images: returned.images,
+        left_alone: returned
+            .foreign
+            .tables()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     };
-    Ok(Some((done, before)))
+    Ok(Some(Through {
+        done,
+        before,
+        foreign: returned.foreign,
+    }))
 }
 
 /// The catalogs before and after a migration, if both were kept.

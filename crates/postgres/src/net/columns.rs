@@ -4,7 +4,7 @@ use tightrope_engine::EngineError;
 use tightrope_model::{TableName, Value};
 
 use super::names;
-use crate::quote::literal;
+use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
 /// One column of a table as it is now.
@@ -18,6 +18,8 @@ pub(super) struct Column {
     /// The type is the server's own, and no script can change it.
     pub(super) built_in: bool,
     pub(super) collatable: bool,
+    /// Its collation is the server's own, or it has none.
+    built_in_collation: bool,
     /// The category of the type: `N` for numbers, `S` for text, `D` for dates and times.
     category: String,
     /// `is distinct from` tells any two values of the type apart that are written differently.
@@ -43,6 +45,16 @@ impl Column {
     pub(super) fn to_kept(&self, expression: &str) -> String {
         let cast = if self.built_in { "" } else { "::text" };
         format!("({expression}){cast}{}", self.collation())
+    }
+
+    /// The column of `alias` as a copy of the table keeps it. Where nothing has to be changed nothing is, not even the
+    /// collation: the server then copies rows without taking them apart.
+    pub(super) fn copied(&self, alias: &str) -> String {
+        let column = format!("{alias}.{}", quote(&self.name));
+        match self.built_in && self.built_in_collation {
+            true => column,
+            false => self.to_kept(&column),
+        }
     }
 
     /// The same column, its values given as text.
@@ -106,7 +118,7 @@ impl Columns {
              (t.typcollation <> 0)::int, t.typcategory::text, \
              (t.oid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype, 'oid'::regtype, 'uuid'::regtype, \
              'date'::regtype, 'time'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype, 'bytea'::regtype, 'text'::regtype, \
-             'varchar'::regtype))::int, a.attnum::bigint \
+             'varchar'::regtype))::int, a.attnum::bigint, (a.attcollation < 16384)::int \
              from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid \
              where a.attrelid = pg_catalog.to_regclass({}) and a.attnum > 0 and not a.attisdropped \
              and not pg_catalog.starts_with(a.attname::text, 'tightrope_hidden_') order by a.attnum",
@@ -141,5 +153,6 @@ fn column(row: &[Value]) -> Column {
         category: text(4),
         exact: yes(5),
         number: row.get(6).and_then(Value::integer).unwrap_or_default(),
+        built_in_collation: yes(7),
     }
 }

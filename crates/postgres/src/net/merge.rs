@@ -34,7 +34,7 @@ pub(super) fn merge(
         if table.rows.is_none() {
             continue;
         }
-        let terms = Terms::of(session, table, &table.plan.before, Shape::Before)?;
+        let terms = Terms::of_closed(session, table, &table.plan.before, Shape::Before)?;
         displaced.extend(quarantine_displaced(session, table, &terms)?);
         if !rebuilt.contains(&table.plan.before) {
             merges.push(TableMerge {

@@ -17,12 +17,14 @@ mod columns;
 mod conflicts;
 mod forward;
 mod gauge;
+mod identity;
 mod merge;
 mod moves;
 mod names;
 mod orphans;
 mod references;
 mod set_aside;
+mod settings;
 mod size;
 mod sources;
 mod spread;
@@ -166,6 +168,10 @@ impl Net for PostgresSession {
         key: &[String],
     ) -> Result<u64, EngineError> {
         self.writing_pinned(|session| forward::bring(session, own, table, columns, key))
+    }
+
+    fn forward_size(&mut self, own: &str) -> Result<u64, EngineError> {
+        size::bytes(self, &TableName::new(names::SCHEMA, own))
     }
 
     fn drop_forward(&mut self, own: &str) -> Result<(), EngineError> {

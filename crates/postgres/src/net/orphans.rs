@@ -494,15 +494,27 @@ fn images(
             "p.tightrope_place"
         },
     });
-    let written = columns.iter().filter_map(|column| {
+    let (mut unwritten, mut others) = (Vec::new(), Vec::new());
+    for column in columns {
         let of_before = child.plan.columns.iter();
-        let at = of_before.map(|c| &c.before).position(|c| c == column)?;
-        Some(format!("not ({})", terms.written(at + 1)))
-    });
-    let unwritten: Vec<String> = written.collect();
-    let standing = has_key.then(|| Images {
+        let Some(at) = of_before.map(|c| &c.before).position(|c| c == column) else {
+            continue;
+        };
+        unwritten.push(format!("not ({})", terms.written(at + 1)));
+        let was = format!("(p.{})::text", quote(column));
+        others.push(match &child.plan.columns[at].after {
+            Some(now) => format!("(t.{})::text is distinct from {was}", quote(now)),
+            None => format!("{was} is not null"),
+        });
+    }
+    let standing = (has_key && !others.is_empty()).then(|| Images {
         from: terms.from(),
-        filter: format!("{} and {}", terms.joins.has_before, unwritten.join(" and ")),
+        filter: format!(
+            "{} and {} and ({})",
+            terms.joins.has_before,
+            unwritten.join(" and "),
+            others.join(" or ")
+        ),
         place: "p.ctid",
     });
     Ok((returning, standing))

@@ -44,7 +44,8 @@ pub(super) fn estimate(session: &mut PostgresSession, plan: &NetPlan) -> Result<
         .sum()
 }
 
-fn bytes(session: &mut PostgresSession, table: &TableName) -> Result<u64, EngineError> {
+/// Bytes that a table occupies with its indexes; 0 if there is no such table.
+pub(super) fn bytes(session: &mut PostgresSession, table: &TableName) -> Result<u64, EngineError> {
     size_of(session, "pg_total_relation_size", table)
 }
 

@@ -8,7 +8,7 @@ use tightrope_model::{ColumnPlan, ObjectId, ObjectKind, TableName};
 
 use super::columns::Column;
 use super::terms::{Shape, Terms, before};
-use super::{fill, names};
+use super::{fill, names, settings};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -37,10 +37,10 @@ fn source(
             ..TableSource::default()
         });
     };
-    let terms = Terms::of(session, kept, after, Shape::After)?;
+    let terms = Terms::of_closed(session, kept, after, Shape::After)?;
     let mut columns = BTreeMap::new();
     for (at, column) in kept.plan.columns.iter().enumerate() {
-        if !terms.keeps(at) {
+        if !terms.keeps(at) || terms.is_found_by(at) {
             continue;
         }
         let value = format!(
@@ -57,8 +57,13 @@ fn source(
         filter: Some(gone.filter.clone()),
         columns: all_columns(kept),
     });
+    let settings = match &kept.rows {
+        Some(rows) => settings::for_whole_table(session, &terms.facts, rows)?,
+        None => Vec::new(),
+    };
     Ok(TableSource {
         more: more.collect(),
+        settings,
         filter: terms.joins.own.as_ref().map(|own| format!("not ({own})")),
         columns,
         joins: terms.joins.all,

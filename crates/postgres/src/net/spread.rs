@@ -138,18 +138,14 @@ fn copy(
         let column = columns
             .get(&planned.before)
             .ok_or_else(|| not_as_planned(plan, &planned.before))?;
-        let name = quote(&column.name);
-        selected.push(format!(
-            "{} as {name}",
-            column.to_kept(&format!("t.{name}"))
-        ));
+        selected.push(format!("{} as {}", column.copied("t"), quote(&column.name)));
     }
     let rows = names::own(number, plan, "rows");
     session.execute_own(&format!(
-        "create table {} as select {} from only {} t",
-        names::sql(&rows),
+        "create table {rows} as select {} from only {} t; alter table {rows} replica identity full",
         selected.join(", "),
         names::sql(&plan.before),
+        rows = names::sql(&rows),
     ))?;
     kept.rows = Some(rows);
     Ok(())

@@ -43,7 +43,7 @@ pub(super) struct Joins {
     pub(super) touched: String,
     /// Where its entry is in the log.
     pub(super) entry: String,
-    /// The key of `t` as the log keeps it.
+    /// The key of `t` as the log keeps that of a row when the window began.
     pub(super) key: Vec<String>,
     /// There is a pre-image of `t`.
     pub(super) has_before: String,
@@ -92,7 +92,7 @@ impl<'k> Terms<'k> {
             None => Ok(None),
         };
         let (log, rows, inserted) = (own(&kept.touched)?, own(&kept.rows)?, own(&kept.inserted)?);
-        let facts = Facts {
+        Self::put_together(Facts {
             plan: &kept.plan,
             shape,
             table: names::sql(table),
@@ -100,7 +100,31 @@ impl<'k> Terms<'k> {
             log,
             rows,
             inserted,
+        })
+    }
+
+    /// The same for a table whose window is closed: a log that is empty is left out.
+    pub(super) fn of_closed(
+        session: &mut PostgresSession,
+        kept: &'k KeptTable,
+        table: &TableName,
+        shape: Shape,
+    ) -> Result<Self, EngineError> {
+        let terms = Self::of(session, kept, table, shape)?;
+        let Some((log, _)) = &terms.facts.log else {
+            return Ok(terms);
         };
+        let written = session.query_own(&format!("select 1::bigint from {log} limit 1"), &[])?;
+        if !written.is_empty() {
+            return Ok(terms);
+        }
+        Self::put_together(Facts {
+            log: None,
+            ..terms.facts
+        })
+    }
+
+    fn put_together(facts: Facts<'k>) -> Result<Self, EngineError> {
         let joins = if facts.now.is_empty() {
             Joins::default()
         } else if facts.plan.key.is_empty() {
@@ -138,6 +162,20 @@ impl<'k> Terms<'k> {
         let name = &self.facts.plan.columns[column].before;
         let rows = self.facts.rows.as_ref();
         rows.is_some_and(|(_, columns)| columns.get(name).is_some())
+    }
+
+    /// Whether that column of `t` is the same in its pre-image, bit by bit, because the two were joined by it.
+    pub(super) fn is_found_by(&self, column: usize) -> bool {
+        let planned = &self.facts.plan.columns[column];
+        let now = match self.facts.shape {
+            Shape::After => planned.after.as_ref(),
+            Shape::Before => Some(&planned.before),
+        };
+        let now = now.and_then(|name| self.facts.now.get(name));
+        self.facts.log.is_none()
+            && self.is_key(column)
+            && !planned.is_lost()
+            && now.is_some_and(|now| now.exact)
     }
 
     /// Whether that column is of the key.

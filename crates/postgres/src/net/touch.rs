@@ -33,6 +33,10 @@ struct KeyPart {
     /// The value of the row OLD and of NEW.
     old: String,
     new: String,
+    /// What leads from the row OLD to its pre-image.
+    origin: String,
+    /// The same of the row NEW, where the log keeps it beside.
+    stays: Option<String>,
     /// It is text that is made from a value, and depends on how a session writes it.
     is_written: bool,
     /// It may be too long for an index.
@@ -47,6 +51,8 @@ impl KeyPart {
             definition: column.kept_definition(),
             old: value("old"),
             new: value("new"),
+            origin: value("old"),
+            stays: None,
             is_written: !column.built_in,
             is_long: false,
         }
@@ -56,8 +62,10 @@ impl KeyPart {
         Self {
             name: String::new(),
             definition: "text collate \"C\"".to_owned(),
-            old: by_row::text(plan, Shape::After, "old"),
-            new: by_row::text(plan, Shape::After, "new"),
+            old: by_row::whole_text(plan, "old"),
+            new: by_row::whole_text(plan, "new"),
+            origin: by_row::text(plan, Shape::After, "old"),
+            stays: by_row::has_more(plan).then(|| by_row::text(plan, Shape::After, "new")),
             is_written: true,
             is_long: true,
         }
@@ -107,6 +115,9 @@ impl<'a> TouchLog<'a> {
             for (number, part) in (1..).zip(&self.key) {
                 columns.push(format!("{letter}{number} {}", part.definition));
             }
+        }
+        if self.stays().is_some() {
+            columns.push("s1 text collate \"C\"".to_owned());
         }
         for (number, _) in &self.watched {
             columns.push(format!("w{number} boolean not null default false"));
@@ -182,18 +193,24 @@ impl<'a> TouchLog<'a> {
              return null;\nend",
             inserted = self.inserted(),
             by_old = self.found_by("old"),
-            follow = self.list("k", |value| format!(" = {}", self.value("new", value))),
+            follow = format_args!(
+                "{}{}",
+                self.list("k", |value| format!(" = {}", self.value("new", value))),
+                self.stays()
+                    .map(|text| format!(", s1 = {text}"))
+                    .unwrap_or_default(),
+            ),
             both = self.each(", ", |number| format!(
                 "w{number} = l.w{number} or b.w{number}"
             )),
             moved = self.moved(),
             changes = changes.join(", "),
-            keys = self.list("k", |_| String::new()),
+            keys = self.now(),
             origins = self.list("o", |_| String::new()),
             bits = self.each(", ", |number| format!("w{number}")),
             own = self.each(", ", |number| format!("b.w{number}")),
-            new_key = self.values("new"),
-            old_key = self.values("old"),
+            new_key = self.values_now(),
+            old_key = self.origins(),
             no_key = self.list("k", |_| " = null".to_owned()),
         );
         trigger_function(name, &body, self.key.iter().any(|part| part.is_written))
@@ -204,8 +221,8 @@ impl<'a> TouchLog<'a> {
         let log = names::sql(self.log);
         let insert = format!(
             "insert into {log} ({}) values ({});",
-            self.list("k", |_| String::new()),
-            self.values("new"),
+            self.now(),
+            self.values_now(),
         );
         if self.key.iter().any(|part| part.is_long) {
             return insert;
@@ -247,10 +264,26 @@ impl<'a> TouchLog<'a> {
         if side == "old" { &part.old } else { &part.new }
     }
 
-    fn values(&self, side: &str) -> String {
-        let numbers = 1..=self.key.len();
-        let values: Vec<&str> = numbers.map(|number| self.value(side, number)).collect();
-        values.join(", ")
+    fn stays(&self) -> Option<&str> {
+        self.key.iter().find_map(|part| part.stays.as_deref())
+    }
+
+    /// The columns that tell a row as it is now.
+    fn now(&self) -> String {
+        let beside = self.stays().map_or("", |_| ", s1");
+        format!("{}{beside}", self.list("k", |_| String::new()))
+    }
+
+    /// Their values.
+    fn values_now(&self) -> String {
+        let values = self.key.iter().map(|part| part.new.as_str());
+        values.chain(self.stays()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The values that lead from a row to its pre-image.
+    fn origins(&self) -> String {
+        let values = self.key.iter().map(|part| part.origin.as_str());
+        values.collect::<Vec<_>>().join(", ")
     }
 
     fn found_by(&self, side: &str) -> String {

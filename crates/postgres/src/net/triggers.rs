@@ -1,13 +1,14 @@
-//! Keeps the user's triggers and rules from firing while the net writes, each put back to the state that it was in.
+//! Keeps the user's triggers and rules from firing while the net writes, and lends a published table what tells its rows from
+//! each other; all is put back to the state that it was in.
 
 use tightrope_engine::EngineError;
 use tightrope_model::{TableName, Value};
 
-use super::names;
+use super::{identity, names};
 use crate::quote::literal;
 use crate::session::PostgresSession;
 
-/// Tables whose triggers and rules are off.
+/// Tables whose triggers and rules are off, and whose rows can be written.
 pub(super) struct Quiet {
     back: Vec<String>,
 }
@@ -53,6 +54,7 @@ impl Quiet {
             self.back
                 .push(format!("alter table only {name} {how} {}", text(0)));
         }
+        self.back.extend(identity::lend(session, table)?);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ pub(super) fn of(
 ) -> Result<Vec<(TableName, u64)>, EngineError> {
     let mut unlike = Vec::new();
     for table in kept.tables.iter().filter(|table| table.rows.is_some()) {
-        let terms = Terms::of(session, table, &table.plan.before, Shape::Before)?;
+        let terms = Terms::of_closed(session, table, &table.plan.before, Shape::Before)?;
         let Some((from, missing)) = &terms.joins.untouched else {
             continue;
         };
@@ -26,22 +26,15 @@ pub(super) fn of(
                 terms.keeps(*at) && (plan.keep != Keep::Columns || plan.columns[*at].is_lost())
             })
             .collect();
+        if is_told_by_hashes(&terms) && hashes_agree(session, &terms, &compared)? {
+            continue;
+        }
         // Rows without a key are missing where they differ.
         let differs = match plan.key.is_empty() {
-            true => String::new(),
-            false => {
-                let now = compared
-                    .iter()
-                    .map(|at| format!("t.{}", quote(&plan.columns[*at].before)));
-                let now = now.collect::<Vec<_>>().join(", ");
-                let was = compared.iter().map(|at| terms.before(*at));
-                let was = was.collect::<Vec<_>>().join(", ");
-                format!(
-                    " or {} and row({now})::text <> row({was})::text",
-                    rows_differ(&now, &was)
-                )
-            }
+            true => Vec::new(),
+            false => differences(&terms, &compared),
         };
+        let differs: String = differs.iter().map(|one| format!(" or {one}")).collect();
         let rows = counted(
             session,
             &format!("select count(*) from {from} where {missing}{differs}"),
@@ -51,4 +44,85 @@ pub(super) fn of(
         }
     }
     Ok(unlike)
+}
+
+/// Whether columns (by their places in the plan) differ from the pre-image. Values that are written differently and look the
+/// same as text are not told apart: they cannot be kept apart where text is kept.
+fn differences(terms: &Terms<'_>, compared: &[usize]) -> Vec<String> {
+    let name = |at: &usize| &terms.facts.plan.columns[*at].before;
+    let now = |at: &usize| format!("t.{}", quote(name(at)));
+    let exact = |at: &usize| {
+        let column = terms.facts.now.get(name(at));
+        column.filter(|column| column.exact)
+    };
+    let (simple, others): (Vec<usize>, Vec<usize>) =
+        compared.iter().partition(|at| exact(at).is_some());
+    let mut differences: Vec<String> = simple
+        .iter()
+        .filter_map(|at| Some(exact(at)?.differs(&now(at), &terms.before(*at))))
+        .collect();
+    if !others.is_empty() {
+        let now = others.iter().map(now).collect::<Vec<_>>().join(", ");
+        let was: Vec<String> = others.iter().map(|at| terms.before(*at)).collect();
+        let was = was.join(", ");
+        differences.push(format!(
+            "{} and row({now})::text <> row({was})::text",
+            rows_differ(&now, &was)
+        ));
+    }
+    differences
+}
+
+/// Whether all rows of the table should be those of before, so that sums over both can tell it.
+fn is_told_by_hashes(terms: &Terms<'_>) -> bool {
+    let plan = terms.facts.plan;
+    let all = matches!(plan.keep, Keep::Columns | Keep::Whole);
+    all && terms.facts.log.is_none() && !plan.key.is_empty()
+}
+
+/// Whether the table and the pre-images have as many rows, and the same sums of hashes of the key and of each column that is
+/// compared: in a third of the time that a join takes. Where they do not agree, a join says which rows differ.
+fn hashes_agree(
+    session: &mut PostgresSession,
+    terms: &Terms<'_>,
+    compared: &[usize],
+) -> Result<bool, EngineError> {
+    let plan = terms.facts.plan;
+    let place = |name: &String| plan.columns.iter().position(|c| &c.before == name);
+    let key = plan.key.iter().map(|key| place(&key.before));
+    let Some(key) = key.collect::<Option<Vec<usize>>>() else {
+        return Ok(false);
+    };
+    let sums = |value: &dyn Fn(usize) -> String| {
+        let hash = |at: usize, seed: &str| hash_of(terms, at, &value(at), seed);
+        let of_key = key.iter().fold("0".to_owned(), |seed, at| hash(*at, &seed));
+        let others = compared.iter().filter(|at| !key.contains(at));
+        let others = others.map(|at| format!("coalesce({}, 1)", hash(*at, &of_key)));
+        let hashes = std::iter::once(of_key.clone()).chain(others);
+        let sums: Vec<String> = hashes.map(|hash| format!("sum({hash})")).collect();
+        sums.join(", ")
+    };
+    let now = sums(&|at| format!("t.{}", quote(&plan.columns[at].before)));
+    let was = sums(&|at| terms.before(at));
+    let Some((rows, _)) = &terms.facts.rows else {
+        return Ok(false);
+    };
+    let agree = session.query_own(
+        &format!(
+            "select 1::bigint where (select row(count(*), {now})::text from only {} t) = (select row(count(*), {was})::text from {rows} p)",
+            terms.facts.table,
+        ),
+        &[],
+    )?;
+    Ok(!agree.is_empty())
+}
+
+/// The hash of a column's value: of numbers and text themselves, of everything else as it is written.
+fn hash_of(terms: &Terms<'_>, at: usize, value: &str, seed: &str) -> String {
+    match terms.facts.plan.columns[at].type_before.as_str() {
+        "smallint" | "integer" | "bigint" => {
+            format!("pg_catalog.hashint8extended(({value})::bigint, {seed})")
+        }
+        _ => format!("pg_catalog.hashtextextended(({value})::text collate \"C\", {seed})"),
+    }
 }

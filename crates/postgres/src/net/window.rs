@@ -5,7 +5,7 @@ use tightrope_model::{Keep, TableName, TablePlan};
 
 use super::catch::must_have_seen_all;
 use super::columns::{Columns, same};
-use super::conflicts::make_function;
+use super::conflicts::{make_failure_function, make_function};
 use super::references::keep_what_is_referred_to;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
@@ -48,6 +48,7 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
     moves::prepare(session, kept)?;
     moves::follow(session, kept, None)?;
     make_function(session, number)?;
+    make_failure_function(session, number)?;
     protect(session, number)
 }
 
@@ -258,10 +259,18 @@ pub(super) fn close(session: &mut PostgresSession, kept: &KeptNet) -> Result<(),
     }
     drop_functions(session, &names::prefix(kept.number), true)?;
     keep_what_is_referred_to(session, kept)?;
-    for table in &kept.tables {
-        for own in [&table.rows, &table.touched].into_iter().flatten() {
-            session.execute_own(&format!("analyze {}", names::sql(own)))?;
-        }
+    let own = kept.tables.iter();
+    let own = own.flat_map(|table| [&table.rows, &table.touched]);
+    let own: Vec<String> = own.flatten().map(names::sql).collect();
+    if own.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // Rows are found by keys, so the planner has to know how many there are and in which order, and hardly more.
+    let target = session.query_own("select current_setting('default_statistics_target')", &[])?;
+    let target = target.first().and_then(|row| row.first()?.text());
+    session.execute_own(&format!(
+        "set local default_statistics_target = 10; analyze {}; set local default_statistics_target = {}",
+        own.join(", "),
+        target.unwrap_or("default"),
+    ))
 }

@@ -171,6 +171,39 @@ fn a_lost_column_that_must_not_be_null_asks_for_a_fill() {
 }
 
 #[test]
+fn rows_in_which_a_fill_fails_go() {
+    let fill = |expression: &str| {
+        let column = (TableName::new("public", "people"), "name".to_owned());
+        [(column, expression.to_owned())].into()
+    };
+    let walk = Walk {
+        setup: NAMES,
+        forward: SPLIT,
+        writes: "insert into people values (3, 'Eve', 'Eff'), (4, 'Gus', '0'), (5, null, '7');
+            update people set last = 'Zed' where id = 2;",
+        rebuild: Some(("people", "(id int primary key, name text not null)")),
+        fill: fill("first || (7 / last::int)"),
+        ..Walk::default()
+    };
+    check(
+        &walk,
+        &[
+            (
+                "the expression under [fill] for column `name` fails: invalid input syntax for type integer: \"Eff\"",
+                2,
+            ),
+            ("column `name` must not be null", 1),
+        ],
+        &[
+            r#"{"id" : "3", "first" : "Eve", "last" : "Eff"}"#,
+            r#"{"id" : "4", "first" : "Gus", "last" : "0"}"#,
+            r#"{"id" : "5", "first" : null, "last" : "7"}"#,
+        ],
+        &[("people", &["(1,\"Ann Bee\")", "(2,\"Cid Dee\")"])],
+    );
+}
+
+#[test]
 fn values_that_do_not_fit_the_old_type_go() {
     check(
         &Walk {

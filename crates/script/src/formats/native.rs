@@ -200,9 +200,25 @@ fn settings(
         irreversible,
         lock_timeout_ms: metadata.lock_timeout_ms,
         rollback_budget_s: metadata.rollback_budget_s,
+        fill_places: places(source, metadata.fill.keys()),
         fill: metadata.fill,
     };
     Some((settings, metadata.run_in_transaction))
+}
+
+/// Where each name stands under `[fill]`.
+fn places<'n>(
+    source: &Source<'_>,
+    names: impl Iterator<Item = &'n String>,
+) -> BTreeMap<String, Place> {
+    let text = source.text().unwrap_or_default();
+    let table = text.find("fill").unwrap_or(0);
+    let place = |name: &String| {
+        let at = text[table..].find(name.as_str());
+        let offset = table + at.unwrap_or(0);
+        (name.clone(), Place::at(&source.file, text, offset))
+    };
+    names.map(place).collect()
 }
 
 fn bad_settings(source: &Source<'_>, text: &str, error: &toml::de::Error) -> Finding {

@@ -48,6 +48,7 @@ pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         parents: relation::parents(connection)?,
         keys_enforced: connection.pragma_query_value(None, "foreign_keys", |row| row.get(0))?,
         names,
+        triggers,
     };
     for relation in &relations {
         match relation.kind {
@@ -74,7 +75,8 @@ pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         }
     }
     objects.extend(
-        triggers
+        facts
+            .triggers
             .iter()
             .map(|trigger| other::trigger(trigger, &facts.names)),
     );

@@ -12,7 +12,7 @@ use crate::definition::{Names, tokens};
 pub(super) struct Trigger {
     pub(super) name: String,
     table: String,
-    sql: String,
+    pub(super) sql: String,
 }
 
 pub(super) fn triggers(connection: &Connection) -> rusqlite::Result<Vec<Trigger>> {

@@ -3,9 +3,10 @@ use std::collections::BTreeMap;
 use tightrope_model::AttributeLevel::{Fact, Letter, Logical, Position};
 use tightrope_model::{Object, ObjectId, ObjectKind};
 
+use super::other::Trigger;
 use super::relation::{Column, Index, Relation};
 use super::{normal_text, with_text};
-use crate::definition::{ConstraintText, IndexText, Names, TableText};
+use crate::definition::{ConstraintText, IndexText, Names, TableText, tokens};
 
 /// What is known of all tables.
 pub(super) struct Facts {
@@ -14,6 +15,7 @@ pub(super) struct Facts {
     pub(super) parents: BTreeMap<String, Vec<String>>,
     pub(super) keys_enforced: bool,
     pub(super) names: Names,
+    pub(super) triggers: Vec<Trigger>,
 }
 
 impl Facts {
@@ -23,6 +25,15 @@ impl Facts {
 
     pub(super) fn indexes(&self, table: &str) -> &[Index] {
         self.indexes.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    fn is_named_by_trigger(&self, table: &str) -> bool {
+        self.triggers.iter().any(|trigger| {
+            tokens(&trigger.sql).iter().any(|token| {
+                let name = token.name();
+                name.is_some_and(|name| name.eq_ignore_ascii_case(table))
+            })
+        })
     }
 
     /// The tables that a table refers to, by their own names where they are there.
@@ -65,6 +76,11 @@ pub(super) fn objects(relation: &Relation, facts: &Facts) -> Vec<Object> {
     table.depends_on = facts.parents(&relation.name);
     if facts.keys_enforced && !table.depends_on.is_empty() {
         table = table.with("foreign_keys", Fact, "enforced");
+    }
+    let cascades = facts.keys_enforced && !table.depends_on.is_empty();
+    if relation.without_rowid && (cascades || facts.is_named_by_trigger(&relation.name)) {
+        // The library tells nothing of what is written there by the way.
+        table = table.with("unseen_writes", Fact, "possible");
     }
     let Some(text) = text else {
         // Rather a difference too many than one missed: what cannot be read counts as it stands.

@@ -30,27 +30,32 @@ impl<S: AsRef<str>> FromIterator<S> for Names {
 /// A word in double quotes that no name of the schema is, is text to SQLite, and stays to the letter.
 pub(crate) fn normal(tokens: &[Token<'_>], names: &Names) -> String {
     let mut text = String::new();
-    let mut before: Option<&Token<'_>> = None;
+    let mut before: Option<(&Token<'_>, String)> = None;
     let end = tokens
         .iter()
         .rposition(|token| !token.is(";"))
         .map_or(0, |last| last + 1);
     for token in &tokens[..end] {
-        if before.is_some_and(|before| blank_between(before, token)) {
+        if before.is_some_and(|(before, as_written)| blank_between(before, &as_written, token)) {
             text.push(' ');
         }
-        text.push_str(&written(token, names));
-        before = Some(token);
+        let as_written = written(token, names);
+        text.push_str(&as_written);
+        before = Some((token, as_written));
     }
     text
 }
 
-fn blank_between(before: &Token<'_>, token: &Token<'_>) -> bool {
+/// A name that needs no quotes reads the same with them: `t(a)` and `"t"(a)`.
+fn blank_between(before: &Token<'_>, as_written: &str, token: &Token<'_>) -> bool {
     let glued_before = before.is("(") || before.is(".");
     let glued = token.is(")") || token.is(",") || token.is(".") || token.is(";");
-    let call = token.is("(")
-        && before.kind == Kind::Word
-        && !is_reserved(&before.text.to_ascii_lowercase());
+    let is_name = match before.kind {
+        Kind::Word => !is_reserved(as_written),
+        Kind::Quoted => !as_written.starts_with('"'),
+        _ => false,
+    };
+    let call = token.is("(") && is_name;
     !(glued_before || glued || call)
 }
 
@@ -104,6 +109,10 @@ mod tests {
             "\"order\", \"a b\", users.name",
         );
         check("a != b and c == d", "a <> b and c = d");
+        check(
+            "insert into \"users\"(name), users (name)",
+            "insert into users(name), users(name)",
+        );
         check("x -- why\n = 'It''s  A'", "x = 'It''s  A'");
     }
 

@@ -8,8 +8,9 @@ use super::names;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier as quote;
 
-fn own_table(own: &str) -> String {
-    names::sql(&TableName::new("", format!("tightrope_{own}")))
+/// The own table of that name.
+pub(super) fn own_table(own: &str) -> TableName {
+    TableName::new("", format!("tightrope_{own}"))
 }
 
 /// Keeps the rows in which one of the telling columns (or anything, if none are told) holds a value.
@@ -20,7 +21,7 @@ pub(super) fn keep(
     columns: &[ForwardColumn],
     telling: &[String],
 ) -> Result<u64, EngineError> {
-    let own = own_table(own);
+    let own = names::sql(&own_table(own));
     let columns: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
     let columns = columns.join(", ");
     let tells: Vec<String> = telling
@@ -58,7 +59,7 @@ pub(super) fn bring(
     columns: &[ForwardColumn],
     key: &[String],
 ) -> Result<u64, EngineError> {
-    let (own, here) = (own_table(own), names::sql(table));
+    let (own, here) = (names::sql(&own_table(own)), names::sql(table));
     let sql = if key.is_empty() {
         let columns: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
         let columns = columns.join(", ");
@@ -87,6 +88,9 @@ pub(super) fn bring(
 /// Drops an image.
 pub(super) fn free(connection: &Connection, own: &str) -> Result<(), EngineError> {
     connection
-        .execute_batch(&format!("drop table if exists {}", own_table(own)))
+        .execute_batch(&format!(
+            "drop table if exists {}",
+            names::sql(&own_table(own))
+        ))
         .map_err(from_sqlite)
 }

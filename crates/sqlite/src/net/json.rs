@@ -2,19 +2,19 @@
 
 use rusqlite::Row;
 use rusqlite::types::Value;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::value::exact;
 
-/// An object of the row's values under these names, each as SQL would write it where it is not plain text: `1`, `1.0`,
+/// An object of the row's values under these names and in their order, each as SQL would write it where it is not plain text: `1`, `1.0`,
 /// `x'00ff'`, `'1'`; NULL is null.
 pub(super) fn row_of(names: &[&str], row: &Row<'_>) -> rusqlite::Result<String> {
-    let mut object = Map::new();
+    let mut members = Vec::new();
     for (index, name) in names.iter().enumerate() {
-        let value = exact(row.get_ref(index)?);
-        object.insert((*name).to_owned(), value.map_or(Json::Null, Json::String));
+        let value = exact(row.get_ref(index)?).map_or(Json::Null, Json::String);
+        members.push(format!("{}:{value}", Json::from(*name)));
     }
-    Ok(Json::Object(object).to_string())
+    Ok(format!("{{{}}}", members.join(",")))
 }
 
 /// The columns and values of a row; none if the text is no row.
@@ -88,6 +88,15 @@ mod tests {
             Some(vec![("a".to_owned(), value)]),
             "{row}"
         );
+    }
+
+    #[test]
+    fn columns_stay_in_their_order() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let row = connection.query_row("select 1, null, 'a \"b\"'", [], |row| {
+            row_of(&["z", "a", "it's \"m\""], row)
+        });
+        assert_eq!(row.unwrap(), r#"{"z":"1","a":null,"it's \"m\"":"a \"b\""}"#);
     }
 
     #[test]

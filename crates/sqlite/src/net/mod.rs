@@ -57,7 +57,7 @@ impl Net for SqliteSession {
         before: &Catalog,
         after: &Catalog,
     ) -> Result<(), EngineError> {
-        window::open(self.connection(), kept, before, after)
+        window::open(self.connection(), self.counter(), kept, (before, after))
     }
 
     fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
@@ -145,6 +145,10 @@ impl Net for SqliteSession {
         key: &[String],
     ) -> Result<u64, EngineError> {
         forward::bring(self.connection(), own, table, columns, key)
+    }
+
+    fn forward_size(&mut self, own: &str) -> Result<u64, EngineError> {
+        size::bytes(self.connection(), &forward::own_table(own))
     }
 
     fn drop_forward(&mut self, own: &str) -> Result<(), EngineError> {

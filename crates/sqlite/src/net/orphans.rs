@@ -1,5 +1,5 @@
-//! Rows of a dropped table whose parents the application deleted or moved in the window: what their foreign keys say of that
-//! happens to them before they come back, as it would have happened in the table.
+//! Rows that come back, and whose parents the application deleted or moved in the window: what their foreign keys say of that
+//! happens to them before, as it would have happened in the table.
 
 use rusqlite::Connection;
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Quarantined, Window};
@@ -7,7 +7,7 @@ use tightrope_model::{ObjectId, ObjectKind, TableName};
 
 use super::json::row_of;
 use super::key::Key;
-use super::names::{all, any, list, sql};
+use super::names::{all, any, list, of, sql};
 use super::references::is;
 use super::terms::default_of;
 use crate::error::from_sqlite;
@@ -15,7 +15,8 @@ use crate::error::from_sqlite;
 /// The mark of a row of before that does not come back.
 const LOST: u8 = 2;
 
-/// Lets all dropped tables follow their parents, and gives the rows that cannot.
+/// Lets all rows that come back (of a dropped table, or deleted by the migration) follow their parents, and gives those that
+/// cannot.
 pub(super) fn follow_parents(
     connection: &Connection,
     kept: &KeptNet,
@@ -30,15 +31,11 @@ pub(super) fn follow_parents(
     if !enforced {
         return Ok(quarantined);
     }
-    // Living parents are asked once, by the keys of before. A row that goes may be a parent itself, of another dropped table:
-    // as often as there are tables is enough.
+    // Living parents are asked once, by the keys of before. A row that goes may be a parent itself, of another that was to come
+    // back: as often as there are tables is enough.
     for pass in 0..kept.tables.len() {
         let mut changed = false;
-        for table in kept
-            .tables
-            .iter()
-            .filter(|table| table.plan.after.is_none())
-        {
+        for table in &kept.tables {
             let Some(rows) = &table.rows else {
                 continue;
             };
@@ -60,7 +57,7 @@ pub(super) fn follow_parents(
     Ok(quarantined)
 }
 
-/// A foreign key of the dropped table, with what it does.
+/// A foreign key of the table as it was, with what it does.
 struct Reference {
     parent: TableName,
     on_update: String,
@@ -136,14 +133,12 @@ impl Orphans<'_> {
         let Some(parent) = tables.find(|table| is(&table.plan.before, &reference.parent)) else {
             return Ok(false);
         };
-        if parent.plan.after.is_none() {
-            return match self.gone_with_parent(reference, parent) {
-                Some(gone) => self.act(reference, &reference.on_delete, &gone, None, quarantined),
-                None => Ok(false),
-            };
-        }
+        let mut changed = match self.gone_with_parent(reference, parent) {
+            Some(gone) => self.act(reference, &reference.on_delete, &gone, None, quarantined)?,
+            None => false,
+        };
         let Some(log) = parent.touched.as_ref().filter(|_| living) else {
-            return Ok(false);
+            return Ok(changed);
         };
         let key = Key::read(self.connection, self.kept.number, parent)?;
         let mut pairs = Vec::new();
@@ -154,18 +149,22 @@ impl Orphans<'_> {
             };
             match key.parts.iter().position(|part| named(&part.before)) {
                 Some(place) => pairs.push((*at, place + 1)),
-                None => return Ok(false),
+                None => return Ok(changed),
             }
         }
         let same = all(pairs
             .iter()
             .map(|(at, n)| format!("l.o${n} = p.c${}", at + 1)));
         let there = all(key.own("l", "k").iter().map(|k| format!("{k} is not null")));
-        let deleted = format!(
+        let mut deleted = format!(
             "exists (select 1 from {} l where {same} and not ({there}))",
             sql(log)
         );
-        let mut changed = self.act(reference, &reference.on_delete, &deleted, None, quarantined)?;
+        if let Some(returns) = self.kept_parent(reference, parent, 1) {
+            // It was not there in the window: who took its key has not deleted it.
+            deleted.push_str(&format!(" and not {returns}"));
+        }
+        changed |= self.act(reference, &reference.on_delete, &deleted, None, quarantined)?;
         let differs = any(pairs.iter().map(|(_, n)| format!("l.k${n} is not l.o${n}")));
         let moved = format!("{same} and {there} and {differs}");
         let new = pairs.iter().map(|(at, n)| {
@@ -187,8 +186,30 @@ impl Orphans<'_> {
         Ok(changed)
     }
 
-    /// The parent was dropped, too, and its row does not come back.
+    /// The parent's row was to come back, too, and does not; nor has another its key.
     fn gone_with_parent(&self, reference: &Reference, parent: &KeptTable) -> Option<String> {
+        let mut gone = self.kept_parent(reference, parent, LOST)?;
+        if let Some(after) = &parent.plan.after {
+            let pairs = reference.columns.iter().map(|(at, to)| {
+                let mut columns = parent.plan.columns.iter();
+                let column = columns.find(|column| column.before.eq_ignore_ascii_case(to))?;
+                Some(format!(
+                    "{} = p.c${}",
+                    of("t", column.after.as_ref()?),
+                    at + 1
+                ))
+            });
+            let same = all(pairs.collect::<Option<Vec<_>>>()?);
+            gone.push_str(&format!(
+                " and not exists (select 1 from {} t where {same})",
+                sql(after)
+            ));
+        }
+        Some(gone)
+    }
+
+    /// Whether the parent's row of before has that mark.
+    fn kept_parent(&self, reference: &Reference, parent: &KeptTable, mark: u8) -> Option<String> {
         let rows = parent.rows.as_ref()?;
         let pairs = reference.columns.iter().map(|(at, to)| {
             let columns = &mut parent.plan.columns.iter();
@@ -197,7 +218,7 @@ impl Orphans<'_> {
         });
         let same = all(pairs.collect::<Option<Vec<_>>>()?);
         Some(format!(
-            "exists (select 1 from {} q where q.gone$ = {LOST} and {same})",
+            "exists (select 1 from {} q where q.gone$ = {mark} and {same})",
             sql(rows)
         ))
     }

@@ -17,13 +17,84 @@ impl Opening<'_> {
         after: &TableName,
         key: &Key,
     ) -> Result<(), EngineError> {
+        if !self.all_stayed(table, after, key)? {
+            self.mark_gone(table, after, key)?;
+            if !self.has_as_many(table, after, key)? {
+                self.list_inserted(table, after, key)?;
+            }
+        }
+        if table.plan.keep == Keep::Changed {
+            self.let_go(table, after, key)?;
+        }
+        Ok(())
+    }
+
+    /// Whether every row is still there, and none beside: the script had no way to insert one or to give it another rowid, and
+    /// there are as many.
+    fn all_stayed(
+        &self,
+        table: &KeptTable,
+        after: &TableName,
+        key: &Key,
+    ) -> Result<bool, EngineError> {
+        let [part] = key.parts.as_slice() else {
+            return Ok(false);
+        };
+        let left_alone = self
+            .counter
+            .is_some_and(|counter| counter.leaves_rowids(&after.name, &part.after));
+        if part.kept != "r$" || table.plan.before != *after || !left_alone {
+            return Ok(false);
+        }
+        let rows = sql(&own(self.number, &table.plan, "rows"));
+        let fewer = self.count(&format!(
+            "select (select count(*) from {rows}) - (select count(*) from {})",
+            sql(after)
+        ))?;
+        Ok(fewer == 0)
+    }
+
+    fn mark_gone(
+        &self,
+        table: &KeptTable,
+        after: &TableName,
+        key: &Key,
+    ) -> Result<(), EngineError> {
         let rows = sql(&own(self.number, &table.plan, "rows"));
         let now: Vec<String> = key.parts.iter().map(|part| of("t", &part.after)).collect();
         self.batch(&format!(
             "update {rows} as p set gone$ = 1 where not exists (select 1 from {} t where {})",
             sql(after),
             equal(&now, &key.kept("p")),
+        ))
+    }
+
+    /// Whether every row is one of before, because there are no more of them: where rows are told apart by their rowid, no
+    /// two kept rows have become the same one.
+    fn has_as_many(
+        &self,
+        table: &KeptTable,
+        after: &TableName,
+        key: &Key,
+    ) -> Result<bool, EngineError> {
+        if key.parts.iter().any(|part| part.kept != "r$") {
+            return Ok(false);
+        }
+        let rows = sql(&own(self.number, &table.plan, "rows"));
+        let more = self.count(&format!(
+            "select (select count(*) from {}) - (select count(*) from {rows}) + (select count(*) from {rows} where gone$ <> 0)",
+            sql(after)
         ))?;
+        Ok(more == 0)
+    }
+
+    fn list_inserted(
+        &self,
+        table: &mut KeptTable,
+        after: &TableName,
+        key: &Key,
+    ) -> Result<(), EngineError> {
+        let rows = sql(&own(self.number, &table.plan, "rows"));
         let inserted = own(self.number, &table.plan, "inserted");
         let columns = key.own("", "k");
         let values: Vec<String> = key
@@ -51,9 +122,6 @@ impl Opening<'_> {
                 list(&columns)
             ))?;
             table.inserted = Some(inserted);
-        }
-        if table.plan.keep == Keep::Changed {
-            self.let_go(table, after, key)?;
         }
         Ok(())
     }

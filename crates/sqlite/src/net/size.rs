@@ -45,7 +45,7 @@ pub(super) fn estimate(connection: &Connection, plan: &NetPlan) -> Result<u64, E
 }
 
 /// The pages of a table and its indexes.
-fn bytes(connection: &Connection, table: &TableName) -> Result<u64, EngineError> {
+pub(super) fn bytes(connection: &Connection, table: &TableName) -> Result<u64, EngineError> {
     let sql = "select coalesce(sum(pgsize), 0) from dbstat('main', 1) where name in
         (select name from main.sqlite_schema where tbl_name = ?1 and type in ('table', 'index'))";
     connection

@@ -35,6 +35,9 @@ pub(super) fn spread(
         };
         about::keep(connection, number, table, "root", &live.root.to_string())
             .map_err(from_sqlite)?;
+        if let Some(alias) = live.alias.as_ref().filter(|_| rows.is_some()) {
+            about::keep(connection, number, table, ALIAS, alias).map_err(from_sqlite)?;
+        }
         keep_counter(connection, number, table).map_err(from_sqlite)?;
         tables.push(KeptTable {
             plan: table.clone(),
@@ -46,6 +49,9 @@ pub(super) fn spread(
     }
     Ok(KeptNet { number, tables })
 }
+
+/// Under what the column is noted that is another name of the rowid.
+pub(super) const ALIAS: &str = "alias";
 
 /// The table is not there, or has not the columns of the plan.
 pub(super) fn not_as_planned(table: &TablePlan) -> EngineError {

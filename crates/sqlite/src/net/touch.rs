@@ -144,7 +144,9 @@ impl TouchLog<'_> {
     fn on_update(&self) -> String {
         let log = self.log();
         let (old, new) = (self.key.after("old"), self.key.after("new"));
-        let moved = any(old.iter().zip(&new).map(|(old, new)| differ(old, new)));
+        // As the log tells identities apart: 1 and 1.0 are the same.
+        let pairs = old.iter().zip(&new);
+        let moved = any(pairs.map(|(old, new)| format!("{old} collate binary is not {new}")));
         let numbered = numbered(self.plan);
         let changed = |name: &str| differ(&of("new", name), &of("old", name));
         let flags = numbered
@@ -156,19 +158,35 @@ impl TouchLog<'_> {
             .into_iter()
             .zip(&new)
             .map(|(k, new)| format!("{k} = {new}"));
-        let sets = list(flags.chain(moves));
         let found = equal(&self.key.own("", "k"), &old);
         format!(
-            "{claim}
-             {first}
+            "{first}
              insert into {log} ({k}, {o}) select {old}, {old} where not exists (select 1 from {log} where {found});
-             update {log} set {sets} where {found};",
-            claim = self.claim("new", &moved),
+             update {log} set {flags} where {found};
+             {already}
+             {claim}
+             update {log} set {moves} where {found};",
             first = self.on_first_touch(&found),
             k = list(self.key.own("", "k")),
             o = list(self.key.own("", "o")),
             old = list(&old),
+            flags = list(flags),
+            already = self.already_changed(&new, &format!("{moved} and {found}")),
+            claim = self.claim("new", &moved),
+            moves = list(moves),
         )
+    }
+
+    /// A key of the row that leads to the row itself acts before any trigger: by then the row has its new identity, and what
+    /// the action changes is logged under it. (Where REPLACE has put another row out of that place, what was written in that
+    /// one counts, too: too much is taken for the application's, never too little.)
+    fn already_changed(&self, new: &[String], moved: &str) -> String {
+        let log = self.log();
+        let same = equal(&self.key.own("n", "k"), new);
+        let flags = numbered(self.plan).into_iter().map(|(number, _)| {
+            format!("w${number} = w${number} or exists (select 1 from {log} n where {same} and n.w${number})")
+        });
+        format!("update {log} set {} where {moved};", list(flags))
     }
 
     fn on_first_touch(&self, known: &str) -> String {

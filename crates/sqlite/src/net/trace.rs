@@ -1,13 +1,13 @@
 //! What a kept row has become, at the instant in which the window opens.
 
 use tightrope_engine::{EngineError, KeptTable};
-use tightrope_model::TableName;
+use tightrope_model::{Keep, TableName};
 
 use super::about;
 use super::key::{Key, Part};
 use super::live::{Live, keeps_rowids};
 use super::names::{all, any, differ, list, of, own, sql};
-use super::spread::not_as_planned;
+use super::spread::{ALIAS, not_as_planned};
 use super::window::Opening;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
@@ -82,10 +82,14 @@ impl Opening<'_> {
                 }
                 part.kept = kept(&column.before).ok_or_else(|| not_as_planned(plan))?;
             }
-            return match follows {
-                true => Ok(()),
-                false => self.index(table, key),
-            };
+            if follows {
+                return Ok(());
+            }
+            if self.is_rowid(table, live, key)? {
+                key.parts[0].kept = "r$".to_owned();
+                return Ok(());
+            }
+            return self.index(table, key);
         }
         let by_rowid = key.parts.len() == 1 && Some(key.parts[0].after.as_str()) == live.rowid;
         if by_rowid && self.is_in_place(table, after, live)? {
@@ -193,6 +197,19 @@ impl Opening<'_> {
             any(differs),
         ))?;
         Ok(moved == 0)
+    }
+
+    /// Whether the key is the rowid, and was it before: it is kept as that, too, and found without an index. Rows that join
+    /// the kept ones at their first touch have the rowid of then, so it does not serve there.
+    fn is_rowid(&self, table: &KeptTable, live: &Live, key: &Key) -> Result<bool, EngineError> {
+        let [part] = key.parts.as_slice() else {
+            return Ok(false);
+        };
+        if table.plan.keep != Keep::Whole || live.alias.as_ref() != Some(&part.after) {
+            return Ok(false);
+        }
+        let alias = about::read(self.connection, self.number, &table.plan, ALIAS);
+        Ok(alias.map_err(from_sqlite)? == part.before)
     }
 
     /// An index over the origins, unless they are the rowid.

@@ -202,7 +202,11 @@ impl Trial<'_> {
 
     /// Rows that were there before fit; one that does not is not in the way of others either.
     fn put_all(&self, query: &str) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare(query)?;
+        let mut statement = match self.connection.prepare(query) {
+            // An expression that cannot be understood is told of each new row.
+            Err(error) if is_a_failing_fill(&error) && !self.filled().is_empty() => return Ok(()),
+            statement => statement?,
+        };
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             match self.put(row, 0) {
@@ -216,50 +220,108 @@ impl Trial<'_> {
     /// Tries the rows that were written: those that were there before, or the new ones.
     fn written(&self, were_there: bool) -> rusqlite::Result<Vec<Misfit>> {
         let key = self.terms.key;
-        let width = key.parts.len();
         let is_there = all(key.own("l", "o").iter().map(|o| format!("{o} is not null")));
         let which = if were_there {
             is_there
         } else {
             format!("not ({is_there})")
         };
-        let query = format!(
-            "select {now}, {began}, {has_before}, {finals} from {after} t {joins} where l.rowid is not null and {which} order by l.rowid",
-            now = list(key.own("l", "k")),
-            began = list(key.own("l", "o")),
-            has_before = self.terms.was_there(),
-            finals = self.finals(),
-            after = self.after(),
-            joins = self.terms.joins(),
-        );
-        let mut statement = self.connection.prepare(&query)?;
+        let query = |finals: &str, which: &str| {
+            format!(
+                "select {now}, {began}, {has_before}, {finals} from {after} t {joins} where l.rowid is not null and {which} \
+                 order by l.rowid",
+                now = list(key.own("l", "k")),
+                began = list(key.own("l", "o")),
+                has_before = self.terms.was_there(),
+                after = self.after(),
+                joins = self.terms.joins(),
+            )
+        };
+        if !self.filled().is_empty() {
+            return self.written_one_by_one(
+                &query("l.rowid", &which),
+                &query(&self.finals(), "l.rowid = ?1"),
+            );
+        }
+        let mut statement = self.connection.prepare(&query(&self.finals(), &which))?;
         let mut rows = statement.query([])?;
         let mut misfits = Vec::new();
         while let Some(row) = rows.next()? {
-            let breaks = match self.put(row, 2 * width + 1) {
-                Ok(()) => continue,
-                Err(error) if is_refusal(&error) => in_words(&error),
-                Err(error) => return Err(error),
-            };
-            let values = |from: usize| {
-                let values = (from..from + width).map(|at| row.get(at));
-                values.collect::<rusqlite::Result<Vec<Value>>>()
-            };
-            let now = values(0)?;
-            let had: bool = row.get(2 * width)?;
-            let began = had.then(|| values(width)).transpose()?;
-            let displaces = match &began {
-                Some(began) => !self.put_before(began)?,
-                None => false,
-            };
-            misfits.push(Misfit {
-                now,
-                began,
-                breaks,
-                displaces,
-            });
+            if let Some(breaks) = self.refused(row)? {
+                misfits.push(self.misfit(row, breaks)?);
+            }
         }
         Ok(misfits)
+    }
+
+    /// The same where expressions of the user's give values: each row is read by itself, for such an expression can fail.
+    fn written_one_by_one(&self, all: &str, one: &str) -> rusqlite::Result<Vec<Misfit>> {
+        let place = 2 * self.terms.key.parts.len() + 1;
+        let mut statement = self.connection.prepare(all)?;
+        let mut rows = statement.query([])?;
+        let mut misfits = Vec::new();
+        while let Some(row) = rows.next()? {
+            let entry: i64 = row.get(place)?;
+            let tried = self
+                .connection
+                .prepare_cached(one)
+                .and_then(|mut one| one.query_row([entry], |row| Ok(self.refused(row))));
+            let breaks = match tried {
+                Ok(refused) => refused?,
+                Err(error) if is_a_failing_fill(&error) => Some(format!(
+                    "the expression under [fill] for column {} fails: {}",
+                    self.filled().join(" or "),
+                    said(&error)
+                )),
+                Err(error) => return Err(error),
+            };
+            if let Some(breaks) = breaks {
+                misfits.push(self.misfit(row, breaks)?);
+            }
+        }
+        Ok(misfits)
+    }
+
+    /// The columns to which an expression of the user's gives values, in quotation marks.
+    fn filled(&self) -> Vec<String> {
+        let plan = &self.table.plan;
+        let gone = plan.columns.iter().filter(|column| column.after.is_none());
+        gone.filter(|column| {
+            let name = (plan.before.clone(), column.before.clone());
+            self.window.fill.contains_key(&name)
+        })
+        .map(|column| format!("`{}`", column.before))
+        .collect()
+    }
+
+    /// Puts a row that was read into the table; what it breaks, if it is refused.
+    fn refused(&self, row: &Row<'_>) -> rusqlite::Result<Option<String>> {
+        match self.put(row, 2 * self.terms.key.parts.len() + 1) {
+            Ok(()) => Ok(None),
+            Err(error) if is_refusal(&error) => Ok(Some(in_words(&error))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn misfit(&self, row: &Row<'_>, breaks: String) -> rusqlite::Result<Misfit> {
+        let width = self.terms.key.parts.len();
+        let values = |from: usize| {
+            let values = (from..from + width).map(|at| row.get(at));
+            values.collect::<rusqlite::Result<Vec<Value>>>()
+        };
+        let now = values(0)?;
+        let had: bool = row.get(2 * width)?;
+        let began = had.then(|| values(width)).transpose()?;
+        let displaces = match &began {
+            Some(began) => !self.put_before(began)?,
+            None => false,
+        };
+        Ok(Misfit {
+            now,
+            began,
+            breaks,
+            displaces,
+        })
     }
 
     /// Puts the row of before in the place of the written one; whether it fits.
@@ -294,12 +356,25 @@ fn is_refusal(error: &rusqlite::Error) -> bool {
     )
 }
 
+/// An expression fails on the values that it meets, or cannot be understood; all else that goes wrong has a code of its own.
+fn is_a_failing_fill(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::Unknown | rusqlite::ErrorCode::TooBig)
+    )
+}
+
+fn said(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(message))
+        | rusqlite::Error::SqlInputError { msg: message, .. } => message.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// What a row breaks, in words for people.
 fn in_words(error: &rusqlite::Error) -> String {
-    let message = match error {
-        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
-        other => other.to_string(),
-    };
+    let message = said(error);
     let own = |names: &str| {
         let names = names
             .split(", ")

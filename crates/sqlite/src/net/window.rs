@@ -10,20 +10,22 @@ use super::names::{list, of, own, sql};
 use super::spread::{moves_name, not_as_planned};
 use super::touch::{FirstTouch, TouchLog, hold_name, trigger_names};
 use super::{about, others};
+use crate::counting::RowCounter;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
 
 /// Finds out what became of each kept row, and begins to write down what is touched.
 pub(super) fn open(
     connection: &Connection,
+    counter: Option<&RowCounter>,
     kept: &mut KeptNet,
-    before: &Catalog,
-    after: &Catalog,
+    (before, after): (&Catalog, &Catalog),
 ) -> Result<(), EngineError> {
     let number = kept.number;
     for table in &mut kept.tables {
         let opening = Opening {
             connection,
+            counter,
             number,
             before,
             after,
@@ -42,6 +44,8 @@ pub(super) const HOLD: &str = "hold";
 /// One window that is being opened.
 pub(super) struct Opening<'a> {
     pub(super) connection: &'a Connection,
+    /// What is known of the script's statements, if they were watched.
+    pub(super) counter: Option<&'a RowCounter>,
     pub(super) number: i64,
     pub(super) before: &'a Catalog,
     pub(super) after: &'a Catalog,

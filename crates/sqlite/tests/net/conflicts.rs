@@ -35,9 +35,9 @@ fn a_unique_index_that_was_dropped() {
         &walk,
         &["unique constraint `a`", "unique index `by_lower`"],
         &[
-            r#"{"a":"Y","b":"p","id":"1"}"#,
-            r#"{"a":"X","b":"new","id":"5"}"#,
-            r#"{"a":"other","b":"Q","id":"7"}"#,
+            r#"{"id":"1","a":"Y","b":"p"}"#,
+            r#"{"id":"5","a":"X","b":"new"}"#,
+            r#"{"id":"7","a":"other","b":"Q"}"#,
         ],
     );
 }
@@ -62,10 +62,10 @@ fn checks_types_and_nulls() {
             "cannot store TEXT value in INT column t.a",
         ],
         &[
-            r#"{"a":"-2","b":"1.5","id":"2"}"#,
-            r#"{"a":null,"b":"a","id":"4"}"#,
-            r#"{"a":"-1","b":"b","id":"5"}"#,
-            r#"{"a":"six","b":"x'00ff'","id":"6"}"#,
+            r#"{"id":"2","a":"-2","b":"1.5"}"#,
+            r#"{"id":"4","a":null,"b":"a"}"#,
+            r#"{"id":"5","a":"-1","b":"b"}"#,
+            r#"{"id":"6","a":"six","b":"x'00ff'"}"#,
         ],
     );
 }
@@ -86,6 +86,26 @@ fn a_column_that_the_old_schema_demands_is_filled_or_in_conflict() {
         ..walk
     };
     filled.there_and_back().like_twin();
+}
+
+#[test]
+fn rows_in_which_a_fill_fails_go() {
+    let walk = Walk {
+        setup: "create table t (id integer primary key, a text not null, b); insert into t values (1, 'x', '{}');",
+        forward: "alter table t drop column a",
+        writes: "insert into t values (2, '{\"a\": 5}'), (3, 'no json'), (4, '{}')",
+        twin_writes: Some("insert into t values (2, '5', '{\"a\": 5}')"),
+        fill: &[("t", "a", "b ->> 'a'")],
+        ..Walk::default()
+    };
+    check(
+        &walk,
+        &[
+            "the expression under [fill] for column `a` fails: malformed JSON",
+            "column `a` must not be null",
+        ],
+        &[r#"{"id":"3","b":"no json"}"#, r#"{"id":"4","b":"{}"}"#],
+    );
 }
 
 #[test]
@@ -111,7 +131,7 @@ fn who_refers_to_a_row_that_goes_goes_along() {
             &walk,
             &["unique constraint `a`"],
             &[
-                r#"{"a":"x","id":"2"}"#,
+                r#"{"id":"2","a":"x"}"#,
                 r#"{"id":"2","p":"2"}"#,
                 r#"{"c":"2","x":"goes"}"#,
             ],
@@ -132,7 +152,7 @@ fn a_value_set_free_and_taken_again() {
     check(
         &walk,
         &["unique constraint `a`"],
-        &[r#"{"a":"y","id":"1"}"#, r#"{"a":"x","id":"3"}"#],
+        &[r#"{"id":"1","a":"y"}"#, r#"{"id":"3","a":"x"}"#],
     );
 }
 

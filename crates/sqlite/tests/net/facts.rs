@@ -331,3 +331,45 @@ fn a_dropped_child_follows_what_became_of_its_parents() {
     assert_eq!(walked.rows, walked.twin);
     assert_eq!(walked.quarantined.len(), 1);
 }
+
+#[test]
+fn a_row_that_the_migration_deleted_follows_what_became_of_its_parents() {
+    let setup = "create table p (id integer primary key, a);
+        insert into p values (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e');
+        create table c (id integer primary key, p references p on delete cascade on update cascade, b);
+        create table d (id integer primary key, c references c on delete cascade);
+        create table s (id integer primary key, p default 4 references p on delete set null on update set default);
+        insert into c values (1, 1, 'x'), (2, 2, 'y'), (3, 3, 'z'), (4, 4, 'kept'); insert into d values (1, 1), (2, 2);
+        insert into s values (1, 1), (2, 2), (3, 3);";
+    for more in [
+        "",
+        "; alter table c drop column b",
+        "; alter table p add column b",
+    ] {
+        let forward = format!("delete from d; delete from c where id < 4; delete from s{more}");
+        let walk = Walk {
+            setup,
+            forward: &forward,
+            writes: "delete from p where id = 1; update p set id = 20 where id = 2; update c set id = 40 where id = 4",
+            foreign_keys: true,
+            ..Walk::default()
+        };
+        walk.there_and_back().like_twin();
+    }
+}
+
+#[test]
+fn a_parent_that_takes_the_place_of_one_that_the_migration_deleted_loses_no_children() {
+    let walk = Walk {
+        setup: "create table p (id integer primary key, a); insert into p values (1, 'a');
+            create table c (id integer primary key, p references p on delete cascade); insert into c values (1, 1);",
+        forward: "delete from c; delete from p",
+        writes: "insert into p values (1, 'new')",
+        twin_writes: Some("update p set a = 'new'"),
+        foreign_keys: true,
+        ..Walk::default()
+    };
+    let walked = walk.there_and_back();
+    assert_eq!(walked.rows, walked.twin);
+    assert_eq!(walked.quarantined.len(), 1);
+}

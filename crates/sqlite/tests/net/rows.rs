@@ -150,3 +150,26 @@ fn upserts_and_conflict_clauses_do_not_break_the_application() {
     };
     check(&case, |walked| drop(walked.like_twin()));
 }
+
+#[test]
+fn what_a_key_does_to_the_row_that_refers_to_itself_is_the_applications() {
+    for (action, forward) in [
+        ("cascade", "update t set c = c || '!'"),
+        ("set null", "update t set c = c || '!'"),
+        ("cascade", "alter table t add column d"),
+        ("set null", "alter table t drop column c"),
+    ] {
+        let setup = format!(
+            "create table t (a integer primary key, b integer references t on update {action}, c text);
+             insert into t values (1, 1, 'one'), (2, 1, 'two'), (3, 2, 'three');"
+        );
+        let case = Walk {
+            setup: &setup,
+            forward,
+            writes: "update t set a = 7 where a = 1; update t set a = 1 where a = 3; update t set a = 8 where a = 7;",
+            foreign_keys: true,
+            ..Walk::default()
+        };
+        case.there_and_back().like_twin();
+    }
+}

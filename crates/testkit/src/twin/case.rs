@@ -15,6 +15,9 @@ pub struct TwinCase {
     pub rows: Vec<String>,
     /// The migration's statements.
     pub forward: Vec<String>,
+    /// Foreign keys are enforced, by the application and in tightrope's own sessions alike. (Where they are not, nothing
+    /// cascades on either side; tightrope cannot know what an application does that sets it in other sessions.)
+    pub enforced: bool,
     /// It is rehearsed before it is applied; else the script is run twice, and undone the first time.
     pub rehearsed: bool,
     /// The migration changes a table in which nothing tells rows apart: to refuse it is allowed.
@@ -43,7 +46,16 @@ pub struct Write {
 impl fmt::Display for TwinCase {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rehearsed = if self.rehearsed { ", rehearsed" } else { "" };
-        writeln!(out, "-- {} seed {}{rehearsed}", self.engine, self.seed)?;
+        let loose = if self.enforced {
+            ""
+        } else {
+            ", foreign keys off"
+        };
+        writeln!(
+            out,
+            "-- {} seed {}{rehearsed}{loose}",
+            self.engine, self.seed
+        )?;
         let mut part = |title: &str, statements: &[String]| {
             writeln!(out, "-- {title}")?;
             statements

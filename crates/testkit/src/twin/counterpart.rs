@@ -68,7 +68,8 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
     let changes = settled && (!key.is_empty() || (whole && !new.rows_changed));
     let removes = changes
         && follows(before, after, new.id, 0, &|table| {
-            !table.rows_changed || table.log.is_none()
+            // A row of the migration's that follows has been changed by the application, and stays: the twin never had it.
+            !table.rows_added && (!table.rows_changed || table.log.is_none())
         });
     let truncates = removes
         && !key.is_empty()

@@ -18,6 +18,11 @@ pub trait Bench {
     fn settle(&mut self);
 }
 
+/// Whether foreign keys are enforced in the case of a seed: on a server always, in a file every other time.
+pub(super) fn is_enforced(engine: EngineKind, seed: u64) -> bool {
+    engine == EngineKind::Postgres || seed.is_multiple_of(2)
+}
+
 /// The case of a seed. The bench's database is empty before, and holds the schema and the rows afterwards; the migration was
 /// tried and undone.
 pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCase {
@@ -28,6 +33,7 @@ pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCas
         schema: Vec::new(),
         rows: Vec::new(),
         forward: Vec::new(),
+        enforced: is_enforced(engine, seed),
         rehearsed: chance.one_in(8),
         keyless: false,
         rollback: None,

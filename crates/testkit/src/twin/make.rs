@@ -23,6 +23,7 @@ pub(super) fn table(schema: &Schema, chance: &mut Chance) -> Draft {
         log: None,
         options: String::new(),
         rows_changed: false,
+        rows_added: false,
         frozen: false,
     };
     let strict = !schema.is_postgres() && chance.one_in(5);

@@ -3,7 +3,7 @@ use tightrope_lifecycle::{ApplyError, MigrationRehearsal, RehearsalDifference, R
 use tightrope_model::{Catalog, TableShape, Verdict};
 
 use super::case::{TwinCase, Write};
-use super::generate::generate;
+use super::generate::{generate, is_enforced};
 use super::stage::{Pair, Stage, attempt, check_deferred, run};
 
 /// How a case ended.
@@ -47,6 +47,7 @@ const MOST_OF_A_HEADING: usize = 120;
 /// # Errors
 /// When a database breaks, which is no case's fault.
 pub fn run_seed(stage: &Stage, seed: u64) -> anyhow::Result<(TwinCase, Outcome)> {
+    stage.enforce_keys(is_enforced(stage.kind(), seed));
     stage.clear()?;
     let case = stage.on_bench(|bench| generate(stage.kind(), seed, bench))?;
     let outcome = on_stage(stage, &case, true)?;
@@ -58,6 +59,7 @@ pub fn run_seed(stage: &Stage, seed: u64) -> anyhow::Result<(TwinCase, Outcome)>
 /// # Errors
 /// When a database breaks, which is no case's fault.
 pub fn run_case(stage: &Stage, case: &TwinCase) -> anyhow::Result<Outcome> {
+    stage.enforce_keys(case.enforced);
     stage.clear()?;
     on_stage(stage, case, false)
 }

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,6 +24,8 @@ pub struct Stage {
     twin: ContractDatabase,
     folder: PathBuf,
     sessions: RefCell<Vec<Pair>>,
+    /// Whether foreign keys are enforced, where that is a session's choice.
+    enforced: Cell<bool>,
 }
 
 /// A session on each side.
@@ -56,6 +58,7 @@ impl Stage {
             twin,
             folder: std::env::temp_dir().join(name),
             sessions: RefCell::new(Vec::new()),
+            enforced: Cell::new(true),
         })
     }
 
@@ -69,6 +72,7 @@ impl Stage {
             Some(pair) => pair,
             None => self.pair()?,
         };
+        self.set_keys(&mut pair)?;
         let answer = work(&mut pair)?;
         self.sessions.borrow_mut().push(pair);
         Ok(answer)
@@ -88,7 +92,30 @@ impl Stage {
             kept.push(self.pair()?);
         }
         let place = kept.len() - count;
-        Ok(kept.split_off(place))
+        let mut pairs = kept.split_off(place);
+        pairs.iter_mut().try_for_each(|pair| self.set_keys(pair))?;
+        Ok(pairs)
+    }
+
+    /// Has foreign keys enforced from now on, or not; a server always does.
+    pub(super) fn enforce_keys(&self, enforced: bool) {
+        self.enforced.set(enforced);
+    }
+
+    fn keys(&self) -> &'static str {
+        if self.enforced.get() { "on" } else { "off" }
+    }
+
+    fn set_keys(&self, pair: &mut Pair) -> anyhow::Result<()> {
+        for session in [&mut pair.now, &mut pair.twin] {
+            if !session.capabilities().object_numbers {
+                run(
+                    session.as_mut(),
+                    &format!("pragma foreign_keys = {}", self.keys()),
+                )?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives pairs back that nothing went wrong with.
@@ -125,13 +152,25 @@ impl Stage {
         })
     }
 
+    /// The database that migrates, as tightrope is told of it.
+    fn url(&self) -> DatabaseUrl {
+        match self.kind() {
+            EngineKind::Sqlite => DatabaseUrl::new(format!(
+                "{}?foreign_keys={}",
+                self.now.url.secret(),
+                self.keys()
+            )),
+            EngineKind::Postgres => self.now.url.clone(),
+        }
+    }
+
     fn project(&self) -> Project {
         Project {
             registry: self.registry.clone(),
             folder: self.folder.clone(),
             format: None,
             placeholders: std::collections::BTreeMap::new(),
-            url: self.now.url.clone(),
+            url: self.url(),
             rehearse_url: None,
             policy: Policy {
                 lock_tries: 2,
@@ -217,7 +256,7 @@ fn clear(session: &mut dyn Session) -> anyhow::Result<()> {
         return Ok(());
     }
     run(session, "pragma foreign_keys = off")?;
-    // A table that goes takes its indexes and triggers along.
+    // What is lent next says whether they are enforced. A table that goes takes its indexes and triggers along.
     for kind in ["view", "trigger", "table"] {
         let list = format!(
             "select name from sqlite_master where type = '{kind}' and name not like 'sqlite\\_%' escape '\\'"
@@ -227,7 +266,6 @@ fn clear(session: &mut dyn Session) -> anyhow::Result<()> {
             run(session, &format!("drop {kind} if exists {name}"))?;
         }
     }
-    run(session, "pragma foreign_keys = on")?;
     Ok(())
 }
 

@@ -396,6 +396,7 @@ impl Maker<'_> {
             log: None,
             options: String::new(),
             rows_changed: false,
+            rows_added: false,
             frozen: false,
         });
         if let Some(table) = draft.after.table_mut(self.table.id) {

@@ -7,6 +7,7 @@
 mod check;
 mod definition;
 mod exclusion;
+mod fill;
 mod foreign_keys;
 mod not_null;
 mod truth;
@@ -19,6 +20,7 @@ use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 use super::names;
 use crate::session::PostgresSession;
 pub(super) use definition::{ForeignKey, foreign_key, qualified};
+pub(super) use fill::make_failure_function;
 use truth::Truth;
 pub(super) use types::make_function;
 
@@ -57,6 +59,7 @@ pub(super) fn rules<'k>(
         let mut found = foreign_keys::broken(session, &truth)?;
         if rows > 0 {
             found.extend(types::broken(&truth));
+            found.extend(fill::broken(&truth));
             found.extend(not_null::broken(&truth));
             found.extend(check::broken(&truth));
             found.extend(unique::broken(&truth));

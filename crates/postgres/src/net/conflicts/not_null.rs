@@ -23,7 +23,14 @@ fn of_column(truth: &Truth<'_, '_>, at: usize) -> Option<(String, String)> {
             let fills_itself =
                 before.attribute("default").is_some() || before.attribute("identity").is_some();
             match (filled, fills_itself) {
-                (true, _) => format!("not ({has_before}) and {} is null", truth.values[at]),
+                (true, _) => {
+                    let fails = truth.failing[at].as_ref();
+                    let fails = fails.map_or("false", |failing| &failing.condition);
+                    format!(
+                        "not ({has_before}) and {} is null and not ({fails})",
+                        truth.values[at]
+                    )
+                }
                 (false, true) => return None,
                 (false, false) => format!("not ({has_before})"),
             }

@@ -3,7 +3,7 @@
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
 use tightrope_model::TableName;
 
-use super::types;
+use super::{fill, types};
 use crate::net::sources::as_it_is;
 use crate::net::terms::{Shape, Terms};
 use crate::quote::quote;
@@ -20,6 +20,8 @@ pub(super) struct Truth<'k, 'w> {
     pub(super) values: Vec<String>,
     /// For each column of before: the condition on `t` that the application's value does not fit into the old type.
     pub(super) unfit: Vec<Option<String>>,
+    /// For each column of before: whether the expression that gives it a value fails in some rows.
+    pub(super) failing: Vec<Option<fill::Failing>>,
 }
 
 impl<'k, 'w> Truth<'k, 'w> {
@@ -31,12 +33,16 @@ impl<'k, 'w> Truth<'k, 'w> {
         window: &'w Window<'w>,
     ) -> Result<Self, EngineError> {
         let terms = Terms::of(session, table, after, Shape::After)?;
-        let (mut values, mut unfit) = (Vec::new(), Vec::new());
+        let (mut values, mut unfit, mut failing) = (Vec::new(), Vec::new(), Vec::new());
         for (at, column) in table.plan.columns.iter().enumerate() {
             let misfit = types::misfit(session, kept.number, &terms, column, window)?;
             let mut now = as_it_is(session, &terms, column, window)?;
             if let Some(misfit) = &misfit {
                 now = format!("case when not ({misfit}) then {now} end");
+            }
+            let fails = fill::failing(session, kept.number, &terms, column, window)?;
+            if let Some(fails) = &fails {
+                now = format!("case when not ({}) then {now} end", fails.condition);
             }
             values.push(match terms.keeps(at) {
                 true => format!(
@@ -48,6 +54,7 @@ impl<'k, 'w> Truth<'k, 'w> {
                 false => now,
             });
             unfit.push(misfit);
+            failing.push(fails);
         }
         Ok(Self {
             kept,
@@ -57,6 +64,7 @@ impl<'k, 'w> Truth<'k, 'w> {
             terms,
             values,
             unfit,
+            failing,
         })
     }
 

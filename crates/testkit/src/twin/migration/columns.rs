@@ -126,6 +126,10 @@ pub(super) fn retype(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
             format!("({name} % 100)::smallint"),
             Touch::Rewritten,
         ),
+        // What is written since may end in blanks, which its old type does not tell from none.
+        (Kind::Text, 0 | 1) if column.sql_type.starts_with("char(") => {
+            (Kind::Text, "text", String::new(), Touch::Rewritten)
+        }
         (Kind::Text, 0 | 1) => (Kind::Text, "text", String::new(), Touch::Widened),
         (Kind::Text, 2) => (
             Kind::Int,

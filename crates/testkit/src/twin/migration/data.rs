@@ -160,6 +160,7 @@ pub(super) fn insert(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let sql = rows::insert(schema, &table, &[number], chance)?;
     let changed = after.table_mut(table.id)?;
     changed.rows_changed = true;
+    changed.rows_added = true;
     let log = changed.log;
     if let Some(log) = log.and_then(|log| after.table_mut(log)) {
         log.rows_changed = true;

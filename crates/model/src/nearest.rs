@@ -1,5 +1,7 @@
+//! What somebody may have meant who wrote a word that is not known.
+
 /// The known word that a word may have been meant to be, if one is near.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let near = |candidate: &&str| {
         candidate.starts_with(word) || distance(word, candidate) <= 1 + word.chars().count() / 3
     };
