@@ -24,6 +24,7 @@ fn check(
     let write = |&(now, twin): &(&str, &str)| Write {
         session: 0,
         joined: false,
+        overlaps: false,
         now: now.to_owned(),
         twin: twin.to_owned(),
         guard: None,

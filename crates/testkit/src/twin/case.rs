@@ -35,6 +35,8 @@ pub struct Write {
     pub session: usize,
     /// In one transaction with the write before it, if the session is the same.
     pub joined: bool,
+    /// Its transaction stays open while the next one of another session runs, on a server.
+    pub overlaps: bool,
     /// For the database that migrated.
     pub now: String,
     /// For the twin.
@@ -72,7 +74,9 @@ impl fmt::Display for TwinCase {
         writeln!(out, "-- writes")?;
         for write in &self.writes {
             let joined = if write.joined { " (joined)" } else { "" };
-            writeln!(out, "{}; -- session {}{joined}", write.now, write.session)?;
+            let overlaps = if write.overlaps { " (overlaps)" } else { "" };
+            let notes = format!("session {}{joined}{overlaps}", write.session);
+            writeln!(out, "{}; -- {notes}", write.now)?;
             if write.twin != write.now {
                 writeln!(out, "-- twin: {};", write.twin)?;
             }

@@ -174,29 +174,51 @@ fn write_all(stage: &Stage, case: &TwinCase) -> anyhow::Result<(usize, usize)> {
     let most = case.writes.iter().map(|write| write.session + 1).max();
     let mut sessions = stage.pairs(most.unwrap_or(0))?;
     let (mut done, mut undone) = (0, 0);
+    let mut end = |session: &mut Pair, begun: usize, writes: usize| {
+        let count = session.end(begun)?.unwrap_or(0);
+        done += count;
+        undone += writes - count;
+        anyhow::Ok(())
+    };
+    // The transaction that is still open: its session, the writes that it did, and those that it was to do.
+    let mut open: Option<(usize, usize, usize)> = None;
     let mut rest = case.writes.as_slice();
     while let Some(first) = rest.first() {
         let joined = |write: &&Write| write.joined && write.session == first.session;
         let length = 1 + rest[1..].iter().take_while(joined).count();
         let (together, after) = rest.split_at(length);
         rest = after;
-        let count = sessions[first.session].transaction(together)?;
-        done += count.unwrap_or(0);
-        undone += together.len() - count.unwrap_or(0);
+        let begun = sessions[first.session].begin(together)?;
+        let another = rest
+            .first()
+            .is_some_and(|next| next.session != first.session);
+        if open.is_none() && first.overlaps && another {
+            open = Some((first.session, begun, length));
+            continue;
+        }
+        end(&mut sessions[first.session], begun, length)?;
+        if let Some((session, begun, length)) = open.take() {
+            end(&mut sessions[session], begun, length)?;
+        }
     }
     stage.give_back(sessions);
     Ok((done, undone))
 }
 
 impl Pair {
-    /// One transaction; gives how many of its writes stay, none if its end fails on either side.
-    fn transaction(&mut self, writes: &[Write]) -> anyhow::Result<Option<usize>> {
+    /// Begins a transaction; gives how many of its writes were done.
+    fn begin(&mut self, writes: &[Write]) -> anyhow::Result<usize> {
         self.now.begin()?;
         self.twin.begin()?;
         let mut count = 0;
         for write in writes {
             count += usize::from(self.write(write)?);
         }
+        Ok(count)
+    }
+
+    /// Ends it; gives how many of its writes stay, none if its end fails on either side.
+    fn end(&mut self, count: usize) -> anyhow::Result<Option<usize>> {
         // What is deferred must fail before either side is committed.
         let checked = [&mut self.now, &mut self.twin].map(|side| check_deferred(side.as_mut()));
         if checked.iter().any(Result::is_err) {

@@ -79,10 +79,17 @@ impl Stage {
     }
 
     fn pair(&self) -> anyhow::Result<Pair> {
-        Ok(Pair {
+        let mut pair = Pair {
             now: self.connect(&self.now.url)?,
             twin: self.connect(&self.twin.url)?,
-        })
+        };
+        for side in [&mut pair.now, &mut pair.twin] {
+            if side.capabilities().object_numbers {
+                // Transactions overlap: who has to wait for another gives up.
+                run(side.as_mut(), "set lock_timeout = 100")?;
+            }
+        }
+        Ok(pair)
     }
 
     /// As many pairs of sessions.

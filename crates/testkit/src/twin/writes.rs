@@ -60,6 +60,7 @@ impl<'a> Writer<'a> {
         Some(Write {
             session: chance.below(SESSIONS),
             joined: chance.one_in(3),
+            overlaps: self.before.is_postgres() && self.next.is_multiple_of(4),
             now: statement.render(self.after)?,
             twin: statement.render(self.before)?,
             guard,
