@@ -42,12 +42,17 @@ pub(crate) fn plan_net(
         matching,
         touched,
         parents: BTreeSet::new(),
+        parts: BTreeSet::new(),
     };
     let returning = before
         .tables()
         .iter()
         .filter(|shape| planner.loses_rows(&shape.table));
     planner.parents = parents_of(before, returning.map(|shape| &shape.table));
+    planner.parts = parts_with(before, |table| {
+        let shape = before.table(table);
+        shape.is_some_and(|shape| planner.table(shape).is_some())
+    });
     let mut plan = NetPlan::default();
     for shape in before.tables() {
         if let Some(mut table) = planner.table(shape) {
@@ -61,7 +66,40 @@ pub(crate) fn plan_net(
             plan.tables.push(table);
         }
     }
+    keep_the_same_of_parts(before, &mut plan);
     plan
+}
+
+/// The partitioned tables' parts, by what they are parts of.
+fn families(before: &Catalog) -> impl Iterator<Item = Vec<TableName>> {
+    let partitioned = before.objects().filter(|object| {
+        object.id.kind == ObjectKind::Table && object.attribute("partition_key").is_some()
+    });
+    partitioned.map(|object| before.leaves(&name_of(&object.id)))
+}
+
+/// All parts of partitioned tables of which one part is so: rows may move from it to the others.
+fn parts_with(before: &Catalog, is_so: impl Fn(&TableName) -> bool) -> BTreeSet<TableName> {
+    let found = families(before).filter(|parts| parts.iter().any(&is_so));
+    found.flatten().collect()
+}
+
+/// Keeps rows whole of all parts that lose columns, if of one: a row that moves takes what is kept of it along.
+fn keep_the_same_of_parts(before: &Catalog, plan: &mut NetPlan) {
+    let keeps = |plan: &NetPlan, keep: Keep, part: &TableName| {
+        let table = plan.table(part);
+        table.is_some_and(|table| table.keep == keep && table.after.is_some())
+    };
+    for parts in families(before) {
+        if !parts.iter().any(|part| keeps(plan, Keep::Whole, part)) {
+            continue;
+        }
+        for table in &mut plan.tables {
+            if table.keep == Keep::Columns && parts.contains(&table.before) {
+                table.keep = Keep::Whole;
+            }
+        }
+    }
 }
 
 /// The tables (by the name before) that stand in another file than before: every row was written anew. Engines that have no
@@ -97,6 +135,7 @@ pub(crate) fn columns_in_both(
         matching,
         touched: &Touched::default(),
         parents: BTreeSet::new(),
+        parts: BTreeSet::new(),
     };
     let now = matching.now(&table_id(table))?;
     Some((name_of(now), planner.columns(table)))
@@ -108,6 +147,8 @@ struct Planner<'a> {
     matching: &'a Matching,
     touched: &'a Touched,
     parents: BTreeSet<TableName>,
+    /// Parts of partitioned tables of which another part is planned for.
+    parts: BTreeSet<TableName>,
 }
 
 impl Planner<'_> {
@@ -153,6 +194,7 @@ impl Planner<'_> {
                 .iter()
                 .any(|column| column.after.as_ref() != Some(&column.before))
             || self.parents.contains(&plan.before)
+            || self.parts.contains(&plan.before)
             || self.is_relaxed(&plan);
         counts.then_some(plan)
     }

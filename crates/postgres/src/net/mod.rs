@@ -19,6 +19,7 @@ mod forward;
 mod gauge;
 mod identity;
 mod merge;
+mod moves;
 mod names;
 mod orphans;
 mod references;

@@ -5,8 +5,9 @@
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
 use tightrope_model::{TableName, Value};
 
-use super::names;
+use super::spread::protect;
 use super::window::{attach_touch, touch_functions};
+use super::{moves, names};
 use crate::quote::literal;
 use crate::session::PostgresSession;
 
@@ -24,6 +25,7 @@ pub(super) fn suspend(
                 names::sql(after)
             ))?;
         }
+        moves::leave_alone(session, older.number, &table.plan, after)?;
     }
     Ok(())
 }
@@ -35,13 +37,15 @@ pub(super) fn resume(
     newer: &KeptNet,
     tables: &[TableName],
 ) -> Result<(), EngineError> {
+    moves::fold(session, older, newer, tables)?;
     for (table, after, log) in watched(older, tables) {
         if let Some(later) = newer.table(after) {
             fold(session, later, log)?;
         }
         attach_touch(session, older.number, &table.plan, after)?;
     }
-    Ok(())
+    moves::follow(session, older, Some(tables))?;
+    protect(session, older.number)
 }
 
 /// The tables among `tables` that a net watches, with their names since its migration and their logs.

@@ -313,6 +313,12 @@ impl<'a> TouchLog<'a> {
 /// A trigger function that runs with the rights of whoever migrated, whatever the application's session is set to. Keys that
 /// are kept as text are written the same way by everybody.
 pub(super) fn trigger_function(name: &TableName, body: &str, writes_text: bool) -> String {
+    let signature = format!("{}() returns trigger", names::sql(name));
+    function(&signature, body, writes_text)
+}
+
+/// The same for any function that triggers call.
+pub(super) fn function(signature: &str, body: &str, writes_text: bool) -> String {
     let text = if writes_text {
         " set \"DateStyle\" = 'ISO, YMD' set \"IntervalStyle\" = 'postgres' set \"TimeZone\" = 'UTC' \
          set extra_float_digits = 3 set bytea_output = 'hex' set lc_monetary = 'C'"
@@ -320,9 +326,8 @@ pub(super) fn trigger_function(name: &TableName, body: &str, writes_text: bool) 
         ""
     };
     format!(
-        "create function {}() returns trigger language plpgsql security definer \
+        "create function {signature} language plpgsql security definer \
          set search_path = pg_catalog, pg_temp set enable_seqscan = off{text} as {}",
-        names::sql(name),
         literal(body)
     )
 }

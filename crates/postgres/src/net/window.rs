@@ -11,7 +11,7 @@ use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
 use super::terms::Shape;
 use super::touch::TouchLog;
-use super::{by_row, names};
+use super::{by_row, moves, names};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -45,6 +45,8 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         note_what_was_inserted(session, number, table, &after, &columns)?;
         watch(session, number, table, &after, &columns)?;
     }
+    moves::prepare(session, kept)?;
+    moves::follow(session, kept, None)?;
     make_function(session, number)?;
     make_failure_function(session, number)?;
     protect(session, number)

@@ -6,6 +6,7 @@
 mod columns;
 mod conflicts;
 mod keyless;
+mod moves;
 mod published;
 mod references;
 mod rows;
