@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tightrope_model::{Object, ObjectId, ObjectKind};
+use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 
 use super::fates::{Fates, source};
 use super::kinds::column;
@@ -25,6 +25,7 @@ pub(super) fn must_be_rebuilt(survey: &Survey<'_>, table: &Object) -> bool {
         && table.attribute("inherits") != now.attribute("inherits");
     // A part is built anew with the whole; alone its rows are merged in place, for others may refer to them.
     filled && !is_part
+        || parts_have_values_of_before(survey, table)
         || other_parents
         || ["partition_key", "access_method"]
             .iter()
@@ -33,6 +34,29 @@ pub(super) fn must_be_rebuilt(survey: &Survey<'_>, table: &Object) -> bool {
         || columns(survey.before, &table.id)
             .iter()
             .any(|column| column_must_be_made_anew(survey, column, table.id.kind))
+}
+
+/// Whether a column of a partitioned table changed its type, and the net has its values in a partition: those since then
+/// need not be convertible, so the whole is built anew from both.
+fn parts_have_values_of_before(survey: &Survey<'_>, table: &Object) -> bool {
+    let ([schema, name], true) = (
+        &table.id.path[..],
+        table.attribute("partition_key").is_some(),
+    ) else {
+        return false;
+    };
+    let retyped: Vec<&str> = columns(survey.before, &table.id)
+        .into_iter()
+        .filter(|column| type_differs(survey, column))
+        .filter_map(|column| column.id.path.last().map(String::as_str))
+        .collect();
+    let leaves = survey.before.leaves(&TableName::new(schema, name));
+    !retyped.is_empty()
+        && leaves.iter().any(|leaf| {
+            let id = ObjectId::new(ObjectKind::Table, [&leaf.schema, &leaf.name]);
+            let given = source(survey, &id);
+            given.is_some_and(|given| retyped.iter().any(|name| given.columns.contains_key(*name)))
+        })
 }
 
 /// Whether a column that is still there cannot be changed into what it was.

@@ -465,3 +465,33 @@ fn rows_without_a_key_are_told_apart_by_what_they_are_since_the_migration() {
         ],
     );
 }
+
+#[test]
+fn partitions_get_values_back_that_no_cast_makes() {
+    let retype = ["alter table t alter column d type text using array_to_string(d, '+')"];
+    let writes = [
+        "insert into t (a, b, d) values (4, 4, null)",
+        "update t set b = 9 where a = 1",
+    ];
+    for parts in [
+        [
+            "create table t_1 partition of t for values from (0) to (100)",
+            "select 1",
+        ],
+        [
+            "create table t_1 partition of t for values from (0) to (100) partition by range (a)",
+            "create table t_11 partition of t_1 for values from (0) to (100)",
+        ],
+    ] {
+        check_postgres(
+            &[
+                "create table t (a integer primary key, b integer, d text[]) partition by range (a)",
+                parts[0],
+                parts[1],
+                "insert into t values (1, 1, '{x,y}'), (2, 2, '{}'), (3, 3, null)",
+            ],
+            &retype,
+            &writes,
+        );
+    }
+}
