@@ -495,3 +495,22 @@ fn partitions_get_values_back_that_no_cast_makes() {
         );
     }
 }
+
+#[test]
+fn a_reference_that_a_change_of_the_key_took_stays_taken() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key)",
+            "create table u (b integer primary key, c integer references t (a) on update set null)",
+            "insert into t values (1), (2), (3)",
+            "insert into u values (1, 1), (2, 2), (3, 3)",
+        ],
+        &["delete from u"],
+        &[
+            "update t set a = 11 where a = 1",
+            "update t set a = 1 where a = 11",
+            "update t set a = 12 where a = 2",
+            "delete from t where a = 12",
+        ],
+    );
+}

@@ -9,6 +9,7 @@ use super::conflicts::{ForeignKey, Rule, foreign_key, qualified, says_the_same_o
 use super::merge::as_json;
 use super::names;
 use super::terms::{Shape, Terms};
+use super::touch::numbered;
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -106,6 +107,8 @@ struct Fate {
     gone: Vec<String>,
     /// The condition that it has another key, and that key.
     moved: Option<(String, Vec<String>)>,
+    /// The condition that its key was written, whatever it is now: to set a reference to NULL is not undone by writing back.
+    rewritten: Option<String>,
 }
 
 impl Fate {
@@ -141,6 +144,14 @@ impl Fate {
         let moved = (1..=columns.len()).map(|place| format!("f.k{place} <> f.o{place}"));
         let moved = moved.collect::<Vec<_>>().join(" or ");
         self.moved = Some((format!("f.k1 is not null and ({moved})"), moved_to));
+        let is_key = |name: &str| parent.plan.key.iter().any(|part| part.after == name);
+        let written: Vec<String> = numbered(&parent.plan)
+            .into_iter()
+            .filter(|(_, name)| is_key(name))
+            .map(|(number, _)| format!("f.w{number}"))
+            .collect();
+        self.rewritten = (!written.is_empty())
+            .then(|| format!("f.o1 is not null and ({})", written.join(" or ")));
         Ok(())
     }
 
@@ -326,10 +337,14 @@ impl<'k> Edge<'k> {
         let Some((is_moved, moved_to)) = &self.fate.moved else {
             return Ok(());
         };
+        let condition = match (self.on_update, &self.fate.rewritten) {
+            (Action::SetNull, Some(rewritten)) => rewritten,
+            _ => is_moved,
+        };
         self.act(
             session,
             self.on_update,
-            is_moved,
+            condition,
             Some(moved_to),
             quarantined,
         )?;
