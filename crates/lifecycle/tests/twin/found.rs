@@ -300,7 +300,7 @@ fn rows_that_come_back_follow_parents_that_went_meanwhile() {
                 "create table u (b integer primary key, c integer default 2 references t (a) on delete set default)",
                 "create table w (b integer primary key, c integer references t (a) on delete cascade)",
                 "insert into t values (1), (2), (3), (4)",
-                "insert into u values (1, null), (2, null), (3, 3)",
+                "insert into u values (1, null), (2, null), (3, 3), (4, 4)",
                 "insert into w values (1, 1), (2, 4)",
             ],
             &["delete from u", "update w set c = null where b = 2"],

@@ -2,7 +2,7 @@
 //! there, their foreign key would have acted: they follow its action now.
 
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Quarantined, Window};
-use tightrope_model::{Catalog, Keep, ObjectKind, TableName};
+use tightrope_model::{Catalog, Keep, ObjectId, ObjectKind, TableName};
 
 use super::columns::{Columns, same};
 use super::conflicts::{ForeignKey, Rule, foreign_key, qualified, says_the_same_of_a_part};
@@ -69,7 +69,13 @@ fn edges<'k>(
                 let parent = kept.table(&leaf);
                 let parent = parent.filter(|kept| leaf == named || kept.touched.is_some());
                 if let Some(parent) = parent {
-                    edges.extend(Edge::of(session, name, child, parent, &key)?);
+                    edges.extend(Edge::of(
+                        session,
+                        window.before,
+                        name,
+                        (child, parent),
+                        &key,
+                    )?);
                 }
             }
         }
@@ -199,6 +205,8 @@ struct Edge<'k> {
     /// Those of rows that are there, and get their foreign key's values back.
     standing: Option<Images>,
     fate: Fate,
+    /// The columns' defaults before, or NULL.
+    defaults: Vec<String>,
     on_delete: Action,
     on_update: Action,
 }
@@ -215,15 +223,23 @@ enum Action {
     Forbid,
     Cascade,
     SetNull,
+    SetDefault,
 }
 
 impl Action {
+    /// Whether the row stays, and refers to nothing or to what its default says.
+    fn lets_go(self) -> bool {
+        matches!(self, Self::SetNull | Self::SetDefault)
+    }
+
     fn of(rest: &str, event: &str) -> Self {
         let says = |action: &str| rest.contains(&format!(" ON {event} {action}"));
         if says("CASCADE") {
             Self::Cascade
-        } else if says("SET NULL") || says("SET DEFAULT") {
+        } else if says("SET NULL") {
             Self::SetNull
+        } else if says("SET DEFAULT") {
+            Self::SetDefault
         } else {
             Self::Forbid
         }
@@ -234,9 +250,9 @@ impl<'k> Edge<'k> {
     /// None if the foreign key does not refer to the key by which the parent's rows are known.
     fn of(
         session: &mut PostgresSession,
+        before: &Catalog,
         name: &str,
-        child: &'k KeptTable,
-        parent: &'k KeptTable,
+        (child, parent): (&'k KeptTable, &'k KeptTable),
         key: &ForeignKey<'_>,
     ) -> Result<Option<Self>, EngineError> {
         let Some(rows) = &child.rows else {
@@ -266,6 +282,14 @@ impl<'k> Edge<'k> {
             fate.read_rows(session, parent, &own, key)?;
         }
         let (returning, standing) = images(session, child, rows, &columns)?;
+        let default = |column: &String| {
+            let table = &child.plan.before;
+            let id = ObjectId::new(ObjectKind::Column, [&table.schema, &table.name, column]);
+            let column = before.object(&id);
+            let default = column.and_then(|column| column.attribute("default"));
+            default.unwrap_or("null").to_owned()
+        };
+        let defaults = columns.iter().map(default).collect();
         Ok(Some(Self {
             name: name.to_owned(),
             child,
@@ -273,6 +297,7 @@ impl<'k> Edge<'k> {
             returning,
             standing,
             fate,
+            defaults,
             columns,
             on_delete: Action::of(key.rest, "DELETE"),
             on_update: Action::of(key.rest, "UPDATE"),
@@ -283,7 +308,7 @@ impl<'k> Edge<'k> {
     fn rule(&self) -> Option<Rule<'k>> {
         let (images, table) = (self.standing.as_ref()?, self.child.plan.after.as_ref()?);
         let mut broken = Vec::new();
-        if self.on_delete != Action::SetNull && !self.fate.gone.is_empty() {
+        if !self.on_delete.lets_go() && !self.fate.gone.is_empty() {
             broken.push(self.is_gone());
         }
         if let (Action::Forbid, Some((is_moved, _))) = (self.on_update, &self.fate.moved) {
@@ -338,7 +363,7 @@ impl<'k> Edge<'k> {
             return Ok(());
         };
         let condition = match (self.on_update, &self.fate.rewritten) {
-            (Action::SetNull, Some(rewritten)) => rewritten,
+            (Action::SetNull | Action::SetDefault, Some(rewritten)) => rewritten,
             _ => is_moved,
         };
         self.act(
@@ -391,10 +416,15 @@ impl<'k> Edge<'k> {
         quarantined: &mut Vec<Quarantined>,
     ) -> Result<u64, EngineError> {
         let mut changed = 0;
-        if action == Action::SetNull || action == Action::Cascade && moved_to.is_some() {
-            let moved_to = moved_to.filter(|_| action == Action::Cascade);
+        let values = match (action, moved_to) {
+            (Action::Cascade, Some(moved_to)) => Some(moved_to.to_vec()),
+            (Action::SetNull, _) => Some(vec!["null".to_owned(); self.columns.len()]),
+            (Action::SetDefault, _) => Some(self.defaults.clone()),
+            _ => None,
+        };
+        if let Some(values) = values {
             for images in self.returning.iter().chain(&self.standing) {
-                changed += self.refer(session, images, condition, moved_to)?;
+                changed += self.refer(session, images, condition, &values)?;
             }
         } else if let Some(images) = &self.returning {
             changed += self.take(session, images, action, condition, quarantined)?;
@@ -402,25 +432,22 @@ impl<'k> Edge<'k> {
         Ok(changed)
     }
 
-    /// Lets pre-images refer to these values, or to nothing.
+    /// Lets pre-images refer to these values.
     fn refer(
         &self,
         session: &mut PostgresSession,
         images: &Images,
         condition: &str,
-        moved_to: Option<&[String]>,
+        values: &[String],
     ) -> Result<u64, EngineError> {
-        let values: Vec<String> = match moved_to {
-            Some(moved_to) => moved_to.to_vec(),
-            None => self.columns.iter().map(|_| "null".to_owned()).collect(),
-        };
         let named: Vec<String> = (1..)
-            .zip(&values)
+            .zip(values)
             .map(|(n, value)| format!("{value} as v{n}"))
             .collect();
-        let sets = (1..).zip(&self.columns).map(|(n, column)| match moved_to {
-            Some(_) => format!("{} = v.v{n}", quote(column)),
-            None => format!("{} = null", quote(column)),
+        let sets = (1..).zip(values).zip(&self.columns);
+        let sets = sets.map(|((n, value), column)| match value.as_str() {
+            "null" => format!("{} = null", quote(column)),
+            _ => format!("{} = v.v{n}", quote(column)),
         });
         let sets: Vec<String> = sets.collect();
         session.change(&format!(
