@@ -161,11 +161,8 @@ fn drop_all(
 
 /// Whether a partition of the table goes now.
 fn a_part_goes(survey: &Survey<'_>, table: &ObjectId, going: &dyn Fn(&ObjectId) -> bool) -> bool {
-    survey.now.objects().any(|part| {
-        part.attribute("partition_bound").is_some()
-            && part.depends_on.contains(table)
-            && going(&part.id)
-    })
+    let mut parts = survey.now.partitions(table);
+    parts.any(|part| going(&part.id))
 }
 
 /// Whether a column has to be dropped by itself: its table stays, and it is not only a parent's.

@@ -53,8 +53,7 @@ fn parts_have_values_of_before(survey: &Survey<'_>, table: &Object) -> bool {
     let leaves = survey.before.leaves(&TableName::new(schema, name));
     !retyped.is_empty()
         && leaves.iter().any(|leaf| {
-            let id = ObjectId::new(ObjectKind::Table, [&leaf.schema, &leaf.name]);
-            let given = source(survey, &id);
+            let given = source(survey, &ObjectId::of_table(leaf));
             given.is_some_and(|given| retyped.iter().any(|name| given.columns.contains_key(*name)))
         })
 }

@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 
 use tightrope_engine::{EngineError, Fill, KeptNet, Session};
-use tightrope_model::{
-    Catalog, Finding, ObjectId, ObjectKind, Severity, TableName, TableShape, nearest,
-};
+use tightrope_model::{Catalog, Finding, Severity, TableName, TableShape, nearest};
 use tightrope_script::Migration;
 
 /// How deep partitions are nested at the most.
@@ -153,25 +151,14 @@ fn names_of(table: &TableName, before: &Catalog) -> Vec<String> {
                 names.push(name);
             }
         }
-        table = partitioned(&one, before);
+        table = before.partitioned(&one);
     }
     names
 }
 
-/// The table that a table is a partition of.
-fn partitioned(table: &TableName, before: &Catalog) -> Option<TableName> {
-    let id = ObjectId::new(ObjectKind::Table, [&table.schema, &table.name]);
-    let object = before.object(&id)?;
-    object.attribute("partition_bound")?;
-    let parent = object.attribute("inherits")?;
-    let (schema, name) = parent.split_once('.').unwrap_or(("public", parent));
-    let plain = |name: &str| name.trim_matches('"').replace("\"\"", "\"");
-    Some(TableName::new(plain(schema), plain(name)))
-}
-
 #[cfg(test)]
 mod tests {
-    use tightrope_model::{AttributeLevel, Object};
+    use tightrope_model::{AttributeLevel, Object, ObjectId, ObjectKind};
 
     use super::*;
 
@@ -181,15 +168,19 @@ mod tests {
             columns: columns.iter().map(|&column| column.to_owned()).collect(),
             key: Vec::new(),
         };
-        let leaf = Object::new(ObjectId::new(ObjectKind::Table, ["shop", "orders_1"]))
-            .with(
-                "partition_bound",
-                AttributeLevel::Logical,
-                "for values in (1)",
-            )
-            .with("inherits", AttributeLevel::Logical, "shop.orders");
+        let orders = Object::new(ObjectId::new(ObjectKind::Table, ["shop", "orders"])).with(
+            "partition_key",
+            AttributeLevel::Logical,
+            "LIST (id)",
+        );
+        let mut leaf = Object::new(ObjectId::new(ObjectKind::Table, ["shop", "orders_1"])).with(
+            "partition_bound",
+            AttributeLevel::Logical,
+            "for values in (1)",
+        );
+        leaf.depends_on.push(orders.id.clone());
         Catalog::new(
-            [leaf],
+            [orders, leaf],
             vec![
                 shape("public", "customers", &["id", "name"]),
                 shape("shop", "orders_1", &["id", "status"]),

@@ -8,8 +8,6 @@ use std::collections::BTreeSet;
 use tightrope_inverse::Matching;
 use tightrope_model::{Catalog, Object, ObjectId, ObjectKind, TableName};
 
-use super::plan::table_id;
-
 /// Tables of others, with all that hangs on them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Foreign {
@@ -49,7 +47,7 @@ impl Foreign {
         }
         let shapes = now.tables().iter().map(|shape| &shape.table);
         foreign.tables = shapes
-            .filter(|table| foreign.objects.contains(&table_id(table)))
+            .filter(|table| foreign.objects.contains(&ObjectId::of_table(table)))
             .cloned()
             .collect();
         Ok(foreign)
@@ -118,8 +116,7 @@ impl Foreign {
 fn is_part(object: &Object, new: &BTreeSet<&ObjectId>, now: &Catalog) -> bool {
     match object.id.kind {
         ObjectKind::Column => {
-            let owner = object.id.path.len().saturating_sub(1);
-            let owner = ObjectId::new(ObjectKind::Table, object.id.path[..owner].to_vec());
+            let owner = object.id.table_of_column();
             let computed = object.attribute("generated").is_some();
             !computed && now.object(&owner).is_some() && !new.contains(&owner)
         }

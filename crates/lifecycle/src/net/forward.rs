@@ -9,7 +9,6 @@ use tightrope_inverse::{Matching, Rename};
 use tightrope_model::{Catalog, Object, ObjectId, ObjectKind, TableName, TablePlan};
 use tightrope_store::{AppliedMigration, ForwardImage, KeptImage, Store, StoreError};
 
-use super::plan::table_id;
 use crate::execute::Quietly;
 use crate::{Event, Listener};
 
@@ -25,7 +24,7 @@ pub(crate) fn keep_images(
     let mut wanted: Vec<Wanted> = now
         .tables()
         .iter()
-        .filter(|shape| matching.before(&table_id(&shape.table)).is_none())
+        .filter(|shape| matching.before(&ObjectId::of_table(&shape.table)).is_none())
         .map(|shape| Wanted {
             table: shape.table.clone(),
             columns: columns(now, &shape.table, |_| true),
@@ -85,7 +84,7 @@ fn columns(
     table: &TableName,
     is_kept: impl Fn(&String) -> bool,
 ) -> Vec<ForwardColumn> {
-    let path = table_id(table).path;
+    let path = ObjectId::of_table(table).path;
     let mut columns: Vec<&Object> = catalog
         .objects()
         .filter(|object| {

@@ -72,11 +72,7 @@ pub(crate) fn takes_values(before: &Catalog, after: &Catalog, plan: &NetPlan) ->
     let matching = Matching::of(before, after, &[]);
     let holds = |id: &ObjectId, catalog: &Catalog| match id.kind {
         ObjectKind::Table => true,
-        ObjectKind::Column => {
-            let owner = id.path[..id.path.len().saturating_sub(1)].to_vec();
-            let table = ObjectId::new(ObjectKind::Table, owner);
-            catalog.object(&table).is_some()
-        }
+        ObjectKind::Column => catalog.object(&id.table_of_column()).is_some(),
         _ => false,
     };
     for object in before.objects().filter(|object| holds(&object.id, before)) {

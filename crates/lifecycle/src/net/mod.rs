@@ -26,7 +26,7 @@ pub use room::NoRoom;
 pub(crate) use room::room;
 pub(crate) use set_aside::{SetAside, mark as mark_set_aside, replace, replaced};
 pub use spread::OutsideThePlan;
-pub(crate) use spread::{LookStop, look, open_window, outside, plan_of, rewrites, spread};
+pub(crate) use spread::{LookStop, look, open_window, outside, plan_of, spread};
 
 use tightrope_inverse::Rename;
 use tightrope_model::{ObjectId, ObjectKind};

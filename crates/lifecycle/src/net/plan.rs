@@ -36,14 +36,7 @@ pub(crate) fn plan_net(
     matching: &Matching,
     touched: &Touched,
 ) -> NetPlan {
-    let mut planner = Planner {
-        before,
-        after,
-        matching,
-        touched,
-        parents: BTreeSet::new(),
-        parts: BTreeSet::new(),
-    };
+    let mut planner = Planner::new(before, after, matching, touched);
     let returning = before
         .tables()
         .iter()
@@ -114,7 +107,7 @@ pub(crate) fn stand_elsewhere(
         object.attribute("storage_file").map(str::to_owned)
     };
     let moved = before.tables().iter().filter(|shape| {
-        let id = table_id(&shape.table);
+        let id = ObjectId::of_table(&shape.table);
         let was = file(before, &id);
         let now = matching.now(&id).and_then(|now| file(after, now));
         was.is_some() && now.is_some() && was != now
@@ -129,15 +122,9 @@ pub(crate) fn columns_in_both(
     matching: &Matching,
     table: &TableName,
 ) -> Option<(TableName, Vec<ColumnPlan>)> {
-    let planner = Planner {
-        before,
-        after,
-        matching,
-        touched: &Touched::default(),
-        parents: BTreeSet::new(),
-        parts: BTreeSet::new(),
-    };
-    let now = matching.now(&table_id(table))?;
+    let touched = Touched::default();
+    let planner = Planner::new(before, after, matching, &touched);
+    let now = matching.now(&ObjectId::of_table(table))?;
     Some((name_of(now), planner.columns(table)))
 }
 
@@ -151,7 +138,23 @@ struct Planner<'a> {
     parts: BTreeSet<TableName>,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    /// With nobody's parents and parts yet.
+    fn new(
+        before: &'a Catalog,
+        after: &'a Catalog,
+        matching: &'a Matching,
+        touched: &'a Touched,
+    ) -> Self {
+        Self {
+            before,
+            after,
+            matching,
+            touched,
+            parents: BTreeSet::new(),
+            parts: BTreeSet::new(),
+        }
+    }
     /// Whether rows of before may come back that have not been there in the window, or refer to what they did not refer to
     /// then.
     fn loses_rows(&self, table: &TableName) -> bool {
@@ -201,7 +204,7 @@ impl Planner<'_> {
 
     /// A table's identity; a virtual table is an object of another kind.
     fn identity(&self, table: &TableName) -> ObjectId {
-        let id = table_id(table);
+        let id = ObjectId::of_table(table);
         let is_virtual = ObjectId::new(ObjectKind::VirtualTable, id.path.clone());
         match self.before.object(&is_virtual) {
             Some(_) => is_virtual,
@@ -394,15 +397,12 @@ fn parents_of<'t>(
     let mut parents = BTreeSet::new();
     for table in tables {
         // Where objects have no numbers, references are no objects of their own: the table says to what it refers.
-        let own = before.object(&table_id(table));
+        let own = before.object(&ObjectId::of_table(table));
         let own = own.filter(|object| object.native.is_none());
         for object in parts_of(before, ObjectKind::Constraint, table).chain(own) {
             let others = object.depends_on.iter().filter_map(|id| match id.kind {
                 ObjectKind::Table => Some(name_of(id)),
-                ObjectKind::Column => Some(name_of(&ObjectId::new(
-                    ObjectKind::Table,
-                    id.path[..id.path.len() - 1].to_vec(),
-                ))),
+                ObjectKind::Column => Some(name_of(&id.table_of_column())),
                 _ => None,
             });
             let others = others.filter(|other| other != table);
@@ -410,19 +410,6 @@ fn parents_of<'t>(
         }
     }
     parents
-}
-
-/// The identity of a table by its name.
-pub(super) fn table_id(table: &TableName) -> ObjectId {
-    ObjectId::new(ObjectKind::Table, path_of(table))
-}
-
-fn path_of(table: &TableName) -> Vec<String> {
-    if table.schema.is_empty() {
-        vec![table.name.clone()]
-    } else {
-        vec![table.schema.clone(), table.name.clone()]
-    }
 }
 
 fn name_of(id: &ObjectId) -> TableName {
@@ -438,7 +425,7 @@ fn parts_of<'c>(
     kind: ObjectKind,
     table: &TableName,
 ) -> impl Iterator<Item = &'c Object> + use<'c> {
-    let path = path_of(table);
+    let path = ObjectId::of_table(table).path;
     catalog.objects().filter(move |object| {
         object.id.kind == kind
             && object.id.path.len() == path.len() + 1

@@ -13,7 +13,6 @@ use tightrope_script::{
     Command, NamedObject, ObjectAction, ObjectClass, Parsed, Script, Statement, StatementKind,
 };
 
-use super::plan::table_id;
 use super::spread::named_tables;
 use crate::DroppedColumns;
 
@@ -206,7 +205,7 @@ fn stands_alone(parsed: &Parsed, table: &TablePlan) -> bool {
 
 /// Whether nothing of others hangs on a table: it can go with all that is its own.
 fn is_free(before: &Catalog, table: &TablePlan) -> bool {
-    let own = table_id(&table.before);
+    let own = ObjectId::of_table(&table.before);
     is_plain(before, table)
         && before.objects().all(|object| {
             // Foreign keys let go of it.
@@ -220,7 +219,7 @@ fn is_free(before: &Catalog, table: &TablePlan) -> bool {
 
 /// Whether a table is no partition, has none, and inherits nothing.
 fn is_plain(before: &Catalog, table: &TablePlan) -> bool {
-    let own = table_id(&table.before);
+    let own = ObjectId::of_table(&table.before);
     let object = before.object(&own);
     object.is_some_and(|object| {
         ["partition_bound", "partition_key", "inherits"]
@@ -243,7 +242,7 @@ fn is_part(object: &Object, own: &ObjectId, table: &TableName) -> bool {
 
 /// Whether nothing hangs on a column, and it makes no values by itself.
 fn is_bare(before: &Catalog, table: &TableName, column: &str) -> bool {
-    let mut path = table_id(table).path;
+    let mut path = ObjectId::of_table(table).path;
     path.push(column.to_owned());
     let id = ObjectId::new(ObjectKind::Column, path);
     let makes_values = before.object(&id).is_none_or(|object| {

@@ -72,6 +72,9 @@ pub(crate) fn look(
     Ok(plan)
 }
 
+/// Connects to the base.
+pub(crate) type Connect<'a> = dyn Fn() -> Result<Box<dyn Session>, EngineError> + 'a;
+
 /// The plan for a script that has written these rows. `base` is a database that is still in
 /// the state before, where there is one: what the script did to keys and values is measured there, and else assumed.
 pub(crate) fn plan_of(
@@ -80,7 +83,7 @@ pub(crate) fn plan_of(
     parsed: &Parsed,
     dialect: EngineKind,
     (before, after): (&Catalog, &Catalog),
-    mut base: Option<&mut dyn Session>,
+    base: Option<&Connect<'_>>,
 ) -> Result<NetPlan, EngineError> {
     let matching = Matching::of(before, after, &super::renames_of(parsed));
     let mut touched = Touched {
@@ -91,6 +94,9 @@ pub(crate) fn plan_of(
     };
     let unseen = unseen_writes(before, after, &matching, &touched);
     touched.named.extend(unseen.iter().cloned());
+    let elsewhere = stand_elsewhere(before, after, &matching);
+    let needed = !touched.rows.is_empty() || !elsewhere.is_empty();
+    let mut base = base.filter(|_| needed).map(|base| base()).transpose()?;
     let plan = plan_net(before, after, &matching, &touched);
     for table in &plan.tables {
         let is_unseen = unseen.contains(&table.before);
@@ -104,7 +110,7 @@ pub(crate) fn plan_of(
             None => {}
         }
     }
-    for table in stand_elsewhere(before, after, &matching) {
+    for table in elsewhere {
         let changed = match base.as_deref_mut() {
             Some(base) => has_other_values(session, base, &table, (before, after), &matching)?,
             None => true,
@@ -114,12 +120,6 @@ pub(crate) fn plan_of(
         }
     }
     Ok(plan_net(before, after, &matching, &touched))
-}
-
-/// Whether a script wrote tables anew: the catalogs do not tell what it did to their values.
-pub(crate) fn rewrites((before, after): (&Catalog, &Catalog), parsed: &Parsed) -> bool {
-    let matching = Matching::of(before, after, &super::renames_of(parsed));
-    !stand_elsewhere(before, after, &matching).is_empty()
 }
 
 /// Whether a table that was written anew has other values in columns of which the schema does not tell it.
@@ -251,7 +251,7 @@ fn unseen_writes(
     let tables = before.tables().iter().map(|shape| &shape.table);
     tables
         .filter(|table| {
-            let id = super::plan::table_id(table);
+            let id = ObjectId::of_table(table);
             says(before, &id) || matching.now(&id).is_some_and(|now| says(after, now))
         })
         .cloned()
@@ -338,12 +338,12 @@ pub(crate) fn outside(
 ) -> Result<Result<(), OutsideThePlan>, EngineError> {
     let mut tables = Vec::new();
     for (table, change) in session.rows_changed()? {
-        let id = super::plan::table_id(&table);
+        let id = ObjectId::of_table(&table);
         let Some(before) = matching.before(&id) else {
             continue;
         };
         let kept = plan.tables.iter().any(|planned| {
-            super::plan::table_id(&planned.before) == *before && planned.keep != Keep::Nothing
+            ObjectId::of_table(&planned.before) == *before && planned.keep != Keep::Nothing
         });
         if !kept {
             let TableChange {

@@ -42,17 +42,13 @@ impl Rehearsal<'_> {
         forward: &Ran,
     ) -> Result<NetPlan, EngineError> {
         let parsed = migration.forward.parse(self.dialect);
-        let mut base = match forward.rows.is_empty() && !net::rewrites(catalogs, &parsed) {
-            true => None,
-            false => Some(self.connect(stage.base.as_ref())?),
-        };
         let mut plan = net::plan_of(
             session,
             forward.rows.clone(),
             &parsed,
             self.dialect,
             catalogs,
-            base.as_deref_mut().map(|base| base as &mut dyn Session),
+            Some(&|| self.connect(stage.base.as_ref())),
         )?;
         for table in &mut plan.tables {
             table.rows_before = stage.state.rows(&table.before);

@@ -164,7 +164,7 @@ pub fn differences_in_words<'d>(
             lines.push(difference.to_string());
             continue;
         }
-        let table = ObjectId::new(ObjectKind::Table, path[..path.len() - 1].to_vec());
+        let table = difference.object.table_of_column();
         match moved.iter_mut().find(|(of, ..)| *of == table) {
             Some((_, columns, _)) => *columns += 1,
             None => {

@@ -67,6 +67,25 @@ impl Catalog {
         &self.shapes
     }
 
+    /// The partitions of a table, not those of its partitions.
+    pub fn partitions<'c>(&'c self, table: &ObjectId) -> impl Iterator<Item = &'c Object> {
+        self.objects().filter(move |object| {
+            object.attribute("partition_bound").is_some() && object.depends_on.contains(table)
+        })
+    }
+
+    /// The table of which a table is a partition.
+    pub fn partitioned(&self, table: &TableName) -> Option<TableName> {
+        let object = self.object(&ObjectId::of_table(table))?;
+        object.attribute("partition_bound")?;
+        let needs = object.depends_on.iter().filter_map(|id| self.object(id));
+        let mut wholes = needs.filter(|whole| whole.attribute("partition_key").is_some());
+        match &wholes.next()?.id.path[..] {
+            [schema, name] => Some(TableName::new(schema, name)),
+            _ => None,
+        }
+    }
+
     /// The tables that hold a table's rows: itself, or the leaves of its partitions.
     pub fn leaves(&self, table: &TableName) -> Vec<TableName> {
         let (mut leaves, mut left) = (Vec::new(), vec![table.clone()]);
@@ -75,10 +94,8 @@ impl Catalog {
                 leaves.push(next);
                 continue;
             }
-            let id = ObjectId::new(ObjectKind::Table, [&next.schema, &next.name]);
-            let parts = self.objects().filter(|object| {
-                object.attribute("partition_bound").is_some() && object.depends_on.contains(&id)
-            });
+            let id = ObjectId::of_table(&next);
+            let parts = self.partitions(&id);
             left.extend(parts.filter_map(|part| match &part.id.path[..] {
                 [schema, name] => Some(TableName::new(schema, name)),
                 _ => None,

@@ -3,6 +3,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::TableName;
+
 /// The kinds of object that a catalog knows, in the order in which a report lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -84,6 +86,18 @@ impl ObjectId {
             kind,
             path: path.into_iter().map(Into::into).collect(),
         }
+    }
+
+    /// A table's identity; without its schema where the engine has none.
+    pub fn of_table(table: &TableName) -> Self {
+        let schema = Some(&table.schema).filter(|schema| !schema.is_empty());
+        Self::new(ObjectKind::Table, schema.into_iter().chain([&table.name]))
+    }
+
+    /// The table to which a column belongs, if it is one of a table's.
+    pub fn table_of_column(&self) -> Self {
+        let owner = self.path.len().saturating_sub(1);
+        Self::new(ObjectKind::Table, self.path[..owner].iter())
     }
 }
 
