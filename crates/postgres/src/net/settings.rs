@@ -1,4 +1,4 @@
-//! Settings under which a table is read whole, together with its pre-images, in the least time.
+//! Settings that hold for one thing that the net does: reading a table whole, together with its pre-images, in the least time.
 
 use tightrope_engine::EngineError;
 use tightrope_inverse::Setting;
@@ -41,6 +41,28 @@ pub(super) fn for_whole_table(
             otherwise: text(values.get(1)),
         })
         .collect())
+}
+
+/// Does something under a setting, which is in the open transaction what it was afterwards.
+pub(super) fn under<T>(
+    session: &mut PostgresSession,
+    name: &str,
+    value: &str,
+    work: impl FnOnce(&mut PostgresSession) -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    let was = session.query_own("select current_setting($1)", &[Value::from(name)])?;
+    let was = was.first().and_then(|row| row.first()?.text());
+    let set = |session: &mut PostgresSession, value: &str| {
+        session.execute_own(&format!(
+            "select pg_catalog.set_config({}, {}, true)",
+            literal(name),
+            literal(value)
+        ))
+    };
+    set(session, value)?;
+    let done = work(session)?;
+    set(session, was.unwrap_or_default())?;
+    Ok(done)
 }
 
 /// Whether the pre-images lie in the order of the key, as the table did from which they were copied, and an index can read

@@ -11,7 +11,7 @@ use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
 use super::terms::Shape;
 use super::touch::TouchLog;
-use super::{by_row, moves, names};
+use super::{by_row, moves, names, settings};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -266,11 +266,7 @@ pub(super) fn close(session: &mut PostgresSession, kept: &KeptNet) -> Result<(),
         return Ok(());
     }
     // Rows are found by keys, so the planner has to know how many there are and in which order, and hardly more.
-    let target = session.query_own("select current_setting('default_statistics_target')", &[])?;
-    let target = target.first().and_then(|row| row.first()?.text());
-    session.execute_own(&format!(
-        "set local default_statistics_target = 10; analyze {}; set local default_statistics_target = {}",
-        own.join(", "),
-        target.unwrap_or("default"),
-    ))
+    settings::under(session, "default_statistics_target", "10", |session| {
+        session.execute_own(&format!("analyze {}", own.join(", ")))
+    })
 }

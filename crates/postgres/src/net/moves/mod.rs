@@ -22,8 +22,8 @@ use tightrope_engine::{EngineError, KeptNet, KeptTable};
 use tightrope_model::{Keep, TableName, TablePlan, Value};
 
 use super::columns::Columns;
-use super::names;
 use super::window::attach;
+use super::{names, settings};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -151,14 +151,8 @@ fn facts<'t>(
     if tables.is_empty() {
         return Ok(BTreeMap::new());
     }
-    // The functions that check the bounds have no other path.
-    let path = session.query_own("select current_setting('search_path')", &[])?;
-    let path = path.first().and_then(|row| row.first()?.text());
-    let path = path.unwrap_or_default().to_owned();
-    set_path(session, "pg_catalog")?;
-    let rows = session.query_own(
-        &format!(
-            "select n.nspname::text, c.relname::text, pg_catalog.pg_partition_root(c.oid)::oid::text, \
+    let query = format!(
+        "select n.nspname::text, c.relname::text, pg_catalog.pg_partition_root(c.oid)::oid::text, \
              coalesce(pg_catalog.pg_get_partition_constraintdef(c.oid), 'true'), \
              (select pg_catalog.json_agg(coalesce(a.attname::text, ''))::text \
               from pg_catalog.pg_partition_ancestors(c.oid) r join pg_catalog.pg_partitioned_table p on p.partrelid = r.relid \
@@ -166,11 +160,12 @@ fn facts<'t>(
               left join pg_catalog.pg_attribute a on a.attrelid = p.partrelid and a.attnum = u.number and u.number > 0) \
              from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
              where c.relispartition and c.relkind = 'r' and c.oid in ({})",
-            tables.join(", ")
-        ),
-        &[],
-    )?;
-    set_path(session, &path)?;
+        tables.join(", ")
+    );
+    // The functions that check the bounds have no other path.
+    let rows = settings::under(session, "search_path", "pg_catalog", |session| {
+        session.query_own(&query, &[])
+    })?;
     let fact = |row: &Vec<Value>| {
         let text = |at: usize| row.get(at).and_then(Value::text);
         Some((
@@ -183,13 +178,6 @@ fn facts<'t>(
         ))
     };
     Ok(rows.iter().filter_map(fact).collect())
-}
-
-fn set_path(session: &mut PostgresSession, path: &str) -> Result<(), EngineError> {
-    session.execute_own(&format!(
-        "select pg_catalog.set_config('search_path', {}, true)",
-        literal(path)
-    ))
 }
 
 /// Makes what rows can be followed with: a place for pre-images where siblings have some, and indexes by which one row is found.
