@@ -2,12 +2,13 @@
 //! there, their foreign key would have acted: they follow its action now.
 
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Quarantined, Window};
-use tightrope_model::{Catalog, Keep, ObjectId, ObjectKind, TableName};
+use tightrope_model::{Catalog, Keep, ObjectKind, TableName};
 
 use super::columns::{Columns, same};
 use super::conflicts::{ForeignKey, Rule, foreign_key, qualified, says_the_same_of_a_part};
 use super::merge::as_json;
 use super::names;
+use super::sources::default_of;
 use super::terms::{Shape, Terms};
 use super::touch::numbered;
 use crate::quote::quote;
@@ -44,8 +45,39 @@ pub(super) fn rules<'k>(
     kept: &'k KeptNet,
     window: &Window<'_>,
 ) -> Result<Vec<Rule<'k>>, EngineError> {
+    // Each rule reads a whole table: only where parents of before are gone or have other keys it can find anything.
+    let mut changed = Vec::new();
+    for table in &kept.tables {
+        if has_lost_keys(session, table)? {
+            changed.push(table.plan.number);
+        }
+    }
+    if changed.is_empty() {
+        return Ok(Vec::new());
+    }
     let edges = edges(session, kept, window)?;
-    Ok(edges.iter().filter_map(Edge::rule).collect())
+    let edges = edges.iter();
+    let edges = edges.filter(|edge| changed.contains(&edge.parent.plan.number));
+    Ok(edges.filter_map(Edge::rule).collect())
+}
+
+/// Whether the application has deleted rows of before, or given them other keys.
+fn has_lost_keys(session: &mut PostgresSession, table: &KeptTable) -> Result<bool, EngineError> {
+    let Some(log) = &table.touched else {
+        return Ok(false);
+    };
+    let places = 1..=table.plan.key.len();
+    let lost: String = places
+        .map(|place| format!(" or k{place} <> o{place}"))
+        .collect();
+    let found = session.query_own(
+        &format!(
+            "select 1::bigint from {} where k1 is null{lost} limit 1",
+            names::sql(log)
+        ),
+        &[],
+    )?;
+    Ok(!found.is_empty())
 }
 
 /// The foreign keys of before whose children have pre-images and whose parents are of the net.
@@ -198,6 +230,7 @@ struct Edge<'k> {
     /// The foreign key's name.
     name: String,
     child: &'k KeptTable,
+    parent: &'k KeptTable,
     rows: &'k TableName,
     columns: Vec<String>,
     /// The pre-images that come back.
@@ -282,17 +315,12 @@ impl<'k> Edge<'k> {
             fate.read_rows(session, parent, &own, key)?;
         }
         let (returning, standing) = images(session, child, rows, &columns)?;
-        let default = |column: &String| {
-            let table = &child.plan.before;
-            let id = ObjectId::new(ObjectKind::Column, [&table.schema, &table.name, column]);
-            let column = before.object(&id);
-            let default = column.and_then(|column| column.attribute("default"));
-            default.unwrap_or("null").to_owned()
-        };
+        let default = |column: &String| default_of(before, &child.plan.before, column);
         let defaults = columns.iter().map(default).collect();
         Ok(Some(Self {
             name: name.to_owned(),
             child,
+            parent,
             rows,
             returning,
             standing,

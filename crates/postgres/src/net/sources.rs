@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
 use tightrope_inverse::{MoreRows, Sources, TableSource};
-use tightrope_model::{ColumnPlan, ObjectId, ObjectKind, TableName};
+use tightrope_model::{Catalog, ColumnPlan, ObjectId, ObjectKind, TableName};
 
 use super::columns::Column;
 use super::terms::{Shape, Terms, before};
@@ -116,12 +116,13 @@ pub(super) fn value_of_new(table: &TableName, column: &ColumnPlan, window: &Wind
         // The names in it are the row's own, whatever else is joined to it.
         return format!("(select ({expression}) from (select t.*) as f)");
     }
-    let id = ObjectId::new(
-        ObjectKind::Column,
-        [&table.schema, &table.name, &column.before],
-    );
-    let default = window
-        .before
+    default_of(window.before, table, &column.before)
+}
+
+/// The default that a column had before, or NULL.
+pub(super) fn default_of(before: &Catalog, table: &TableName, column: &str) -> String {
+    let id = ObjectId::new(ObjectKind::Column, [&table.schema, &table.name, column]);
+    let default = before
         .object(&id)
         .and_then(|column| column.attribute("default"));
     default.unwrap_or("null").to_owned()
