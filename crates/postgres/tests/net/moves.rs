@@ -1,10 +1,9 @@
 //! Rows that move between partitions in the window.
 
-use tightrope_engine::Window;
 use tightrope_model::{Keep, TableName};
 
 use crate::support::{servers, session, url};
-use crate::walk::{KEEPS, Walk, contents, like_twin, plan, script};
+use crate::walk::{Above, KEEPS, Walk, contents, like_twin, script};
 
 const IN_PARTS: &str = "create table p (id int primary key, a text, b int) partition by range (id);
 create table p_1 partition of p for values from (1) to (100);
@@ -137,38 +136,12 @@ fn an_earlier_window_follows_rows_that_moved_in_a_later_one() {
         script(app.as_mut(), writes[0]);
 
         let forward = "update p set a = a || '!';\nalter table p drop column b;\n";
-        let two = plan(there.session.as_mut(), forward, Keep::Whole);
-        there.session.begin().unwrap();
-        let before = there.session.catalog().unwrap();
-        let net = there.session.net().unwrap();
-        let mut kept = net.spread(2, &two, &before).unwrap();
         let parts = ["p_1", "p_2", "p_3"].map(|part| TableName::new("public", part));
-        let net = there.session.net().unwrap();
-        net.suspend(&there.kept, &parts).unwrap();
-        script(there.session.as_mut(), forward);
-        let after = there.session.catalog().unwrap();
-        let net = there.session.net().unwrap();
-        net.open_window(&mut kept, &before, &after).unwrap();
-        there.session.commit().unwrap();
+        let above = Above::migrate(&mut there, forward, &parts);
         let here = writes[1].replace("'new', 1", "'new'");
         script(app.as_mut(), &here);
 
-        let window = Window {
-            before: &before,
-            after: &after,
-            fill: &first.fill,
-        };
-        there.session.begin().unwrap();
-        let net = there.session.net().unwrap();
-        net.close_window(&kept).unwrap();
-        net.take_out(&kept, &window).unwrap();
-        script(there.session.as_mut(), "alter table p add column b int;");
-        let net = there.session.net().unwrap();
-        net.merge(&kept, &window, &[]).unwrap();
-        assert!(net.unlike(&kept).unwrap().is_empty());
-        net.resume(&there.kept, &kept, &parts).unwrap();
-        net.free(&kept).unwrap();
-        there.session.commit().unwrap();
+        above.back(&mut there, "alter table p add column b int;");
         script(app.as_mut(), writes[2]);
 
         first.back(&mut there);

@@ -1,10 +1,9 @@
 //! A second migration while the window of the first is open.
 
-use tightrope_engine::Window;
-use tightrope_model::{Keep, TableName};
+use tightrope_model::TableName;
 
 use crate::support::{servers, session, url};
-use crate::walk::{Walk, contents, plan, script};
+use crate::walk::{Above, Walk, contents, script};
 
 #[test]
 fn a_later_window_leaves_the_earlier_one_as_it_should_be() {
@@ -41,48 +40,11 @@ fn a_later_window_leaves_the_earlier_one_as_it_should_be() {
 
         // The second one drops a column that the first log's triggers look at.
         let forward = "alter table t drop column c;\nupdate t set a = lower(a) || '!';\n";
-        let two = plan(there.session.as_mut(), forward, Keep::Whole);
-        there.session.begin().unwrap();
-        let before = there.session.catalog().unwrap();
-        let mut kept = there
-            .session
-            .net()
-            .unwrap()
-            .spread(2, &two, &before)
-            .unwrap();
-        let both = [
-            TableName::new("public", "t"),
-            TableName::new("public", "log"),
-        ];
-        let net = there.session.net().unwrap();
-        net.suspend(&there.kept, &both).unwrap();
-        script(there.session.as_mut(), forward);
-        let after = there.session.catalog().unwrap();
-        there
-            .session
-            .net()
-            .unwrap()
-            .open_window(&mut kept, &before, &after)
-            .unwrap();
-        there.session.commit().unwrap();
+        let both = ["t", "log"].map(|table| TableName::new("public", table));
+        let above = Above::migrate(&mut there, forward, &both);
         script(app.as_mut(), writes[1]);
 
-        let window = Window {
-            before: &before,
-            after: &after,
-            fill: &first.fill,
-        };
-        there.session.begin().unwrap();
-        let net = there.session.net().unwrap();
-        net.close_window(&kept).unwrap();
-        net.take_out(&kept, &window).unwrap();
-        script(there.session.as_mut(), "alter table t add column c int;");
-        let net = there.session.net().unwrap();
-        net.merge(&kept, &window, &[]).unwrap();
-        assert!(net.unlike(&kept).unwrap().is_empty());
-        net.resume(&there.kept, &kept, &both).unwrap();
-        net.free(&kept).unwrap();
-        there.session.commit().unwrap();
+        above.back(&mut there, "alter table t add column c int;");
         script(app.as_mut(), writes[2]);
 
         first.back(&mut there);

@@ -229,6 +229,59 @@ fn more(session: &mut dyn Session, rows: &[tightrope_inverse::MoreRows], now: &s
     }
 }
 
+/// The window of a second migration above that of a first.
+pub(crate) struct Above {
+    kept: KeptNet,
+    before: Catalog,
+    after: Catalog,
+    tables: Vec<TableName>,
+}
+
+impl Above {
+    /// Migrates a second time, in tables that the first one's net watches.
+    pub(crate) fn migrate(there: &mut InWindow, forward: &str, tables: &[TableName]) -> Self {
+        let session = there.session.as_mut();
+        let plan = plan(session, forward, Keep::Whole);
+        session.begin().unwrap();
+        let before = session.catalog().unwrap();
+        let net = session.net().unwrap();
+        let mut kept = net.spread(2, &plan, &before).unwrap();
+        net.suspend(&there.kept, tables).unwrap();
+        script(session, forward);
+        let after = session.catalog().unwrap();
+        let net = session.net().unwrap();
+        net.open_window(&mut kept, &before, &after).unwrap();
+        session.commit().unwrap();
+        Self {
+            kept,
+            before,
+            after,
+            tables: tables.to_vec(),
+        }
+    }
+
+    /// Goes back by a script, and lets the first window go on.
+    pub(crate) fn back(&self, there: &mut InWindow, undo: &str) {
+        let window = Window {
+            before: &self.before,
+            after: &self.after,
+            fill: &Fill::new(),
+        };
+        let session = there.session.as_mut();
+        session.begin().unwrap();
+        let net = session.net().unwrap();
+        net.close_window(&self.kept).unwrap();
+        net.take_out(&self.kept, &window).unwrap();
+        script(session, undo);
+        let net = session.net().unwrap();
+        net.merge(&self.kept, &window, &[]).unwrap();
+        assert!(net.unlike(&self.kept).unwrap().is_empty());
+        net.resume(&there.kept, &self.kept, &self.tables).unwrap();
+        net.free(&self.kept).unwrap();
+        session.commit().unwrap();
+    }
+}
+
 /// Runs statements that end with a semicolon at the end of a line.
 pub(crate) fn script(session: &mut dyn Session, sql: &str) {
     for statement in sql.split(";\n").map(|s| s.trim().trim_end_matches(';')) {
