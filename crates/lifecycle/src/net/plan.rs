@@ -386,7 +386,8 @@ fn widens(before: &str, after: &str) -> bool {
     let is_text = |name: &str| {
         name == "text" || name.starts_with("character varying") || name.starts_with("varchar")
     };
-    INTEGERS.contains(&before) && INTEGERS.contains(&after) || is_text(before) && is_text(after)
+    let is_number = INTEGERS.contains(&after) || after.starts_with("numeric");
+    INTEGERS.contains(&before) && is_number || is_text(before) && is_text(after)
 }
 
 /// The tables to which these refer: what the application does to their rows counts for the rows that come back.

@@ -1,5 +1,6 @@
 //! What random cases have found, kept as small as it got: each was wrong once.
 
+mod keyless;
 mod moves;
 
 use tightrope_engine::Registry;
@@ -511,6 +512,23 @@ fn a_reference_that_a_change_of_the_key_took_stays_taken() {
             "update t set a = 1 where a = 11",
             "update t set a = 12 where a = 2",
             "delete from t where a = 12",
+        ],
+    );
+}
+
+#[test]
+fn a_key_whose_sequence_went_with_it_comes_back() {
+    check_postgres(
+        &[
+            "create table t (a serial primary key, b integer)",
+            "create table u (a integer primary key, t integer references t on delete set null)",
+            "insert into t (b) values (7), (8)",
+            "insert into u values (1, 1), (2, null)",
+        ],
+        &["alter table t drop column a cascade"],
+        &[
+            "update t set b = 9 where b = 8",
+            "update u set t = 2 where a = 2",
         ],
     );
 }

@@ -105,7 +105,11 @@ pub(super) fn rows_differ(left: &str, right: &str) -> String {
 
 /// The columns of a table.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Columns(Vec<Column>);
+pub(super) struct Columns {
+    /// The table is there.
+    pub(super) of_table: bool,
+    columns: Vec<Column>,
+}
 
 impl Columns {
     /// Reads them; none if there is no such table.
@@ -119,23 +123,25 @@ impl Columns {
              (t.oid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype, 'oid'::regtype, 'uuid'::regtype, \
              'date'::regtype, 'time'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype, 'bytea'::regtype, 'text'::regtype, \
              'varchar'::regtype))::int, a.attnum::bigint, (a.attcollation < 16384)::int \
-             from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid \
-             where a.attrelid = pg_catalog.to_regclass({}) and a.attnum > 0 and not a.attisdropped \
-             and not pg_catalog.starts_with(a.attname::text, 'tightrope_hidden_') order by a.attnum",
+             from pg_catalog.pg_class c left join (pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid) \
+             on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
+             and not pg_catalog.starts_with(a.attname::text, 'tightrope_hidden_') \
+             where c.oid = pg_catalog.to_regclass({}) order by a.attnum",
             literal(&names::sql(table))
         );
         let rows = session.query_own(&sql, &[])?;
-        Ok(Self(rows.iter().map(|row| column(row)).collect()))
+        let named = rows
+            .iter()
+            .filter(|row| row.first().and_then(Value::text).is_some());
+        Ok(Self {
+            of_table: !rows.is_empty(),
+            columns: named.map(|row| column(row)).collect(),
+        })
     }
 
     /// The column of that name.
     pub(super) fn get(&self, name: &str) -> Option<&Column> {
-        self.0.iter().find(|column| column.name == name)
-    }
-
-    /// Whether there is no such table.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.columns.iter().find(|column| column.name == name)
     }
 }
 

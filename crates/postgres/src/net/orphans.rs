@@ -554,15 +554,14 @@ fn images(
         return Ok((Some(all), None));
     };
     let terms = Terms::of(session, child, after, Shape::After)?;
-    let has_key = !child.plan.key.is_empty();
+    let place = match child.plan.key.is_empty() {
+        true => "p.tightrope_place",
+        false => "p.ctid",
+    };
     let returning = terms.joins.gone.as_ref().map(|gone| Images {
         from: gone.from.replace("{now}", &terms.facts.table),
         filter: gone.filter.clone(),
-        place: if has_key {
-            "p.ctid"
-        } else {
-            "p.tightrope_place"
-        },
+        place,
     });
     let (mut unwritten, mut others) = (Vec::new(), Vec::new());
     for column in columns {
@@ -577,7 +576,7 @@ fn images(
             None => format!("{was} is not null"),
         });
     }
-    let standing = (has_key && !others.is_empty()).then(|| Images {
+    let standing = (!others.is_empty()).then(|| Images {
         from: terms.from(),
         filter: format!(
             "{} and {} and ({})",
@@ -585,7 +584,7 @@ fn images(
             unwritten.join(" and "),
             others.join(" or ")
         ),
-        place: "p.ctid",
+        place,
     });
     Ok((returning, standing))
 }

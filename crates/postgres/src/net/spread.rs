@@ -5,7 +5,7 @@ use tightrope_model::{Keep, NetPlan, TablePlan, Value};
 
 use super::catch::Catch;
 use super::columns::Columns;
-use super::names;
+use super::{names, settings};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -25,6 +25,10 @@ pub(super) fn spread(
         must_see_what_is_committed(session)?;
     }
     lock(session, &lossy)?;
+    if lossy.iter().any(|table| table.key.is_empty()) {
+        // Rows without a key are known by their order: whatever reads a table whole begins at its beginning.
+        session.execute_own("set local synchronize_seqscans = off")?;
+    }
     let mut kept = KeptNet {
         number,
         tables: Vec::new(),
@@ -141,12 +145,19 @@ fn copy(
         selected.push(format!("{} as {}", column.copied("t"), quote(&column.name)));
     }
     let rows = names::own(number, plan, "rows");
-    session.execute_own(&format!(
+    let sql = format!(
         "create table {rows} as select {} from only {} t; alter table {rows} replica identity full",
         selected.join(", "),
         names::sql(&plan.before),
         rows = names::sql(&rows),
-    ))?;
+    );
+    match plan.key.is_empty() {
+        // Several processes would mix the rows.
+        true => settings::under(session, "max_parallel_workers_per_gather", "0", |session| {
+            session.execute_own(&sql)
+        })?,
+        false => session.execute_own(&sql)?,
+    }
     kept.rows = Some(rows);
     Ok(())
 }

@@ -125,7 +125,7 @@ impl<'k> Terms<'k> {
     }
 
     fn put_together(facts: Facts<'k>) -> Result<Self, EngineError> {
-        let joins = if facts.now.is_empty() {
+        let joins = if !facts.now.of_table {
             Joins::default()
         } else if facts.plan.key.is_empty() {
             by_row::joins(&facts)

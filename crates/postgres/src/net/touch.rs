@@ -64,7 +64,7 @@ impl KeyPart {
             definition: "text collate \"C\"".to_owned(),
             old: by_row::whole_text(plan, "old"),
             new: by_row::whole_text(plan, "new"),
-            origin: by_row::text(plan, Shape::After, "old"),
+            origin: by_row::whole_text(plan, "old"),
             stays: by_row::has_more(plan).then(|| by_row::text(plan, Shape::After, "new")),
             is_written: true,
             is_long: true,
@@ -157,34 +157,15 @@ impl<'a> TouchLog<'a> {
     /// The function that the row triggers call.
     pub(super) fn function(&self, name: &TableName) -> String {
         let log = names::sql(self.log);
-        let changes: Vec<String> = self
-            .watched
-            .iter()
-            .map(|(number, column)| {
-                let name = quote(&column.name);
-                let differs = column.differs(&format!("new.{name}"), &format!("old.{name}"));
-                format!("{differs} as w{number}")
-            })
-            .collect();
-        let unlogged = self
-            .watched
-            .iter()
-            .zip(&changes)
-            .map(|((number, _), change)| {
-                let differs = change
-                    .rsplit_once(" as ")
-                    .map_or(change.as_str(), |(differs, _)| differs);
-                format!("not l.w{number} and {differs}")
-            });
-        let unlogged = unlogged.collect::<Vec<_>>().join(" or ");
-        let writes = self.each(" or ", |number| format!("b.w{number}"));
+        // A table that has no column any more cannot be updated.
+        let updated = match self.watched.is_empty() {
+            true => String::new(),
+            false => format!("if tg_op = 'UPDATE' then\n  {}\nels", self.updated()),
+        };
         let body = format!(
             "declare place tid; fresh boolean; more boolean;\n\
              begin\n\
-             if tg_op = 'UPDATE' then\n  select l.ctid, {unlogged} or {moved} into place, more from {log} l where {by_old};\n  if more then\n    \
-             update {log} l set {follow}, {both} from (select {changes}) b where l.ctid = place;\n  elsif not found then\n    \
-             insert into {log} ({keys}, {origins}, {bits}) select {new_key}, {old_key}, {own} from (select {changes}) b where {writes};\n  end if;\n\
-             elsif tg_op = 'INSERT' then\n  {inserted}\n\
+             {updated}if tg_op = 'INSERT' then\n  {inserted}\n\
              else\n  select l.ctid, l.o1 is null into place, fresh from {log} l where {by_old};\n  if not found then\n    \
              insert into {log} ({origins}) values ({old_key});\n  elsif fresh then\n    \
              delete from {log} where ctid = place;\n  else\n    \
@@ -193,21 +174,45 @@ impl<'a> TouchLog<'a> {
              return null;\nend",
             inserted = self.inserted(),
             by_old = self.found_by("old"),
+            origins = self.list("o", |_| String::new()),
+            old_key = self.origins(),
+            no_key = self.list("k", |_| " = null".to_owned()),
+        );
+        trigger_function(name, &body, self.key.iter().any(|part| part.is_written))
+    }
+
+    /// What is done about a row that has other values.
+    fn updated(&self) -> String {
+        let differs = |column: &Column| {
+            let name = quote(&column.name);
+            column.differs(&format!("new.{name}"), &format!("old.{name}"))
+        };
+        let watched = self.watched.iter();
+        let unlogged =
+            watched.map(|(number, column)| format!("not l.w{number} and {}", differs(column)));
+        let unlogged = unlogged.collect::<Vec<_>>().join(" or ");
+        let watched = self.watched.iter();
+        let changes = watched.map(|(number, column)| format!("{} as w{number}", differs(column)));
+        let changes = changes.collect::<Vec<_>>().join(", ");
+        format!(
+            "select l.ctid, {unlogged} or {moved} into place, more from {log} l where {by_old};\n  if more then\n    \
+             update {log} l set {follow}, {both} from (select {changes}) b where l.ctid = place;\n  elsif not found then\n    \
+             insert into {log} ({keys}, {origins}, {bits}) select {new_key}, {old_key}, {own} from (select {changes}) b where {writes};\n  end if;",
+            log = names::sql(self.log),
+            by_old = self.found_by("old"),
             follow = self.follow(),
             both = self.each(", ", |number| format!(
                 "w{number} = l.w{number} or b.w{number}"
             )),
             moved = self.moved(),
-            changes = changes.join(", "),
             keys = self.now(),
             origins = self.list("o", |_| String::new()),
             bits = self.each(", ", |number| format!("w{number}")),
             own = self.each(", ", |number| format!("b.w{number}")),
+            writes = self.each(" or ", |number| format!("b.w{number}")),
             new_key = self.values_now(),
             old_key = self.origins(),
-            no_key = self.list("k", |_| " = null".to_owned()),
-        );
-        trigger_function(name, &body, self.key.iter().any(|part| part.is_written))
+        )
     }
 
     /// What is done about a new row. One without a key is one more, whatever rows like it there are.

@@ -9,7 +9,6 @@ use super::conflicts::{make_failure_function, make_function};
 use super::references::keep_what_is_referred_to;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
-use super::terms::Shape;
 use super::touch::TouchLog;
 use super::{by_row, moves, names, settings};
 use crate::quote::quote;
@@ -32,7 +31,7 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
             continue;
         };
         let columns = Columns::of(session, &after)?;
-        if columns.is_empty() {
+        if !columns.of_table {
             return Err(EngineError::new(
                 ErrorKind::DoesNotExist,
                 format!("table {after} is not there, which the net was planned for"),
@@ -42,7 +41,8 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         if table.plan.columns.is_empty() && table.plan.added.is_empty() {
             continue;
         }
-        note_what_was_inserted(session, number, table, &after, &columns)?;
+        let linked = by_row::link(session, table, &after)?;
+        note_what_was_inserted(session, number, table, linked, &after, &columns)?;
         watch(session, number, table, &after, &columns)?;
     }
     moves::prepare(session, kept)?;
@@ -88,6 +88,7 @@ fn note_what_was_inserted(
     session: &mut PostgresSession,
     number: i64,
     table: &mut KeptTable,
+    linked: bool,
     after: &TableName,
     columns: &Columns,
 ) -> Result<(), EngineError> {
@@ -102,10 +103,9 @@ fn note_what_was_inserted(
     }
     let inserted = names::own(number, plan, "inserted");
     if plan.key.is_empty() {
-        let now = by_row::text(plan, Shape::After, "t");
-        let was = by_row::text(plan, Shape::Before, "p");
+        let (now, was) = by_row::texts_of_inserted(plan, linked);
         session.execute_own(&format!(
-            "create table {} as select {now} as k1 from only {} t except all select {was} from {} p",
+            "create table {} as select {now} from only {} t except all select {was} from {} p",
             names::sql(&inserted),
             names::sql(after),
             names::sql(rows),

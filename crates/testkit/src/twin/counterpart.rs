@@ -37,7 +37,10 @@ pub(super) fn common(before: &Schema, after: &Schema) -> Vec<Common> {
 pub(super) fn changes_keyless(before: &Schema, after: &Schema) -> bool {
     after.tables.iter().any(|new| {
         before.table(new.id).is_some_and(|old| {
-            shared_key(old, new).is_empty() && (new.rows_changed || !is_whole(old, new))
+            shared_key(old, new).is_empty()
+                && (new.rows_changed
+                    || new.rows_updated
+                    || !before.is_postgres() && !is_whole(old, new))
         })
     })
 }
@@ -65,7 +68,10 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
             .is_some_and(|column| column.touch == Touch::Clean)
     });
     let whole = is_whole(old, new);
-    let changes = settled && (!key.is_empty() || (whole && !new.rows_changed));
+    // Whoever writes to a table without a key writes to all rows that look alike.
+    let changes = settled
+        && (!key.is_empty()
+            || !new.rows_changed && !new.rows_updated && (whole || before.is_postgres()));
     let removes = changes
         && follows(before, after, new.id, 0, &|table| {
             // A row of the migration's that follows has been changed by the application, and stays: the twin never had it.
@@ -78,7 +84,7 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
     Common {
         id: new.id,
         insert: insertable(old, new),
-        writable: writable(old, new, &key),
+        writable: writable(before, after, new, &key),
         after: new.clone(),
         key,
         clean,
@@ -122,7 +128,20 @@ fn insertable(old: &Table, new: &Table) -> Option<Vec<u32>> {
     (!columns.is_empty() && !new.columns.iter().any(|column| demands(&column))).then_some(columns)
 }
 
-fn writable(old: &Table, new: &Table, key: &[u32]) -> Vec<Column> {
+fn writable(before: &Schema, after: &Schema, new: &Table, key: &[u32]) -> Vec<Column> {
+    let Some(old) = before.table(new.id) else {
+        return Vec::new();
+    };
+    // What refers to the column on one side only follows it on that side only.
+    let (referred, still) = (before.references_to(new.id), after.references_to(new.id));
+    let followed_once = |id: u32| {
+        let mut referred = referred.iter();
+        referred.any(|(from, reference)| {
+            let same =
+                |(other, key): &(&Table, &ForeignKey)| other.id == from.id && key == reference;
+            reference.target_columns.contains(&id) && !still.iter().any(same)
+        })
+    };
     let is_reference = |id: u32| {
         let has = |table: &Table| {
             table
@@ -143,6 +162,7 @@ fn writable(old: &Table, new: &Table, key: &[u32]) -> Vec<Column> {
             .is_some_and(|old| old.form == Form::Plain)
             && column.form == Form::Plain
             && !key.contains(&column.id)
+            && !followed_once(column.id)
     };
     new.columns.iter().filter(fits).cloned().collect()
 }

@@ -10,6 +10,9 @@ use super::shrink::shrink;
 use super::stage::Stage;
 use crate::contract::ContractDatabase;
 
+/// After how many cases a hunt says how far it is.
+const TOLD_EACH: u64 = 500;
+
 /// How many cases to run, from which seed, on how many threads, and after how many failures to stop.
 #[derive(Clone, Copy, Debug)]
 pub struct Hunt {
@@ -104,6 +107,10 @@ impl Hunt {
             let enough = lock(bag).failed.len() >= self.failures;
             if seed >= self.seed + self.cases || enough {
                 return Ok(());
+            }
+            let done = seed - self.seed;
+            if done > 0 && done.is_multiple_of(TOLD_EACH) {
+                tell(&format!("{done} of {} cases", self.cases));
             }
             let (case, outcome) =
                 run_seed(&stage, seed).map_err(|error| error.context(format!("seed {seed}")))?;

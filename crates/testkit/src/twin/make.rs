@@ -23,6 +23,7 @@ pub(super) fn table(schema: &Schema, chance: &mut Chance) -> Draft {
         log: None,
         options: String::new(),
         rows_changed: false,
+        rows_updated: false,
         rows_added: false,
         frozen: false,
     };

@@ -67,6 +67,8 @@ pub(super) struct Table {
     pub(super) options: String,
     /// The migration has added or removed rows.
     pub(super) rows_changed: bool,
+    /// The migration has written values of rows that were there.
+    pub(super) rows_updated: bool,
     /// The migration has added rows.
     pub(super) rows_added: bool,
     /// The migration has changed it in a way that makes writes mean something else.

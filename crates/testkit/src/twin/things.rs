@@ -396,6 +396,7 @@ impl Maker<'_> {
             log: None,
             options: String::new(),
             rows_changed: false,
+            rows_updated: false,
             rows_added: false,
             frozen: false,
         });

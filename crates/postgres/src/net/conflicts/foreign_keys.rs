@@ -107,22 +107,29 @@ fn found(
     let plan = &kept.plan;
     let mut found = Vec::new();
     if let Some(after) = &plan.after {
-        let now: Option<Vec<String>> = columns
-            .iter()
-            .map(|name| {
-                plan.columns
-                    .iter()
-                    .find(|column| &column.before == name)?
-                    .after
-                    .clone()
-            })
-            .collect();
-        let Some(now) = now else { return Ok(None) };
-        found.push(format!(
-            "exists (select from {} r where {})",
-            names::sql(after),
-            equal("r", &now)
-        ));
+        let place = |name: &String| plan.columns.iter().position(|c| &c.before == name);
+        let Some(places) = columns.iter().map(place).collect::<Option<Vec<usize>>>() else {
+            return Ok(None);
+        };
+        let now = places.iter().map(|at| &plan.columns[*at]);
+        let now = now.map(|column| column.after.clone().filter(|_| column.type_after.is_none()));
+        found.push(match now.collect::<Option<Vec<String>>>() {
+            Some(now) => format!(
+                "exists (select from {} r where {})",
+                names::sql(after),
+                equal("r", &now)
+            ),
+            None => {
+                let parent = Truth::of(session, truth.kept, kept, after, truth.window)?;
+                let pairs = (1..).zip(&places);
+                let pairs = pairs.map(|(n, at)| format!("{} = u.f{n}", parent.values[*at]));
+                format!(
+                    "exists (select from {} where {})",
+                    parent.terms.from(),
+                    pairs.collect::<Vec<_>>().join(" and ")
+                )
+            }
+        });
         let terms = Terms::of(session, kept, after, Shape::After)?;
         if let Some(gone) = &terms.joins.gone {
             found.push(format!(

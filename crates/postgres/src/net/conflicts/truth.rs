@@ -1,13 +1,32 @@
 //! A table's rows as they will be after a rollback.
 
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
-use tightrope_model::TableName;
+use tightrope_model::{ColumnPlan, ObjectId, ObjectKind, TableName};
 
 use super::{fill, types};
+use crate::net::fill as fill_of;
 use crate::net::sources::as_it_is;
 use crate::net::terms::{Shape, Terms};
 use crate::quote::quote;
 use crate::session::PostgresSession;
+
+/// Whether it can be told what value a column is going to have in a row that never had it. A sequence gives each value once, and
+/// what a default calls may be gone.
+fn is_known(table: &KeptTable, column: &ColumnPlan, window: &Window<'_>) -> bool {
+    let before = &table.plan.before;
+    let is_filled = fill_of(window.fill, before, &column.before).is_some();
+    let Some(was) = super::column(window, before, &column.before) else {
+        return true;
+    };
+    let calls = |id: &&ObjectId| matches!(id.kind, ObjectKind::Function | ObjectKind::Sequence);
+    let mut called = was.depends_on.iter().filter(calls);
+    let takes = was
+        .attribute("default")
+        .is_some_and(|default| default.contains("nextval("));
+    column.after.is_some()
+        || is_filled
+        || !takes && called.all(|id| window.after.object(id).is_some())
+}
 
 /// One watched table, and how each of its columns of before is going to be.
 pub(super) struct Truth<'k, 'w> {
@@ -36,7 +55,10 @@ impl<'k, 'w> Truth<'k, 'w> {
         let (mut values, mut unfit, mut failing) = (Vec::new(), Vec::new(), Vec::new());
         for (at, column) in table.plan.columns.iter().enumerate() {
             let misfit = types::misfit(session, kept.number, &terms, column, window)?;
-            let mut now = as_it_is(session, &terms, column, window)?;
+            let mut now = match is_known(table, column, window) {
+                true => as_it_is(session, &terms, column, window)?,
+                false => format!("null::{}", column.type_before),
+            };
             if let Some(misfit) = &misfit {
                 now = format!("case when not ({misfit}) then {now} end");
             }

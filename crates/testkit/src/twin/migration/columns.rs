@@ -217,6 +217,7 @@ pub(super) fn settings(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let column = any_column(&table, chance)?;
     let mut after = schema.clone();
     let number = after.number() as usize;
+    let mut is_updated = false;
     let changed = after.table_mut(table.id)?.column_mut(column.id)?;
     let alter = format!("alter table {} alter column {}", table.name, column.name);
     let identity = matches!(column.form, Form::IdentityAlways | Form::IdentityByDefault);
@@ -245,6 +246,7 @@ pub(super) fn settings(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
             sql.push(format!("{alter} set not null"));
             changed.not_null = true;
             changed.touch(Touch::Dirty);
+            is_updated = true;
         }
         4 if column.default.is_some() => {
             sql.push(format!("{alter} drop default"));
@@ -257,6 +259,7 @@ pub(super) fn settings(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
             changed.default = Some(value);
         }
     }
+    after.table_mut(table.id)?.rows_updated |= is_updated;
     Some(Draft::new(sql, after))
 }
 

@@ -41,6 +41,7 @@ fn dirty(after: &mut Schema, table: u32, column: u32, depth: usize) {
         .into_iter()
         .flatten()
         .collect();
+    found.rows_updated = true;
     let log = found.log;
     for &id in &marked {
         if let Some(column) = found.column_mut(id) {
