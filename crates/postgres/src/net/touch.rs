@@ -33,10 +33,8 @@ struct KeyPart {
     /// The value of the row OLD and of NEW.
     old: String,
     new: String,
-    /// What leads from the row OLD to its pre-image.
-    origin: String,
-    /// The same of the row NEW, where the log keeps it beside.
-    stays: Option<String>,
+    /// What the migration left alone of the row OLD and of NEW, where the log keeps it beside.
+    stays: Option<[String; 2]>,
     /// It is text that is made from a value, and depends on how a session writes it.
     is_written: bool,
     /// It may be too long for an index.
@@ -51,7 +49,6 @@ impl KeyPart {
             definition: column.kept_definition(),
             old: value("old"),
             new: value("new"),
-            origin: value("old"),
             stays: None,
             is_written: !column.built_in,
             is_long: false,
@@ -64,8 +61,8 @@ impl KeyPart {
             definition: "text collate \"C\"".to_owned(),
             old: by_row::whole_text(plan, "old"),
             new: by_row::whole_text(plan, "new"),
-            origin: by_row::whole_text(plan, "old"),
-            stays: by_row::has_more(plan).then(|| by_row::text(plan, Shape::After, "new")),
+            stays: by_row::has_more(plan)
+                .then(|| ["old", "new"].map(|side| by_row::text(plan, Shape::After, side))),
             is_written: true,
             is_long: true,
         }
@@ -117,7 +114,7 @@ impl<'a> TouchLog<'a> {
             }
         }
         if self.stays().is_some() {
-            columns.push("s1 text collate \"C\"".to_owned());
+            columns.extend(["s0", "s1"].map(|name| format!("{name} text collate \"C\"")));
         }
         for (number, _) in &self.watched {
             columns.push(format!("w{number} boolean not null default false"));
@@ -174,7 +171,7 @@ impl<'a> TouchLog<'a> {
              return null;\nend",
             inserted = self.inserted(),
             by_old = self.found_by("old"),
-            origins = self.list("o", |_| String::new()),
+            origins = self.began(),
             old_key = self.origins(),
             no_key = self.list("k", |_| " = null".to_owned()),
         );
@@ -206,7 +203,7 @@ impl<'a> TouchLog<'a> {
             )),
             moved = self.moved(),
             keys = self.now(),
-            origins = self.list("o", |_| String::new()),
+            origins = self.began(),
             bits = self.each(", ", |number| format!("w{number}")),
             own = self.each(", ", |number| format!("b.w{number}")),
             writes = self.each(" or ", |number| format!("b.w{number}")),
@@ -266,12 +263,12 @@ impl<'a> TouchLog<'a> {
     /// The assignments that let an entry follow its row.
     fn follow(&self) -> String {
         let keys = self.list("k", |place| format!(" = {}", self.value("new", place)));
-        let beside = self.stays().map(|text| format!(", s1 = {text}"));
+        let beside = self.stays().map(|[_, new]| format!(", s1 = {new}"));
         format!("{keys}{}", beside.unwrap_or_default())
     }
 
-    fn stays(&self) -> Option<&str> {
-        self.key.iter().find_map(|part| part.stays.as_deref())
+    fn stays(&self) -> Option<&[String; 2]> {
+        self.key.iter().find_map(|part| part.stays.as_ref())
     }
 
     /// The columns that tell a row as it is now.
@@ -283,13 +280,21 @@ impl<'a> TouchLog<'a> {
     /// Their values.
     fn values_now(&self) -> String {
         let values = self.key.iter().map(|part| part.new.as_str());
-        values.chain(self.stays()).collect::<Vec<_>>().join(", ")
+        let beside = self.stays().map(|[_, new]| new.as_str());
+        values.chain(beside).collect::<Vec<_>>().join(", ")
     }
 
-    /// The values that lead from a row to its pre-image.
+    /// The columns that tell a row as it was when the window began.
+    fn began(&self) -> String {
+        let beside = self.stays().map_or("", |_| ", s0");
+        format!("{}{beside}", self.list("o", |_| String::new()))
+    }
+
+    /// Their values, which lead from a row to its pre-image.
     fn origins(&self) -> String {
-        let values = self.key.iter().map(|part| part.origin.as_str());
-        values.collect::<Vec<_>>().join(", ")
+        let values = self.key.iter().map(|part| part.old.as_str());
+        let beside = self.stays().map(|[old, _]| old.as_str());
+        values.chain(beside).collect::<Vec<_>>().join(", ")
     }
 
     fn found_by(&self, side: &str) -> String {

@@ -57,3 +57,49 @@ fn a_later_window_leaves_the_earlier_one_as_it_should_be() {
         assert_eq!(contents(there.session.as_mut()), contents(twin.as_mut()));
     }
 }
+
+#[test]
+fn rows_without_a_key_are_followed_through_a_later_window() {
+    for server in servers() {
+        let first = Walk {
+            setup: "create table log (what text, n int, more int);
+                insert into log values ('x', 1, 7), ('y', 2, 7), ('y', 3, 7), ('z', 4, 7), ('z', 4, 7), ('v', 5, 7);",
+            forward: "alter table log drop column n;",
+            undo: "alter table log add column n int;",
+            ..Walk::default()
+        };
+        let mut there = first.migrate(&server);
+        let writes = [
+            "update log set more = 8 where what = 'x'; insert into log (what, more) values ('mine', 1), ('mine', 1);",
+            "update log set more = more + 1 where what in ('x', 'z');
+            delete from log where what = 'v';
+            insert into log (what, more) values ('z', 8), ('late', 1);
+            update log set what = 'mine too' where what = 'mine';",
+            "update log set more = 20 where what in ('x', 'late');
+            delete from log where what = 'mine too';",
+        ];
+        let mut app = session(&url(&there.database));
+        script(app.as_mut(), writes[0]);
+        let above = Above::migrate(
+            &mut there,
+            "alter table log add column made int default 4;",
+            &[TableName::new("public", "log")],
+        );
+        script(app.as_mut(), writes[1]);
+        above.back(&mut there, "alter table log drop column made;");
+        script(app.as_mut(), writes[2]);
+        first.back(&mut there);
+        let twin = server.create_database().unwrap();
+        let mut twin = session(&url(&twin));
+        script(twin.as_mut(), first.setup);
+        for writes in writes {
+            script(twin.as_mut(), writes);
+        }
+        // The column is the last one now.
+        script(
+            twin.as_mut(),
+            "alter table log add column m int; update log set m = n; alter table log drop column n; alter table log rename m to n;",
+        );
+        assert_eq!(contents(there.session.as_mut()), contents(twin.as_mut()));
+    }
+}

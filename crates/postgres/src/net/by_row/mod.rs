@@ -6,6 +6,7 @@
 //! row had when the window began: where it is not the text of the pre-image itself, that is written beside it ([`link`]).
 //! The text of the columns which the migration left alone is what is left of a row in a table that is what it was.
 
+mod later;
 mod link;
 
 use tightrope_model::{ColumnPlan, Keep, TablePlan};
@@ -15,6 +16,7 @@ use super::terms::{Facts, Gone, Joins, Shape, before};
 use super::touch::numbered;
 use crate::quote::quote;
 
+pub(super) use later::in_words_of_before;
 pub(super) use link::link;
 
 /// The text of what the migration left alone of a row, under the alias: the same before it and after it.
