@@ -181,6 +181,29 @@ fn derived_rollbacks_are_written_beside_the_forward_scripts() {
 }
 
 #[test]
+fn a_rollback_is_derived_for_a_database_that_something_else_has_made() {
+    let scene = Scene::new();
+    scene.sql("create table users (id integer primary key, name text); insert into users values (1, 'a');");
+    scene.write(
+        "migrations/0001_note/up.sql",
+        "alter table users add note text;\n",
+    );
+    scene.run(&["new", "--derive", "0001"], 0);
+    let text = std::fs::read_to_string(scene.path("migrations/0001_note/down.sql")).unwrap();
+    assert_says(&text, "users");
+    // The same folder's scripts, run by something else: there the history begins with nothing.
+    scene.sql("alter table users add note text;");
+    scene.write(
+        "migrations/0000_users/up.sql",
+        "create table users (id integer primary key, name text);\n",
+    );
+    scene.run(&["new", "--derive", "0001", "--force"], 0);
+    scene.run(&["new", "--derive", "0000"], 0);
+    let text = std::fs::read_to_string(scene.path("migrations/0000_users/down.sql")).unwrap();
+    assert_says(&text, "drop table");
+}
+
+#[test]
 fn a_rollback_that_loses_rows_is_caught_and_named() {
     let scene = Scene::shop();
     scene.run(&["apply", "--yes"], 0);

@@ -2,7 +2,7 @@
 
 use tightrope_engine::{CopyPlace, Engine, ErrorKind};
 use tightrope_inverse::Loss;
-use tightrope_model::Version;
+use tightrope_model::{EngineKind, Version};
 use tightrope_script::{Migration, MigrationKind};
 use tightrope_store::AppliedMigration;
 
@@ -46,7 +46,8 @@ pub struct DerivedRollback {
 /// Derives rollbacks, to be read, changed and kept as any other.
 ///
 /// If all that is asked for is pending, a copy of the target is what it begins with; otherwise an empty database, and the whole
-/// history runs forward.
+/// history runs forward. So it does if nothing is applied and a script fails on the copy: the target may have been made of the
+/// same scripts by something else.
 ///
 /// # Errors
 /// When the folder, the target or the copy cannot be used, or the version is not in the folder.
@@ -57,13 +58,9 @@ pub fn derive_rollbacks(
 ) -> Result<Vec<DerivedRollback>, RehearseError> {
     let engine = project.engine()?;
     let (folder, _) = project.read_folder(engine.kind())?;
-    let is_missing = |migration: &Migration| {
-        let written = migration.rollback.as_ref();
-        written.is_none_or(|script| script.is_empty(engine.kind()))
-    };
     let wanted = |migration: &Migration| match which {
         DeriveWhich::Version(version) => &migration.version == version,
-        DeriveWhich::Missing => is_missing(migration),
+        DeriveWhich::Missing => is_missing(migration, engine.kind()),
     };
     let versioned = |migration: &&Migration| migration.kind != MigrationKind::Baseline;
     let history: Vec<&Migration> = folder.migrations.iter().filter(versioned).collect();
@@ -71,13 +68,18 @@ pub fn derive_rollbacks(
         return match which {
             DeriveWhich::Version(version) => {
                 // Without the target nobody knows what is applied; the folder does not have it in any case.
-                let applied = applied(project, engine.as_ref()).unwrap_or_default();
+                let applied = applied(project, engine.as_ref())
+                    .ok()
+                    .flatten()
+                    .unwrap_or_default();
                 Err(UnknownVersion::not_in(&folder, &applied, version).into())
             }
             DeriveWhich::Missing => Ok(Vec::new()),
         };
     };
     let applied = applied(project, engine.as_ref())?;
+    let is_there = applied.is_some();
+    let applied = applied.unwrap_or_default();
     let pending = Standing::of(&folder, &applied, engine.kind()).pending;
     let is_pending = |migration: &&Migration| {
         pending
@@ -85,16 +87,33 @@ pub fn derive_rollbacks(
             .any(|pending| std::ptr::eq(*pending, *migration))
     };
     let all = &history[..=last];
-    let from_target = !applied.is_empty()
-        && all
-            .iter()
-            .filter(|migration| wanted(migration))
-            .all(&is_pending);
-    let path: Vec<&Migration> = all
-        .iter()
-        .filter(|migration| !from_target || is_pending(migration))
-        .copied()
-        .collect();
+    let mut all_wanted = all.iter().filter(|migration| wanted(migration));
+    let from_target = is_there && all_wanted.all(&is_pending);
+    let from_nothing = || derive(project, engine.as_ref(), all, false, &wanted, listener);
+    if !from_target {
+        return from_nothing();
+    }
+    let path: Vec<&Migration> = all.iter().filter(|one| is_pending(one)).copied().collect();
+    let derived = derive(project, engine.as_ref(), &path, true, &wanted, listener)?;
+    let fails = |derived: &[DerivedRollback]| derived.iter().any(|one| one.failure.is_some());
+    if applied.is_empty() && fails(&derived) {
+        let otherwise = from_nothing()?;
+        if !fails(&otherwise) {
+            return Ok(otherwise);
+        }
+    }
+    Ok(derived)
+}
+
+/// Runs the path forward on a copy of the target or in an empty database, and derives on the way.
+fn derive(
+    project: &Project,
+    engine: &dyn Engine,
+    path: &[&Migration],
+    from_target: bool,
+    wanted: &dyn Fn(&Migration) -> bool,
+    listener: &dyn Listener,
+) -> Result<Vec<DerivedRollback>, RehearseError> {
     let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
     let place = CopyPlace {
         url: project.rehearse_url.clone(),
@@ -102,10 +121,10 @@ pub fn derive_rollbacks(
     };
     sweep(project, cloner, &place, listener)?;
     let base = cloner.copy(&project.url, &place)?;
-    let (engine, never) = (engine.as_ref(), Derive::Never);
-    let rehearsal = Rehearsal::on(base.as_ref(), project, engine, &path, never, listener)?;
+    let never = Derive::Never;
+    let rehearsal = Rehearsal::on(base.as_ref(), project, engine, path, never, listener)?;
     if base.is_beside_source() {
-        cluster::refuse(&path, engine.kind(), &rehearsal.roles)?;
+        cluster::refuse(path, engine.kind(), &rehearsal.roles)?;
     }
     free_nets(rehearsal.connect(base.as_ref())?.as_mut()).map_err(SituationError::from)?;
     let mut stage = rehearsal.begin(base)?;
@@ -130,7 +149,7 @@ pub fn derive_rollbacks(
                 migration: (*migration).clone(),
                 text: inverse.script(),
                 has_statements: !inverse.steps.is_empty(),
-                replaces_nothing: is_missing(migration),
+                replaces_nothing: is_missing(migration, engine.kind()),
                 losses: inverse.losses,
                 failure,
             });
@@ -139,11 +158,20 @@ pub fn derive_rollbacks(
     Ok(derived)
 }
 
-/// What is applied to the target, if it is there.
-fn applied(project: &Project, engine: &dyn Engine) -> Result<Vec<AppliedMigration>, RehearseError> {
+/// Whether a migration has no rollback script, or one in which nothing stands.
+fn is_missing(migration: &Migration, engine: EngineKind) -> bool {
+    let written = migration.rollback.as_ref();
+    written.is_none_or(|script| script.is_empty(engine))
+}
+
+/// What is applied to the target; none if it is not there.
+fn applied(
+    project: &Project,
+    engine: &dyn Engine,
+) -> Result<Option<Vec<AppliedMigration>>, RehearseError> {
     match project.connect(engine, Access::Read) {
-        Ok(mut session) => Ok(Situation::read(session.as_mut())?.applied),
-        Err(error) if error.kind == ErrorKind::DatabaseMissing => Ok(Vec::new()),
+        Ok(mut session) => Ok(Some(Situation::read(session.as_mut())?.applied)),
+        Err(error) if error.kind == ErrorKind::DatabaseMissing => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
