@@ -114,7 +114,8 @@ fn comes_back(terms: &Terms<'_>, column: &ColumnPlan, window: &Window<'_>) -> St
 pub(super) fn value_of_new(table: &TableName, column: &ColumnPlan, window: &Window<'_>) -> String {
     if let Some(expression) = fill(window.fill, table, &column.before) {
         // The names in it are the row's own, whatever else is joined to it.
-        return format!("(select ({expression}) from (select t.*) as f)");
+        let kind = &column.type_before;
+        return format!("(select ({expression})::{kind} from (select t.*) as f)");
     }
     default_of(window.before, table, &column.before)
 }

@@ -204,6 +204,48 @@ fn rows_in_which_a_fill_fails_go() {
 }
 
 #[test]
+fn rows_whose_fill_does_not_fit_the_old_type_go() {
+    let fill = |column: &str, expression: &str| {
+        let column = (TableName::new("public", "people"), column.to_owned());
+        (column, expression.to_owned())
+    };
+    let walk = Walk {
+        setup:
+            "create table people (id int primary key, name varchar(7) not null, age int not null);
+            insert into people values (1, 'Ann Bee', 30);",
+        forward: "alter table people add first text, add last text;
+            update people set first = 'Ann', last = 'Bee';
+            alter table people drop name, drop age;",
+        writes: "insert into people values (3, 'Eve', 'Eff'), (4, 'Gustavo', '1'), (5, 'a', 'b '), (6, '12', '7');",
+        rebuild: Some((
+            "people",
+            "(id int primary key, name varchar(7) not null, age int not null)",
+        )),
+        fill: [fill("name", "first || ' ' || last"), fill("age", "first")].into(),
+        ..Walk::default()
+    };
+    check(
+        &walk,
+        &[
+            (
+                "the expression under [fill] for column `name` fails: value too long for type character varying(7)",
+                1,
+            ),
+            (
+                "the expression under [fill] for column `age` fails: invalid input syntax for type integer: \"Eve\"",
+                3,
+            ),
+        ],
+        &[
+            r#"{"id" : "3", "first" : "Eve", "last" : "Eff"}"#,
+            r#"{"id" : "4", "first" : "Gustavo", "last" : "1"}"#,
+            r#"{"id" : "5", "first" : "a", "last" : "b "}"#,
+        ],
+        &[("people", &["(1,\"Ann Bee\",30)", "(6,\"12 7\",12)"])],
+    );
+}
+
+#[test]
 fn values_that_do_not_fit_the_old_type_go() {
     check(
         &Walk {

@@ -46,13 +46,14 @@ pub(super) fn failing(
     let Some(expression) = given.filter(|_| column.after.is_none()) else {
         return Ok(None);
     };
-    let of_row = |row: &str| format!("(select ({expression}) from (select {row}.*) as t)");
-    let all = format!(
-        "select count({}) from {} where not ({})",
-        of_row("t"),
+    let kind = &column.type_before;
+    let of_row = |row: &str| format!("(select ({expression})::{kind} from (select {row}.*) as t)");
+    let of_new = format!(
+        "from {} where not ({})",
         terms.from(),
         terms.joins.has_before
     );
+    let all = format!("select count({}) {of_new}", of_row("t"));
     let tried = session.query_own(
         &format!("select {}(1, {})", function(number), literal(&all)),
         &[],
@@ -60,14 +61,33 @@ pub(super) fn failing(
     let because = tried
         .first()
         .and_then(|row| row.first().and_then(Value::text));
-    Ok(because.map(|because| Failing {
-        condition: format!(
-            "{}(t, {}) is not null",
-            function(number),
-            literal(&format!("select {}", of_row("($1)")))
+    let fails = format!(
+        "{}(t, {}) is not null",
+        function(number),
+        literal(&format!("select {}", of_row("($1)")))
+    );
+    // To convert text cuts it short in silence, to write it does not.
+    let is_cut = kind.starts_with("character").then(|| {
+        format!(
+            "(select rtrim(({expression})::text) <> rtrim((({expression})::{kind})::text) from (select t.*) as t)"
+        )
+    });
+    let (condition, because) = match (because, is_cut) {
+        (None, None) => return Ok(None),
+        (Some(because), None) => (fails, because.to_owned()),
+        (Some(because), Some(is_cut)) => (
+            format!("case when {fails} then true else {is_cut} end"),
+            because.to_owned(),
         ),
-        because: because.to_owned(),
-    }))
+        (None, Some(is_cut)) => {
+            let cut = format!("select 1::bigint {of_new} and {is_cut} limit 1");
+            if session.query_own(&cut, &[])?.is_empty() {
+                return Ok(None);
+            }
+            (is_cut, format!("value too long for type {kind}"))
+        }
+    };
+    Ok(Some(Failing { condition, because }))
 }
 
 /// The function that tries a query.
