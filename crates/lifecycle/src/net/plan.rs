@@ -20,6 +20,8 @@ pub(crate) struct Touched {
     pub(crate) dropped: BTreeSet<TableName>,
     /// Tables (by the name before) of which values of the key changed.
     pub(crate) keys: BTreeSet<TableName>,
+    /// Tables (by the name before) that a change of the schema gave other keys, which no statement that writes rows tells.
+    pub(crate) rekeyed: BTreeSet<TableName>,
     /// Tables (by the name before) of which no value of before changed, whatever was written.
     pub(crate) unchanged: BTreeSet<TableName>,
     /// Tables (by the name before) that the script has rewritten, and values of before with them as far as is known:
@@ -72,7 +74,10 @@ fn families(before: &Catalog) -> impl Iterator<Item = Vec<TableName>> {
 }
 
 /// All parts of partitioned tables of which one part is so: rows may move from it to the others.
-fn parts_with(before: &Catalog, is_so: impl Fn(&TableName) -> bool) -> BTreeSet<TableName> {
+pub(crate) fn parts_with(
+    before: &Catalog,
+    is_so: impl Fn(&TableName) -> bool,
+) -> BTreeSet<TableName> {
     let found = families(before).filter(|parts| parts.iter().any(&is_so));
     found.flatten().collect()
 }
@@ -276,6 +281,9 @@ impl<'a> Planner<'a> {
                 })
                 .collect();
         };
+        if self.touched.rekeyed.contains(&shape.table) {
+            return Vec::new();
+        }
         let mut key = Vec::new();
         for name in &shape.key {
             let column = plan.columns.iter().find(|column| &column.before == name);

@@ -10,7 +10,7 @@ use tightrope_model::{
 };
 use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
 
-use super::plan::{Touched, columns_in_both, plan_net, stand_elsewhere};
+use super::plan::{Touched, columns_in_both, parts_with, plan_net, stand_elsewhere};
 use crate::Silent;
 use crate::execute::{Quietly, Ready, ScriptFailure};
 
@@ -111,6 +111,11 @@ pub(crate) fn plan_of(
         }
     }
     for table in elsewhere {
+        if let Some(base) = base.as_deref_mut()
+            && has_other_keys(session, base, &table, (before, after), &matching)?
+        {
+            touched.rekeyed.insert(table.clone());
+        }
         let changed = match base.as_deref_mut() {
             Some(base) => has_other_values(session, base, &table, (before, after), &matching)?,
             None => true,
@@ -119,7 +124,35 @@ pub(crate) fn plan_of(
             touched.rewritten.insert(table);
         }
     }
+    // A row that moves from one part to another is known by the same in both.
+    let rekeyed = parts_with(before, |table| touched.rekeyed.contains(table));
+    touched.rekeyed.extend(rekeyed);
     Ok(plan_net(before, after, &matching, &touched))
+}
+
+/// Whether rows of a table that was written anew have other keys than before.
+fn has_other_keys(
+    session: &mut dyn Session,
+    base: &mut dyn Session,
+    table: &TableName,
+    (before, after): (&Catalog, &Catalog),
+    matching: &Matching,
+) -> Result<bool, EngineError> {
+    let Some((now, columns)) = columns_in_both(before, after, matching, table) else {
+        return Ok(false);
+    };
+    let key = before.table(table).map(|shape| shape.key.as_slice());
+    let pairs = key.unwrap_or_default().iter().map(|name| {
+        let column = columns.iter().find(|column| column.before == *name)?;
+        Some((&column.before, column.after.as_ref()?))
+    });
+    match pairs.collect::<Option<Vec<_>>>() {
+        Some(pairs) if !pairs.is_empty() => {
+            let (old, new) = sums(session, base, (table, &now), pairs)?;
+            Ok(old != new)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Whether a table that was written anew has other values in columns of which the schema does not tell it.

@@ -41,6 +41,10 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         if table.plan.columns.is_empty() && table.plan.added.is_empty() {
             continue;
         }
+        let has_keys = by_row::keys_agree(session, table, &after, &columns)?;
+        if !has_keys {
+            table.plan.key.clear();
+        }
         let linked = by_row::link(session, table, &after)?;
         note_what_was_inserted(session, number, table, linked, &after, &columns)?;
         watch(session, number, table, &after, &columns)?;

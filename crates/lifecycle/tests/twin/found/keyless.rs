@@ -112,3 +112,38 @@ fn what_a_row_refers_to_is_found_though_the_key_has_another_type() {
         &["update t set b = 3 where b = 2"],
     );
 }
+
+#[test]
+fn rows_that_a_change_of_the_schema_gave_other_keys_are_known_by_their_order() {
+    let parts = [
+        "create table t (a integer, k text, b integer, primary key (a, k)) partition by range (a)",
+        "create table t_1 partition of t for values from (0) to (3)",
+        "create table t_2 partition of t default",
+    ];
+    let whole = ["create table t (a integer, k text primary key, b integer)"];
+    for tables in [&parts[..], &whole] {
+        let rows =
+            "insert into t values (1, 'key 1', 1), (2, 'k2', 1), (3, 'ключ 3', 1), (4, 'k4', 1)";
+        let before: Vec<&str> = tables.iter().copied().chain([rows]).collect();
+        check_postgres(
+            &before,
+            &["alter table t alter column k type varchar(3) using left(k, 3)"],
+            &[
+                "update t set b = 7 where a in (1, 4)",
+                "delete from t where a = 2",
+            ],
+        );
+    }
+}
+
+#[test]
+fn keys_that_a_change_to_a_wider_type_moved_are_followed() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b integer)",
+            "insert into t values (1, 1), (2, 2), (3, 3)",
+        ],
+        &["alter table t alter column a type bigint using a + 1"],
+        &["update t set b = 9 where b = 2"],
+    );
+}
