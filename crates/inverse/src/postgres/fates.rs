@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 
+use super::kinds::sequence;
 use super::survey::{Survey, columns};
 use super::{names, registry};
 use crate::TableSource;
@@ -66,6 +67,7 @@ impl Fates {
         decide.seed();
         // Bounded: each turn adds to one of the sets, and they are bounded by the catalog.
         while decide.spread() {}
+        decide.settle_what_goes_late();
         decide.fates
     }
 
@@ -83,6 +85,8 @@ struct Decide<'s, 'a> {
     /// By owner: its parts now, columns, indexes and statistics included.
     parts: BTreeMap<ObjectId, Vec<&'a Object>>,
     open: Vec<ObjectId>,
+    /// What goes, with a table that needs it until it has its shape.
+    needed_late: Vec<(ObjectId, ObjectId)>,
 }
 
 impl<'s, 'a> Decide<'s, 'a> {
@@ -104,6 +108,7 @@ impl<'s, 'a> Decide<'s, 'a> {
             needed_by,
             parts,
             open: Vec::new(),
+            needed_late: Vec::new(),
         }
     }
 
@@ -246,7 +251,6 @@ impl<'s, 'a> Decide<'s, 'a> {
         }
         moved |= self.spread_rebuilt();
         moved |= self.spread_retyped();
-        moved |= self.spread_late();
         moved || !self.open.is_empty()
     }
 
@@ -271,7 +275,7 @@ impl<'s, 'a> Decide<'s, 'a> {
         }
         match unit.kind {
             ObjectKind::Table | ObjectKind::ForeignTable => {
-                self.fates.late.insert(gone.clone());
+                self.needed_late.push((gone.clone(), unit.clone()));
                 let before = self.survey.before_of(&dependent.id);
                 if let Some(table) = before.filter(|table| table.attribute("row_type").is_some())
                     && gone.kind == ObjectKind::Type
@@ -395,6 +399,37 @@ impl<'s, 'a> Decide<'s, 'a> {
         let table = self.survey.before.object(table);
         let key = table.and_then(|table| table.attribute("partition_key"));
         key.is_some_and(|key| key.contains(names::own_name(column)))
+    }
+
+    /// What a table needs that stays goes late, and what that needs; so does what the old one of a table needs that is built anew,
+    /// for it goes last. A table that goes itself needs nothing so long.
+    fn settle_what_goes_late(&mut self) {
+        let needed = std::mem::take(&mut self.needed_late).into_iter();
+        let stay = needed.filter(|(_, table)| !self.fates.dropped.contains(table));
+        let mut late: Vec<ObjectId> = stay.map(|(gone, _)| gone).collect();
+        let rebuilt = self.fates.rebuilt.iter();
+        for now in rebuilt.filter_map(|before| self.survey.matching.now(before)) {
+            let of_columns = columns(self.survey.now, now).into_iter();
+            let needed = of_columns.flat_map(|column| &column.depends_on);
+            let goes =
+                |id: &&ObjectId| self.is_needed_by_columns(id) && self.fates.dropped.contains(*id);
+            late.extend(needed.filter(goes).cloned());
+        }
+        self.fates.late.extend(late);
+        while self.spread_late() {}
+    }
+
+    /// Whether a column may need an object that is no part of a table.
+    fn is_needed_by_columns(&self, id: &ObjectId) -> bool {
+        let is_alone = |id: &ObjectId| {
+            let sequence = self.survey.now.object(id);
+            sequence.is_some_and(|sequence| sequence::owner(sequence).is_none())
+        };
+        match id.kind {
+            ObjectKind::Function | ObjectKind::Collation => true,
+            ObjectKind::Sequence => is_alone(id),
+            kind => is_type(kind),
+        }
     }
 
     /// What something that goes late needs goes late, too.

@@ -532,3 +532,52 @@ fn a_key_whose_sequence_went_with_it_comes_back() {
         ],
     );
 }
+
+#[test]
+fn what_the_old_columns_of_a_table_need_goes_after_them() {
+    let before = [
+        "create table t (a integer primary key, b integer)",
+        "insert into t values (1, 1), (2, 2)",
+    ];
+    let makes =
+        "create function f(i integer) returns integer language sql immutable as 'select i + 1'";
+    let forwards = [
+        &[
+            "create type e as enum ('x', 'y')",
+            "alter table t add column c e[] default '{}'",
+            "update t set c = '{x}'",
+        ][..],
+        &[
+            makes,
+            "alter table t add column c integer default f(1), add constraint k check (f(b) > 0)",
+            "update t set b = f(b)",
+        ],
+        &[
+            "create sequence s",
+            "alter table t add column c bigint default nextval('s')",
+            "update t set b = c",
+        ],
+        &[
+            "create domain d as integer check (value > 0)",
+            "alter table t add column c d default 1, add column g integer generated always as (b * 2) stored",
+            "create function g() returns trigger language plpgsql as 'begin return new; end'",
+            "create trigger z before update on t for each row execute function g()",
+            "update t set b = b + 1",
+        ],
+    ];
+    for forward in forwards {
+        check_postgres(&before, forward, &["update t set b = 9 where a = 1"]);
+    }
+}
+
+#[test]
+fn tables_with_computed_columns_go_before_what_they_refer_to() {
+    check_postgres(
+        &["create table t (a integer primary key)"],
+        &[
+            "create table p (a text primary key)",
+            "create table c (a integer, p text references p, g text generated always as ('x' || p) stored, unique (g))",
+        ],
+        &["insert into t values (1)"],
+    );
+}
