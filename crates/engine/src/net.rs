@@ -38,6 +38,10 @@ pub struct KeptTable {
     pub touched: Option<TableName>,
     /// Where the table itself was set aside.
     pub set_aside: Option<TableName>,
+    /// Columns of before whose values stay in the table alone, for the script could not set them. Of a row they are kept when
+    /// the application first changes it, and of all rows before anything else could.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
 }
 
 /// A column whose values are kept for the way forward again.

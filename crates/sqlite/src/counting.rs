@@ -32,10 +32,21 @@ pub(crate) struct RowCounter {
 struct Told {
     /// Tables into which they may insert.
     inserts: BTreeSet<String>,
+    /// Tables from which they may delete. Rows that REPLACE deletes are not told.
+    deletes: BTreeSet<String>,
     /// Columns that they may set, with their tables.
     sets: BTreeSet<(String, String)>,
     /// There were statements that do more than to write rows.
     more: bool,
+}
+
+/// What the statements that were told could do to the rows of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Foreseen {
+    Nothing,
+    /// Give these columns other values, named in lower case; and delete rows that REPLACE finds in the way.
+    Sets(BTreeSet<String>),
+    More,
 }
 
 /// What has to be remembered from before a statement.
@@ -56,8 +67,22 @@ struct Target {
 impl RowCounter {
     /// Starts counting.
     pub(crate) fn start(connection: &mut Connection) -> rusqlite::Result<Self> {
-        let counts = Counts::default();
-        let shared = Arc::clone(&counts);
+        let counter = Self {
+            counts: Counts::default(),
+            told: Arc::default(),
+        };
+        counter.wake(connection)?;
+        Ok(counter)
+    }
+
+    /// Counts no rows until [`Self::wake`].
+    pub(crate) fn sleep(connection: &mut Connection) -> rusqlite::Result<()> {
+        connection.update_hook(None::<fn(Action, &str, &str, i64)>)
+    }
+
+    /// Counts rows from now on.
+    pub(crate) fn wake(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let shared = Arc::clone(&self.counts);
         connection.update_hook(Some(
             move |action: Action, database: &str, table: &str, _: i64| {
                 if database != "main" {
@@ -75,11 +100,34 @@ impl RowCounter {
                     _ => {}
                 }
             },
-        ))?;
-        Ok(Self {
-            counts,
-            told: Arc::default(),
-        })
+        ))
+    }
+
+    /// Lets the library tell what a statement could do, before it runs.
+    pub(crate) fn foresee(&self, connection: &mut Connection, sql: &str) -> rusqlite::Result<()> {
+        if !writes_rows(sql) {
+            lock(&self.told).more |= !only_reads(sql);
+            return Ok(());
+        }
+        row_by_row(connection, &self.told)?;
+        // What cannot be compiled does nothing, and says why when it is run.
+        drop(connection.prepare(sql));
+        at_once(connection)
+    }
+
+    /// What all statements that were told so far could do to the rows of a table.
+    pub(crate) fn foreseen(&self, table: &str) -> Foreseen {
+        let told = lock(&self.told);
+        let table = table.to_lowercase();
+        if told.more || told.inserts.contains(&table) || told.deletes.contains(&table) {
+            return Foreseen::More;
+        }
+        let sets = told.sets.iter().filter(|(of, _)| *of == table);
+        let sets: BTreeSet<String> = sets.map(|(_, column)| column.clone()).collect();
+        match sets.is_empty() {
+            true => Foreseen::Nothing,
+            false => Foreseen::Sets(sets),
+        }
     }
 
     /// The counts so far, by table; tables without a change, the library's own and tightrope's own left out.
@@ -121,7 +169,7 @@ impl RowCounter {
             row_by_row(connection, &self.told)?;
             return Ok(before);
         }
-        lock(&self.told).more = true;
+        lock(&self.told).more |= !only_reads(sql);
         if matches!(first_word(sql).as_str(), "create" | "alter" | "drop") {
             before.tables = Some(tables(connection)?);
         }
@@ -234,6 +282,11 @@ impl RowCounter {
     }
 }
 
+/// Whether a statement can do nothing but read.
+fn only_reads(sql: &str) -> bool {
+    matches!(first_word(sql).as_str(), "select" | "values")
+}
+
 /// Makes the library delete row by row, also where it could empty the table at once.
 ///
 /// Only around statements that write rows: for others "ignore" means that a DROP silently does nothing.
@@ -242,6 +295,7 @@ fn row_by_row(connection: &mut Connection, told: &Arc<Mutex<Told>>) -> rusqlite:
     connection.authorizer(Some(move |context: AuthContext<'_>| {
         match context.action {
             AuthAction::Delete { table_name } if !is_own_or_internal(table_name) => {
+                lock(&told).deletes.insert(table_name.to_lowercase());
                 return Authorization::Ignore;
             }
             AuthAction::Insert { table_name } => {

@@ -13,6 +13,7 @@ use tightrope_model::{
 use crate::counting::{self, RowCounter};
 use crate::definition::first_word;
 use crate::error::from_sqlite;
+use crate::net::{self, Owed};
 use crate::quote::quote_identifier;
 use crate::rows::FileRows;
 use crate::settings::Settings;
@@ -32,6 +33,8 @@ pub(crate) struct SqliteSession {
     server: Server,
     capabilities: Capabilities,
     counter: Option<RowCounter>,
+    /// What the net copies before the script's statements need it.
+    owed: Vec<Owed>,
 }
 
 impl SqliteSession {
@@ -61,6 +64,7 @@ impl SqliteSession {
             server,
             capabilities: capabilities(),
             counter: None,
+            owed: Vec::new(),
         })
     }
 
@@ -100,6 +104,32 @@ impl SqliteSession {
         self.counter.as_ref()
     }
 
+    /// Copies these tables of the net when a statement needs it.
+    pub(crate) fn owe(&mut self, owed: Vec<Owed>) {
+        self.owed = owed;
+    }
+
+    /// The tables of the net that no statement has needed whole so far.
+    pub(crate) fn take_owed(&mut self) -> Vec<Owed> {
+        std::mem::take(&mut self.owed)
+    }
+
+    /// Lets the net copy what a statement may change.
+    fn keep_before(&mut self, sql: &str) -> Result<(), EngineError> {
+        if self.owed.is_empty() {
+            return Ok(());
+        }
+        let Some(counter) = &self.counter else {
+            return net::pay_all(&self.connection, &mut self.owed);
+        };
+        counter
+            .foresee(&mut self.connection, sql)
+            .and_then(|()| RowCounter::sleep(&mut self.connection))
+            .map_err(from_sqlite)?;
+        net::pay(&self.connection, counter, &mut self.owed)?;
+        counter.wake(&mut self.connection).map_err(from_sqlite)
+    }
+
     fn batch(&self, sql: &str) -> Result<(), EngineError> {
         self.connection
             .execute_batch(sql)
@@ -107,6 +137,7 @@ impl SqliteSession {
     }
 
     fn run_counted(&mut self, sql: &str) -> Result<StatementOutcome, EngineError> {
+        self.keep_before(sql)?;
         let Some(counter) = &self.counter else {
             return run::statement(&self.connection, sql);
         };
@@ -172,6 +203,7 @@ impl Session for SqliteSession {
     }
 
     fn roll_back(&mut self) -> Result<(), EngineError> {
+        self.owed.clear();
         if let Some(counter) = &self.counter {
             counter.forget();
         }

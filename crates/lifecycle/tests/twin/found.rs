@@ -581,3 +581,30 @@ fn tables_with_computed_columns_go_before_what_they_refer_to() {
         &["insert into t values (1)"],
     );
 }
+
+#[test]
+fn rows_that_refer_to_others_since_the_migration_let_go_of_parents_that_went() {
+    let before = [
+        "create table t (a integer primary key)",
+        "create table u (b integer primary key, c integer references t (a) on delete set null)",
+        "create table v (b integer primary key, c integer default 2 references t (a) on delete set default)",
+        "create table w (b integer primary key, c integer references t (a) on update cascade, d text)",
+        "insert into t values (1), (2), (3), (4), (5)",
+        "insert into u values (1, 2), (2, 3), (3, null)",
+        "insert into v values (1, 2), (2, 3)",
+        "insert into w values (1, 1), (2, 4), (3, 5)",
+    ];
+    let forward = [
+        "update u set c = 4",
+        "update v set c = 4 where b < 3",
+        "update w set c = 2 where b > 1",
+    ];
+    let writes = [
+        "delete from t where a = 3",
+        "update t set a = 14 where a = 1",
+        "update t set a = 15 where a = 5",
+        "update w set d = 'mine'",
+    ];
+    check_sqlite(&before, &forward, &writes);
+    check_postgres(&before, &forward, &writes);
+}

@@ -40,6 +40,7 @@ pub(super) fn spread(
             inserted: None,
             touched: None,
             set_aside: None,
+            left: Vec::new(),
         };
         match table.keep {
             Keep::Nothing => {}

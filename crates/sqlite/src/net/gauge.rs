@@ -4,9 +4,9 @@ use rusqlite::Connection;
 use tightrope_engine::{EngineError, Gauge, KeptNet, KeptTable, Window};
 use tightrope_model::Conflict;
 
+use super::conflicts::{self, Misfit};
 use super::key::Key;
 use super::names::{all, sql};
-use super::trial::{Misfit, misfits};
 use crate::error::from_sqlite;
 use crate::transaction::ReadTransaction;
 use crate::value::shown;
@@ -37,14 +37,14 @@ pub(super) fn of_net(
                 .written
                 .insert(after.to_string(), u64::try_from(count).unwrap_or_default());
         }
-        let misfits = misfits(connection, kept, table, &key, window)?;
-        gauge.conflicts.extend(conflicts(table, &key, &misfits));
+        let misfits = conflicts::of_table(connection, kept, table, &key, window)?;
+        gauge.conflicts.extend(told(table, &key, &misfits));
     }
     Ok(gauge)
 }
 
 /// One conflict for each thing that is broken.
-fn conflicts(table: &KeptTable, key: &Key, misfits: &[Misfit]) -> Vec<Conflict> {
+fn told(table: &KeptTable, key: &Key, misfits: &[Misfit]) -> Vec<Conflict> {
     let mut conflicts: Vec<Conflict> = Vec::new();
     for misfit in misfits {
         let found = conflicts

@@ -1,14 +1,17 @@
 //! The net in SQLite: what a migration destroys is kept in tables of the same file, and triggers write down what the
 //! application touches afterwards, from whatever process.
 //!
-//! `spread` copies rows whole, whatever the plan asks for: a copy without a server between costs little. The columns of a
-//! copy have no type, so that every value keeps its storage class. When the window opens, each kept row learns which row it
+//! `spread` copies rows whole, whatever the plan asks for: a copy without a server between costs little. Only where the script
+//! does no more than to set columns are the others left in the table (`owed`). The columns of a copy have no type, so that
+//! every value keeps its storage class. When the window opens, each kept row learns which row it
 //! is now (`key`), and a *touch log* begins (`touch`). What is the truth at a rollback is written once, as expressions
 //! (`terms`): for a table that is built anew they become its source, for another one they are merged in place.
 //!
 //! **Invariant:** nothing of the net is in a catalog: all its names begin with `tightrope_net_`.
 
 mod about;
+mod conflicts;
+mod dangling;
 mod forward;
 mod gauge;
 mod json;
@@ -19,6 +22,7 @@ mod names;
 mod older;
 mod orphans;
 mod others;
+mod owed;
 mod put_back;
 mod quiet;
 mod references;
@@ -40,15 +44,18 @@ use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
 
 use crate::session::SqliteSession;
+pub(crate) use owed::{Owed, pay, pay_all};
 
 impl Net for SqliteSession {
     fn spread(
         &mut self,
         number: i64,
         plan: &NetPlan,
-        _before: &Catalog,
+        before: &Catalog,
     ) -> Result<KeptNet, EngineError> {
-        spread::spread(self.connection(), number, plan)
+        let (kept, owed) = spread::spread(self.connection(), number, plan, before)?;
+        self.owe(owed);
+        Ok(kept)
     }
 
     fn open_window(
@@ -57,6 +64,8 @@ impl Net for SqliteSession {
         before: &Catalog,
         after: &Catalog,
     ) -> Result<(), EngineError> {
+        let owed = self.take_owed();
+        owed::settle(self.connection(), owed, kept)?;
         window::open(self.connection(), self.counter(), kept, (before, after))
     }
 

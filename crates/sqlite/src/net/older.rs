@@ -5,22 +5,23 @@ use rusqlite::Connection;
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
 use tightrope_model::TableName;
 
-use super::about;
 use super::key::{Key, equal};
 use super::names::{all, list, sql};
 use super::references::is;
 use super::touch::numbered;
 use super::window::{HOLD, TRIGGERS, stop};
+use super::{about, owed};
 use crate::error::from_sqlite;
 
-/// The older net stops writing down in these tables, and keeps what it has.
+/// The older net stops writing down in these tables, and keeps what it has: whole, for nobody tells it of a first touch now.
 pub(super) fn suspend(
     connection: &Connection,
     older: &KeptNet,
     tables: &[TableName],
 ) -> Result<(), EngineError> {
-    for (_, log) in watched(older, tables) {
+    for (table, log) in watched(older, tables) {
         stop(connection, log)?;
+        owed::complete_untouched(connection, older, table)?;
     }
     Ok(())
 }

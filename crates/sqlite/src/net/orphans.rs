@@ -1,53 +1,55 @@
-//! Rows that come back, and whose parents the application deleted or moved in the window: what their foreign keys say of that
-//! happens to them before, as it would have happened in the table.
+//! Rows of before whose parents the application deleted or moved in the window: rows that come back, and rows that are there and
+//! to which the migration gave another parent. What their foreign keys say of that happens to them before, as it would have
+//! happened in the table.
 
 use rusqlite::Connection;
+use rusqlite::types::Value;
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Quarantined, Window};
-use tightrope_model::{ObjectId, ObjectKind, TableName};
+use tightrope_model::TableName;
 
+use super::conflicts::{Before, Misfit};
 use super::json::row_of;
 use super::key::Key;
-use super::names::{all, any, list, of, sql};
-use super::references::is;
-use super::terms::default_of;
+use super::names::{all, any, differ, list, of, sql};
+use super::references::{KeyOfBefore, are_enforced, is, keys_of_before};
+use super::terms::{Shape, Terms, default_of};
 use crate::error::from_sqlite;
 
 /// The mark of a row of before that does not come back.
-const LOST: u8 = 2;
+pub(super) const LOST: u8 = 2;
 
-/// Lets all rows that come back (of a dropped table, or deleted by the migration) follow their parents, and gives those that
-/// cannot.
+/// Lets all rows of before follow their parents: those that come back (of a dropped table, or deleted by the migration), and
+/// those that are there and get their reference back. Gives those that come back and cannot.
+///
+/// Living parents are asked the first time only, by the keys of before.
 pub(super) fn follow_parents(
     connection: &Connection,
     kept: &KeptNet,
     window: &Window<'_>,
+    first: bool,
 ) -> Result<Vec<Quarantined>, EngineError> {
-    let enforced: bool = connection
-        .query_row("select foreign_keys from pragma_foreign_keys", [], |row| {
-            row.get(0)
-        })
-        .map_err(from_sqlite)?;
     let mut quarantined = Vec::new();
-    if !enforced {
+    if !are_enforced(connection)? {
         return Ok(quarantined);
     }
-    // Living parents are asked once, by the keys of before. A row that goes may be a parent itself, of another that was to come
-    // back: as often as there are tables is enough.
+    // A row that goes may be a parent itself, of another that was to come back: as often as there are tables is enough.
     for pass in 0..kept.tables.len() {
         let mut changed = false;
         for table in &kept.tables {
             let Some(rows) = &table.rows else {
                 continue;
             };
+            let key = Key::read(connection, kept.number, table)?;
             let orphans = Orphans {
                 connection,
                 kept,
                 window,
                 table,
+                key: &key,
                 rows: sql(rows),
             };
-            for reference in orphans.references().map_err(from_sqlite)? {
-                changed |= orphans.follow(&reference, pass == 0, &mut quarantined)?;
+            for reference in keys_of_before(window, &table.plan).map_err(from_sqlite)? {
+                changed |= orphans.follow(&reference, first && pass == 0, &mut quarantined)?;
             }
         }
         if !changed && pass > 0 {
@@ -57,13 +59,31 @@ pub(super) fn follow_parents(
     Ok(quarantined)
 }
 
-/// A foreign key of the table as it was, with what it does.
-struct Reference {
-    parent: TableName,
-    on_update: String,
-    on_delete: String,
-    /// The columns of the kept rows, each with the column of the parent.
-    columns: Vec<(usize, String)>,
+/// Rows that are there, to which the migration gave another parent, and whose parent of before is gone: their foreign key
+/// would have taken them along, or would have forbidden it. Living parents are asked the first time only, as above.
+pub(super) fn standing(
+    connection: &Connection,
+    kept: &KeptNet,
+    table: &KeptTable,
+    key: &Key,
+    (window, first): (&Window<'_>, bool),
+) -> Result<Vec<Misfit>, EngineError> {
+    let Some(rows) = &table.rows else {
+        return Ok(Vec::new());
+    };
+    let orphans = Orphans {
+        connection,
+        kept,
+        window,
+        table,
+        key,
+        rows: sql(rows),
+    };
+    let mut found = Vec::new();
+    for reference in keys_of_before(window, &table.plan).map_err(from_sqlite)? {
+        found.extend(orphans.standing(&reference, first)?);
+    }
+    Ok(found)
 }
 
 struct Orphans<'a> {
@@ -71,74 +91,34 @@ struct Orphans<'a> {
     kept: &'a KeptNet,
     window: &'a Window<'a>,
     table: &'a KeptTable,
+    key: &'a Key,
     rows: String,
 }
 
-impl Orphans<'_> {
-    /// The foreign keys, read from the table's text.
-    fn references(&self) -> rusqlite::Result<Vec<Reference>> {
-        let name = &self.table.plan.before.name;
-        let id = ObjectId::new(ObjectKind::Table, [name]);
-        let text = self
-            .window
-            .before
-            .object(&id)
-            .and_then(|object| object.attribute("text"));
-        let Some(text) = text else {
-            return Ok(Vec::new());
-        };
-        let place = Connection::open_in_memory()?;
-        place.execute_batch(text)?;
-        let mut statement = place.prepare(
-            "select id, seq, \"table\", \"from\", \"to\", on_update, on_delete from pragma_foreign_key_list(?1) order by id, seq",
-        )?;
-        let mut rows = statement.query([name])?;
-        let mut references: Vec<Reference> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (sequence, parent): (i64, String) = (row.get(1)?, row.get(2)?);
-            let (from, to): (String, Option<String>) = (row.get(3)?, row.get(4)?);
-            let parent = TableName::new("", parent);
-            let to = to.or_else(|| {
-                let mut shapes = self.window.before.tables().iter();
-                let shape = shapes.find(|shape| is(&shape.table, &parent))?;
-                shape.key.get(usize::try_from(sequence).ok()?).cloned()
-            });
-            let columns = &mut self.table.plan.columns.iter();
-            let at = columns.position(|column| column.before.eq_ignore_ascii_case(&from));
-            let (Some(at), Some(to)) = (at, to) else {
-                continue;
-            };
-            if sequence == 0 {
-                references.push(Reference {
-                    parent,
-                    on_update: row.get(5)?,
-                    on_delete: row.get(6)?,
-                    columns: vec![(at, to)],
-                });
-            } else if let Some(last) = references.last_mut() {
-                last.columns.push((at, to));
-            }
-        }
-        Ok(references)
-    }
+/// What has become of the parent to which a row `p` refers, as conditions on `p`.
+struct Fate {
+    /// It was deleted, or does not come back itself.
+    gone: Vec<String>,
+    /// It has another key, with the assignments that follow it.
+    moved: Option<(String, String)>,
+}
 
-    /// Does what the key says; whether that changed a row.
-    fn follow(
-        &self,
-        reference: &Reference,
-        living: bool,
-        quarantined: &mut Vec<Quarantined>,
-    ) -> Result<bool, EngineError> {
+impl Orphans<'_> {
+    /// What has become of the parents; none where nobody knows of them.
+    fn fate(&self, reference: &KeyOfBefore, living: bool) -> Result<Option<Fate>, EngineError> {
         let mut tables = self.kept.tables.iter();
         let Some(parent) = tables.find(|table| is(&table.plan.before, &reference.parent)) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let mut changed = match self.gone_with_parent(reference, parent) {
-            Some(gone) => self.act(reference, &reference.on_delete, &gone, None, quarantined)?,
-            None => false,
+        let mut fate = Fate {
+            gone: self
+                .gone_with_parent(reference, parent)
+                .into_iter()
+                .collect(),
+            moved: None,
         };
         let Some(log) = parent.touched.as_ref().filter(|_| living) else {
-            return Ok(changed);
+            return Ok(Some(fate));
         };
         let key = Key::read(self.connection, self.kept.number, parent)?;
         let mut pairs = Vec::new();
@@ -149,7 +129,7 @@ impl Orphans<'_> {
             };
             match key.parts.iter().position(|part| named(&part.before)) {
                 Some(place) => pairs.push((*at, place + 1)),
-                None => return Ok(changed),
+                None => return Ok(Some(fate)),
             }
         }
         let same = all(pairs
@@ -164,7 +144,7 @@ impl Orphans<'_> {
             // It was not there in the window: who took its key has not deleted it.
             deleted.push_str(&format!(" and not {returns}"));
         }
-        changed |= self.act(reference, &reference.on_delete, &deleted, None, quarantined)?;
+        fate.gone.push(deleted);
         let differs = any(pairs.iter().map(|(_, n)| format!("l.k${n} is not l.o${n}")));
         let moved = format!("{same} and {there} and {differs}");
         let new = pairs.iter().map(|(at, n)| {
@@ -174,20 +154,143 @@ impl Orphans<'_> {
                 sql(log)
             )
         });
-        let new = list(new);
-        let moved = format!("exists (select 1 from {} l where {moved})", sql(log));
-        changed |= self.act(
-            reference,
-            &reference.on_update,
-            &moved,
-            Some(&new),
-            quarantined,
-        )?;
+        fate.moved = Some((
+            format!("exists (select 1 from {} l where {moved})", sql(log)),
+            list(new),
+        ));
+        Ok(Some(fate))
+    }
+
+    /// Does what the key says; whether that changed a row.
+    fn follow(
+        &self,
+        reference: &KeyOfBefore,
+        living: bool,
+        quarantined: &mut Vec<Quarantined>,
+    ) -> Result<bool, EngineError> {
+        let Some(fate) = self.fate(reference, living)? else {
+            return Ok(false);
+        };
+        let mut changed = false;
+        for gone in &fate.gone {
+            changed |= self.act(reference, &reference.on_delete, gone, None, quarantined)?;
+        }
+        if let Some((moved, new)) = &fate.moved {
+            let action = &reference.on_update;
+            changed |= self.act(reference, action, moved, Some(new), quarantined)?;
+        }
         Ok(changed)
     }
 
+    /// The rows that are there and that the key does not let stay.
+    fn standing(&self, reference: &KeyOfBefore, living: bool) -> Result<Vec<Misfit>, EngineError> {
+        let (Some(fate), Some(standing)) =
+            (self.fate(reference, living)?, self.standing_rows(reference))
+        else {
+            return Ok(Vec::new());
+        };
+        let mut broken = Vec::new();
+        if !lets_go(&reference.on_delete) {
+            broken.extend(fate.gone);
+        }
+        if let Some((moved, _)) = fate.moved.filter(|_| forbids(&reference.on_update)) {
+            broken.push(moved);
+        }
+        if broken.is_empty() || !self.has_lost_keys(reference)? {
+            return Ok(Vec::new());
+        }
+        let columns = reference.columns.iter();
+        let columns = list(columns.map(|(at, _)| &self.table.plan.columns[*at].before));
+        let breaks = format!(
+            "foreign key `{columns}` to {}, for what they referred to before is gone",
+            reference.parent
+        );
+        let width = self.key.parts.len();
+        let query = format!(
+            "select {}, {} from {standing} and {}",
+            list(self.key.after("t")),
+            list(self.key.kept("p")),
+            any(broken),
+        );
+        let read = || {
+            let mut statement = self.connection.prepare(&query)?;
+            let rows = statement.query_map([], |row| {
+                let values = |from: usize| {
+                    let values = (from..from + width).map(|at| row.get(at));
+                    values.collect::<rusqlite::Result<Vec<Value>>>()
+                };
+                Ok(Misfit {
+                    now: values(0)?,
+                    began: Some(values(width)?),
+                    breaks: breaks.clone(),
+                    before: Before::Goes,
+                })
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(from_sqlite)
+    }
+
+    /// Whether rows of the parent have gone or have other keys: without that no row can have lost what it referred to, and
+    /// none is looked at.
+    fn has_lost_keys(&self, reference: &KeyOfBefore) -> Result<bool, EngineError> {
+        let mut tables = self.kept.tables.iter();
+        let Some(parent) = tables.find(|table| is(&table.plan.before, &reference.parent)) else {
+            return Ok(false);
+        };
+        let key = Key::read(self.connection, self.kept.number, parent)?;
+        let mut lost = Vec::new();
+        if let Some(log) = parent.touched.as_ref().filter(|_| key.is_known()) {
+            let other = any((1..=key.parts.len()).map(|n| format!("k${n} is not o${n}")));
+            let was = all((1..=key.parts.len()).map(|n| format!("o${n} is not null")));
+            lost.push(format!(
+                "exists (select 1 from {} where {was} and {other})",
+                sql(log)
+            ));
+        }
+        if let Some(rows) = &parent.rows {
+            lost.push(format!(
+                "exists (select 1 from {} where gone$ = {LOST})",
+                sql(rows)
+            ));
+        }
+        let query = format!("select {}", any(lost));
+        let found = self.connection.query_row(&query, [], |row| row.get(0));
+        found.map_err(from_sqlite)
+    }
+
+    /// Rows `t` that are there with their rows `p` of before, and get the columns of a key back; none if there can be none.
+    fn standing_rows(&self, reference: &KeyOfBefore) -> Option<String> {
+        let after = self.table.plan.after.as_ref()?;
+        let terms = Terms::of(self.table, self.key, Shape::After).filter(Terms::has_rows)?;
+        let (mut unwritten, mut others) = (Vec::new(), Vec::new());
+        for (at, _) in &reference.columns {
+            let column = &self.table.plan.columns[*at];
+            let was = format!("p.c${}", at + 1);
+            unwritten.extend(terms.written(*at).map(|w| format!("{w} is not 1")));
+            if self.table.left.contains(&column.before) {
+                // The migration could not change it.
+                continue;
+            }
+            others.push(match &column.after {
+                Some(now) => differ(&of("t", now), &was),
+                None => format!("{was} is not null"),
+            });
+        }
+        (!others.is_empty()).then(|| {
+            format!(
+                "{} t {} where {} and {} and {}",
+                sql(after),
+                terms.joins(),
+                terms.was_there(),
+                all(unwritten),
+                any(others)
+            )
+        })
+    }
+
     /// The parent's row was to come back, too, and does not; nor has another its key.
-    fn gone_with_parent(&self, reference: &Reference, parent: &KeptTable) -> Option<String> {
+    fn gone_with_parent(&self, reference: &KeyOfBefore, parent: &KeptTable) -> Option<String> {
         let mut gone = self.kept_parent(reference, parent, LOST)?;
         if let Some(after) = &parent.plan.after {
             let pairs = reference.columns.iter().map(|(at, to)| {
@@ -209,7 +312,7 @@ impl Orphans<'_> {
     }
 
     /// Whether the parent's row of before has that mark.
-    fn kept_parent(&self, reference: &Reference, parent: &KeptTable, mark: u8) -> Option<String> {
+    fn kept_parent(&self, reference: &KeyOfBefore, parent: &KeptTable, mark: u8) -> Option<String> {
         let rows = parent.rows.as_ref()?;
         let pairs = reference.columns.iter().map(|(at, to)| {
             let columns = &mut parent.plan.columns.iter();
@@ -226,7 +329,7 @@ impl Orphans<'_> {
     /// Carries one action out on the rows that a condition finds.
     fn act(
         &self,
-        reference: &Reference,
+        reference: &KeyOfBefore,
         action: &str,
         found: &str,
         moved: Option<&str>,
@@ -253,8 +356,16 @@ impl Orphans<'_> {
                 format!("gone$ = {LOST}")
             }
         };
+        let mut which = "p.gone$ = 1".to_owned();
+        let stays = lets_go(action) || action == "CASCADE" && moved.is_some();
+        if stays && self.has_lost_keys(reference)? {
+            let standing = self.standing_rows(reference);
+            which = standing.map_or(which, |rows| {
+                format!("(p.gone$ = 1 or p.rowid in (select p.rowid from {rows}))")
+            });
+        }
         let update = format!(
-            "update {} as p set {sets} where p.gone$ = 1 and {found}",
+            "update {} as p set {sets} where {which} and {found}",
             self.rows
         );
         let changed = self.connection.execute(&update, []).map_err(from_sqlite)?;
@@ -286,4 +397,14 @@ impl Orphans<'_> {
         });
         Ok(quarantined.collect())
     }
+}
+
+/// Whether the row stays, and refers to nothing or to what its default says.
+fn lets_go(action: &str) -> bool {
+    matches!(action, "SET NULL" | "SET DEFAULT")
+}
+
+/// Whether what happened to the parent would not have been allowed.
+fn forbids(action: &str) -> bool {
+    action != "CASCADE" && !lets_go(action)
 }

@@ -5,6 +5,7 @@ use tightrope_model::{Keep, TableName};
 
 use super::key::{Key, equal};
 use super::names::{any, differ, list, of, own, sql};
+use super::spread::not_as_planned;
 use super::window::Opening;
 use crate::quote::quote_identifier;
 
@@ -18,6 +19,9 @@ impl Opening<'_> {
         key: &Key,
     ) -> Result<(), EngineError> {
         if !self.all_stayed(table, after, key)? {
+            if !table.left.is_empty() {
+                return Err(not_as_planned(&table.plan));
+            }
             self.mark_gone(table, after, key)?;
             if !self.has_as_many(table, after, key)? {
                 self.list_inserted(table, after, key)?;

@@ -2,23 +2,26 @@
 
 use rusqlite::Connection;
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
-use tightrope_model::{Keep, NetPlan, TablePlan};
+use tightrope_model::{Catalog, Keep, NetPlan, TablePlan};
 
 use super::about;
 use super::key::equal;
 use super::live::Live;
 use super::names::{any, differ, list, of, own, sql};
+use super::owed::Owed;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
 
-/// Keeps the rows of all tables of the plan. The write lock of the open transaction keeps everybody else out.
+/// Keeps the rows of all tables of the plan, but for those whose copies wait for the script. The write lock of the open
+/// transaction keeps everybody else out.
 pub(super) fn spread(
     connection: &Connection,
     number: i64,
     plan: &NetPlan,
-) -> Result<KeptNet, EngineError> {
+    before: &Catalog,
+) -> Result<(KeptNet, Vec<Owed>), EngineError> {
     about::make(connection, number).map_err(from_sqlite)?;
-    let mut tables = Vec::new();
+    let (mut tables, mut owed) = (Vec::new(), Vec::new());
     for table in &plan.tables {
         let live = Live::read(connection, &table.before)
             .map_err(from_sqlite)?
@@ -26,7 +29,11 @@ pub(super) fn spread(
         let rows = match table.keep {
             Keep::Nothing => None,
             Keep::Changed | Keep::Columns | Keep::Whole | Keep::Tombstone => {
-                copy(connection, number, table, &live)?;
+                let owes = Owed::of(connection, number, table, &live, before);
+                match owes.map_err(from_sqlite)? {
+                    Some(waits) => owed.push(waits),
+                    None => copy(connection, number, table, &live, Copied::Whole)?,
+                }
                 if table.key_changes && table.after.is_some() && !table.key.is_empty() {
                     follow_keys(connection, number, table)?;
                 }
@@ -45,9 +52,10 @@ pub(super) fn spread(
             inserted: None,
             touched: None,
             set_aside: None,
+            left: Vec::new(),
         });
     }
-    Ok(KeptNet { number, tables })
+    Ok((KeptNet { number, tables }, owed))
 }
 
 /// Under what the column is noted that is another name of the rowid.
@@ -62,27 +70,45 @@ pub(super) fn not_as_planned(table: &TablePlan) -> EngineError {
     .hint("rehearse the migration again")
 }
 
-/// Copies the rows whole. The columns of the copy have no type, so that every value keeps its storage class; `r$` is the rowid,
-/// and the names of its columns are nobody else's.
-fn copy(
+/// What of its rows a copy holds.
+#[derive(Clone, Copy)]
+pub(super) enum Copied<'a> {
+    Whole,
+    /// These columns, and the rowid. Whether the others were kept later is told in `full$`.
+    Only(&'a [String]),
+}
+
+/// Copies the rows. The columns of the copy have no type, so that every value keeps its storage class; `r$` is the rowid, and
+/// the names of its columns are nobody else's.
+pub(super) fn copy(
     connection: &Connection,
     number: i64,
     table: &TablePlan,
     live: &Live,
+    copied: Copied<'_>,
 ) -> Result<(), EngineError> {
     let names = live.kept_columns(table);
     if names.iter().any(|name| !live.columns.contains(name)) {
         return Err(not_as_planned(table));
     }
-    let mut columns: Vec<String> = (1..=names.len()).map(|n| format!("c${n}")).collect();
-    let mut values: Vec<String> = names.iter().map(|name| quote_identifier(name)).collect();
-    let mut definitions = columns.clone();
+    let mut definitions: Vec<String> = (1..=names.len()).map(|n| format!("c${n}")).collect();
+    let is_copied = |name: &String| match copied {
+        Copied::Whole => true,
+        Copied::Only(columns) => columns.contains(name),
+    };
+    let (mut columns, mut values): (Vec<String>, Vec<String>) = (definitions.iter().zip(&names))
+        .filter(|(_, name)| is_copied(name))
+        .map(|(column, name)| (column.clone(), quote_identifier(name)))
+        .unzip();
     if let Some(rowid) = live.rowid.map(str::to_owned).or_else(|| live.alias.clone()) {
         columns.insert(0, "r$".to_owned());
         values.insert(0, quote_identifier(&rowid));
         definitions.insert(0, "r$ integer primary key".to_owned());
     }
     definitions.push("gone$ integer not null default 0".to_owned());
+    if let Copied::Only(_) = copied {
+        definitions.push("full$ integer default 0".to_owned());
+    }
     let rows = sql(&own(number, table, "rows"));
     connection
         .execute_batch(&format!(

@@ -8,15 +8,15 @@ use rusqlite::{Connection, params_from_iter};
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Quarantined, Window};
 use tightrope_model::TableName;
 
+use super::conflicts::{self, Before};
 use super::json::row_of;
 use super::key::{Key, equal};
 use super::live::Live;
 use super::names::{all, list, of, sql};
-use super::orphans::follow_parents;
+use super::orphans::{LOST, follow_parents};
 use super::quiet::Quiet;
 use super::references::{ForeignKey, all_keys, is};
 use super::terms::{Shape, Terms};
-use super::trial::misfits;
 use crate::error::from_sqlite;
 
 /// Takes them out of their tables, and gives them whole.
@@ -25,21 +25,56 @@ pub(super) fn take_out(
     kept: &KeptNet,
     window: &Window<'_>,
 ) -> Result<Vec<Quarantined>, EngineError> {
+    let mut quarantined = Vec::new();
+    for pass in 0..MOST_PASSES {
+        let taken = take(connection, kept, window, pass == 0)?;
+        let is_done = taken.is_empty() && pass > 0;
+        quarantined.extend(taken);
+        if is_done {
+            break;
+        }
+        quarantined.extend(follow_parents(connection, kept, window, pass == 0)?);
+    }
+    for table in &kept.tables {
+        let key = Key::read(connection, kept.number, table)?;
+        if let Some(terms) = Terms::of(table, &key, Shape::After) {
+            quarantined.extend(displaced_rows(connection, table, &terms)?);
+        }
+    }
+    Ok(quarantined)
+}
+
+/// Taking rows out, and rows of before that do not come back, can bring others into conflict that referred to them.
+const MOST_PASSES: usize = 100;
+
+/// Takes out what is in conflict. The first time that is all that the gauge counts; later, what refers to rows that have gone
+/// since.
+fn take(
+    connection: &Connection,
+    kept: &KeptNet,
+    window: &Window<'_>,
+    first: bool,
+) -> Result<Vec<Quarantined>, EngineError> {
     let mut victims = Victims {
         connection,
         keys: all_keys(connection).map_err(from_sqlite)?,
         found: Vec::new(),
         seen: BTreeSet::new(),
     };
-    let mut displaced = Vec::new();
+    let (mut displaced, mut going) = (Vec::new(), Vec::new());
     for table in &kept.tables {
         let key = Key::read(connection, kept.number, table)?;
         let Some(after) = &table.plan.after else {
             continue;
         };
-        for misfit in misfits(connection, kept, table, &key, window)? {
+        let misfits = match first {
+            true => conflicts::of_table(connection, kept, table, &key, window)?,
+            false => conflicts::of_foreign_keys(connection, kept, table, &key, (window, false))?,
+        };
+        for misfit in misfits {
             // Who refers to a row that is there again, with the same key, still refers to it.
-            let alone = !misfit.displaces && misfit.began.as_ref() == Some(&misfit.now);
+            let again = first && misfit.before == Before::ComesBack;
+            let alone = again && misfit.began.as_ref() == Some(&misfit.now);
             let names: Vec<&str> = key.parts.iter().map(|part| part.after.as_str()).collect();
             let place = victims
                 .place_of(after, &names, &misfit.now)
@@ -49,24 +84,20 @@ pub(super) fn take_out(
                     .add(after, place, &misfit.breaks, alone)
                     .map_err(from_sqlite)?;
             }
-            displaced.extend(
-                misfit
-                    .began
-                    .filter(|_| misfit.displaces)
-                    .map(|began| (table, began)),
-            );
+            match (misfit.before, misfit.began) {
+                (_, None) => {}
+                (Before::LosesItsPlace, Some(began)) => displaced.push((table, began)),
+                (Before::Goes, Some(began)) => going.push((table, began)),
+                (Before::ComesBack, Some(_)) => {}
+            }
         }
     }
-    let mut quarantined = victims.remove(kept)?;
+    for (table, began) in going {
+        mark(connection, kept, table, &began, LOST)?;
+    }
+    let quarantined = victims.remove(kept, first)?;
     for (table, began) in displaced {
-        lose(connection, kept, table, &began)?;
-    }
-    quarantined.extend(follow_parents(connection, kept, window)?);
-    for table in &kept.tables {
-        let key = Key::read(connection, kept.number, table)?;
-        if let Some(terms) = Terms::of(table, &key, Shape::After) {
-            quarantined.extend(displaced_rows(connection, table, &terms)?);
-        }
+        mark(connection, kept, table, &began, LOSES)?;
     }
     Ok(quarantined)
 }
@@ -184,8 +215,9 @@ impl Victims<'_> {
         Ok(children)
     }
 
-    /// Takes them all out, the last found first: so nothing cascades.
-    fn remove(self, kept: &KeptNet) -> Result<Vec<Quarantined>, EngineError> {
+    /// Takes them all out, the last found first: so nothing cascades. What they were before comes back the first time; later
+    /// nobody would ask what has become of its parents.
+    fn remove(self, kept: &KeptNet, first: bool) -> Result<Vec<Quarantined>, EngineError> {
         if self.found.is_empty() {
             return Ok(Vec::new());
         }
@@ -194,7 +226,7 @@ impl Victims<'_> {
         self.connection.execute_batch(defer).map_err(from_sqlite)?;
         let mut quarantined = Vec::new();
         for victim in self.found.iter().rev() {
-            quarantined.extend(remove(self.connection, kept, victim)?);
+            quarantined.extend(remove(self.connection, kept, victim, first)?);
         }
         quiet.end(self.connection)?;
         quarantined.reverse();
@@ -217,11 +249,12 @@ fn places(
     rows.collect()
 }
 
-/// Takes one row out. The row of before, if there is one, comes back in its place.
+/// Takes one row out. The row of before, if there is one, comes back in its place, or goes, too.
 fn remove(
     connection: &Connection,
     kept: &KeptNet,
     victim: &Victim,
+    comes_back: bool,
 ) -> Result<Option<Quarantined>, EngineError> {
     let Some(live) = Live::read(connection, &victim.table).map_err(from_sqlite)? else {
         return Ok(None);
@@ -244,7 +277,13 @@ fn remove(
     let Some(row) = read().map_err(from_sqlite)? else {
         return Ok(None);
     };
-    bring_back_before(connection, kept, victim, &same)?;
+    mark_before(
+        connection,
+        kept,
+        victim,
+        &same,
+        if comes_back { 1 } else { LOST },
+    )?;
     let delete = format!("delete from {} as t where {same}", sql(&victim.table));
     connection
         .execute(&delete, params_from_iter(&victim.place))
@@ -256,12 +295,13 @@ fn remove(
     }))
 }
 
-/// Marks the row of before of a row that is about to go, so that it comes back.
-fn bring_back_before(
+/// Marks the row of before of a row that is about to go.
+fn mark_before(
     connection: &Connection,
     kept: &KeptNet,
     victim: &Victim,
     same: &str,
+    mark: u8,
 ) -> Result<(), EngineError> {
     let watched = kept.tables.iter().find(|table| {
         table
@@ -277,7 +317,7 @@ fn bring_back_before(
     };
     let key = Key::read(connection, kept.number, table)?;
     let update = format!(
-        "update {} as p set gone$ = 1 where +p.gone$ = 0 and ({}) in
+        "update {} as p set gone$ = {mark} where +p.gone$ = 0 and ({}) in
          (select {} from {} t join {} l on {} where {same})",
         sql(rows),
         list(key.kept("p")),
@@ -292,12 +332,13 @@ fn bring_back_before(
         .map_err(from_sqlite)
 }
 
-/// The row of before does not fit either: its place counts as lost.
-fn lose(
+/// Marks a row of before.
+fn mark(
     connection: &Connection,
     kept: &KeptNet,
     table: &KeptTable,
     began: &[Value],
+    mark: u8,
 ) -> Result<(), EngineError> {
     let Some(rows) = &table.rows else {
         return Ok(());
@@ -306,16 +347,15 @@ fn lose(
     let same = all((1..)
         .zip(key.kept("p"))
         .map(|(n, part): (usize, _)| format!("{part} = ?{n}")));
-    let update = format!("update {} as p set gone$ = {LOSES} where {same}", sql(rows));
+    let update = format!("update {} as p set gone$ = {mark} where {same}", sql(rows));
     connection
         .execute(&update, params_from_iter(began))
         .map(drop)
         .map_err(from_sqlite)
 }
 
-/// The mark of a row of before that is about to be put aside, and of one that was.
+/// The mark of a row of before that is about to be put aside.
 const LOSES: u8 = 3;
-const LOST: u8 = 2;
 
 /// Rows of before that the migration deleted and whose place the application has given to others.
 fn displaced_rows(

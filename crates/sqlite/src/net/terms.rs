@@ -76,7 +76,7 @@ impl<'a> Terms<'a> {
     }
 
     /// The identity that a row `t` had when the window opened; NULL if it is new.
-    fn origin(&self) -> Vec<String> {
+    pub(super) fn origin(&self) -> Vec<String> {
         if self.kept.touched.is_none() {
             return self.now.clone();
         }
@@ -114,6 +114,11 @@ impl<'a> Terms<'a> {
         if let Some(written) = self.written(at) {
             cases.push_str(&format!(" when {written} then {other}"));
         }
+        let column = &self.kept.plan.columns[at].before;
+        if self.kept.left.contains(column) {
+            // Nobody has changed it: the script could not, and the row would have been kept at the application's first touch.
+            cases.push_str(&format!(" when p.full$ is not 1 then {other}"));
+        }
         format!("case {cases} else p.c${} end", at + 1)
     }
 
@@ -135,7 +140,7 @@ impl<'a> Terms<'a> {
     }
 
     /// Whether the application wrote the column; none if it cannot have.
-    fn written(&self, at: usize) -> Option<String> {
+    pub(super) fn written(&self, at: usize) -> Option<String> {
         self.kept.touched.as_ref()?;
         let number = at + 1;
         let plan = &self.kept.plan;

@@ -36,16 +36,24 @@ pub(super) struct TouchLog<'a> {
     pub(super) log: &'a TableName,
     pub(super) plan: &'a TablePlan,
     pub(super) key: &'a Key,
-    /// Where a row that the migration left alone is kept as it was when the application first changes it.
+    /// Where more of a row is kept when the application first changes it.
     pub(super) first: Option<FirstTouch<'a>>,
 }
 
-/// The kept rows, where they are not whole: those that the migration did not change join them at the first touch.
-pub(super) struct FirstTouch<'a> {
-    pub(super) rows: &'a TableName,
-    pub(super) inserted: Option<&'a TableName>,
-    /// The table's rowid, where it is kept.
-    pub(super) rowid: Option<String>,
+/// What the first touch of a row adds to the kept rows.
+pub(super) enum FirstTouch<'a> {
+    /// The row, which the migration did not change.
+    Joins {
+        rows: &'a TableName,
+        inserted: Option<&'a TableName>,
+        /// The table's rowid, where it is kept.
+        rowid: Option<String>,
+    },
+    /// The columns that were left.
+    Completes {
+        rows: &'a TableName,
+        left: &'a [String],
+    },
 }
 
 impl TouchLog<'_> {
@@ -190,20 +198,52 @@ impl TouchLog<'_> {
     }
 
     fn on_first_touch(&self, known: &str) -> String {
-        let Some(first) = &self.first else {
-            return String::new();
-        };
+        match &self.first {
+            None => String::new(),
+            Some(FirstTouch::Joins {
+                rows,
+                inserted,
+                rowid,
+            }) => self.joins((rows, *inserted, rowid.as_deref()), known),
+            Some(FirstTouch::Completes { rows, left }) => self.completes(rows, left, known),
+        }
+    }
+
+    fn completes(&self, rows: &TableName, left: &[String], known: &str) -> String {
+        let columns = (1..).zip(&self.plan.columns);
+        let left = columns.filter(|(_, column)| left.contains(&column.before));
+        let sets = left.map(|(n, column)| format!("c${n} = {}", of("old", &column.before)));
+        let parts: Vec<String> = self
+            .key
+            .parts
+            .iter()
+            .map(|part| part.kept.clone())
+            .collect();
+        format!(
+            "update {} set {}, full$ = 1 where {} and full$ is not 1 and not exists (select 1 from {} where {known});",
+            quote_identifier(&rows.name),
+            list(sets),
+            equal(&parts, &self.key.after("old")),
+            self.log(),
+        )
+    }
+
+    fn joins(
+        &self,
+        (rows, inserted, rowid): (&TableName, Option<&TableName>, Option<&str>),
+        known: &str,
+    ) -> String {
         let columns = (1..).zip(&self.plan.columns);
         let columns = columns.filter_map(|(n, column)| Some((n, column.after.as_ref()?)));
         let (mut names, mut values): (Vec<String>, Vec<String>) = columns
             .map(|(n, after)| (format!("c${n}"), of("old", after)))
             .unzip();
-        if let Some(rowid) = &first.rowid {
+        if let Some(rowid) = rowid {
             names.push("r$".to_owned());
             values.push(of("old", rowid));
         }
         let old = self.key.after("old");
-        let rows = quote_identifier(&first.rows.name);
+        let rows = quote_identifier(&rows.name);
         let mut unless = vec![
             format!("not exists (select 1 from {} where {known})", self.log()),
             format!(
@@ -211,7 +251,7 @@ impl TouchLog<'_> {
                 equal(&self.key.kept("p"), &old)
             ),
         ];
-        unless.extend(first.inserted.map(|inserted| {
+        unless.extend(inserted.map(|inserted| {
             let inserted = quote_identifier(&inserted.name);
             let same = equal(&self.key.own("i", "k"), &old);
             format!("not exists (select 1 from {inserted} i where {same})")

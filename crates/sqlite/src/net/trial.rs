@@ -7,32 +7,19 @@
 
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Row, params_from_iter};
-use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
+use tightrope_engine::{EngineError, KeptTable, Window};
 use tightrope_model::{Object, ObjectId, ObjectKind};
 
+use super::conflicts::{Before, Misfit};
 use super::key::Key;
 use super::names::{all, list, sql};
 use super::terms::{COMES_BACK, Shape, Terms};
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
 
-/// A written row that does not fit.
-#[derive(Clone, Debug)]
-pub(super) struct Misfit {
-    /// Its identity now.
-    pub(super) now: Vec<Value>,
-    /// The identity with which it began, if it was there before.
-    pub(super) began: Option<Vec<Value>>,
-    /// What it breaks, in words.
-    pub(super) breaks: String,
-    /// Whether the row of before does not fit any more either.
-    pub(super) displaces: bool,
-}
-
 /// Tries the written rows of one table.
 pub(super) fn misfits(
     connection: &Connection,
-    _kept: &KeptNet,
     table: &KeptTable,
     key: &Key,
     window: &Window<'_>,
@@ -312,15 +299,15 @@ impl Trial<'_> {
         let now = values(0)?;
         let had: bool = row.get(2 * width)?;
         let began = had.then(|| values(width)).transpose()?;
-        let displaces = match &began {
-            Some(began) => !self.put_before(began)?,
-            None => false,
+        let before = match &began {
+            Some(began) if !self.put_before(began)? => Before::LosesItsPlace,
+            _ => Before::ComesBack,
         };
         Ok(Misfit {
             now,
             began,
             breaks,
-            displaces,
+            before,
         })
     }
 
@@ -357,7 +344,7 @@ fn is_refusal(error: &rusqlite::Error) -> bool {
 }
 
 /// An expression fails on the values that it meets, or cannot be understood; all else that goes wrong has a code of its own.
-fn is_a_failing_fill(error: &rusqlite::Error) -> bool {
+pub(super) fn is_a_failing_fill(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
         Some(rusqlite::ErrorCode::Unknown | rusqlite::ErrorCode::TooBig)

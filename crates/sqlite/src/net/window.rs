@@ -9,7 +9,7 @@ use super::live::Live;
 use super::names::{list, of, own, sql};
 use super::spread::{moves_name, not_as_planned};
 use super::touch::{FirstTouch, TouchLog, hold_name, trigger_names};
-use super::{about, others};
+use super::{about, others, owed};
 use crate::counting::RowCounter;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
@@ -96,11 +96,18 @@ impl Opening<'_> {
             log: &log,
             plan: &table.plan,
             key: &key,
-            first: table.rows.as_ref().filter(|_| lazy).map(|rows| FirstTouch {
-                rows,
-                inserted: table.inserted.as_ref(),
-                rowid,
-            }),
+            first: match &table.rows {
+                Some(rows) if lazy => Some(FirstTouch::Joins {
+                    rows,
+                    inserted: table.inserted.as_ref(),
+                    rowid,
+                }),
+                Some(rows) if !table.left.is_empty() => Some(FirstTouch::Completes {
+                    rows,
+                    left: &table.left,
+                }),
+                _ => None,
+            },
         };
         self.batch(&touch.table())?;
         for (item, trigger) in TRIGGERS.into_iter().zip(touch.triggers(&after)) {
@@ -148,6 +155,7 @@ pub(super) fn close(connection: &Connection, kept: &KeptNet) -> Result<(), Engin
             continue;
         };
         stop(connection, log)?;
+        owed::complete_untouched(connection, kept, table)?;
         let key = Key::read(connection, kept.number, table)?;
         if let (Some(rows), Some(after)) = (&table.rows, &table.plan.after) {
             let now: Vec<String> = key.parts.iter().map(|part| of("t", &part.after)).collect();

@@ -182,3 +182,80 @@ fn a_row_goes_out_whole_and_can_be_put_back() {
     twin.write(walk.writes);
     assert_eq!(there.database.contents(true), twin.contents(true));
 }
+
+#[test]
+fn rows_that_an_old_foreign_key_does_not_allow() {
+    let walk = Walk {
+        setup: "create table p (id integer primary key, a); create table o (id text primary key);
+            create table t (id integer primary key, p integer references p on delete cascade, o text references o, more);
+            insert into p values (1, 'x'), (2, 'y'), (3, 'z'); insert into o values ('a'), ('b');
+            insert into t values (1, 1, 'a', 1), (2, 2, 'b', 2), (3, 3, null, 3), (4, null, 'a', 4);",
+        forward: "create table n (id integer primary key, p integer, o text, more); insert into n select * from t;
+            drop table t; alter table n rename to t; update p set a = upper(a)",
+        writes: "insert into t values (5, 9, null, 5), (6, 1, 'b', 6), (7, null, 'c', 7), (8, null, null, 8), (9, '1', null, 9);
+            update t set p = 8, more = 'mine' where id = 1;
+            delete from p where id = 3; delete from o where id = 'b';
+            insert into p values (4, 'new'); insert into t values (10, 4, null, 10);",
+        twin_writes: Some("insert into t values (8, null, null, 8), (9, '1', null, 9); insert into p values (4, 'new');
+            insert into t values (10, 4, null, 10); delete from t where id = 2; delete from p where id = 3; delete from o where id = 'b'"),
+        foreign_keys: true,
+        ..Walk::default()
+    };
+    check(
+        &walk,
+        &["foreign key `o` to o", "foreign key `p` to p"],
+        &[
+            r#"{"id":"2","p":"2","o":"b","more":"2"}"#,
+            r#"{"id":"6","p":"1","o":"b","more":"6"}"#,
+            r#"{"id":"7","p":null,"o":"c","more":"7"}"#,
+            r#"{"id":"1","p":"8","o":"a","more":"mine"}"#,
+            r#"{"id":"3","p":"3","o":null,"more":"3"}"#,
+            r#"{"id":"5","p":"9","o":null,"more":"5"}"#,
+        ],
+    );
+    let unenforced = Walk {
+        twin_writes: None,
+        foreign_keys: false,
+        ..walk
+    };
+    let walked = check(&unenforced, &[], &[]);
+    assert_eq!(walked.rows["t"].len(), 10);
+}
+
+#[test]
+fn rows_whose_parents_of_before_are_gone() {
+    for (action, goes) in [
+        ("on delete cascade", true),
+        ("", true),
+        ("on delete restrict on update cascade", true),
+        ("on delete set null", false),
+    ] {
+        let setup = format!(
+            "create table p (id integer primary key); create table t (id integer primary key, p integer references p {action}, a);
+             create table c (id integer primary key, t integer references t);
+             insert into p values (1), (2), (3), (4);
+             insert into t values (1, 1, 'x'), (2, 2, 'y'), (3, 3, 'z'); insert into c values (1, 2), (2, 3);"
+        );
+        let kept = if goes {
+            "delete from c where t = 2; delete from t where id = 2; delete from p where id = 2"
+        } else {
+            "delete from p where id = 2"
+        };
+        let walk = Walk {
+            setup: &setup,
+            forward: "update t set p = 4, a = a || '!'",
+            writes: "delete from p where id = 2",
+            twin_writes: Some(kept),
+            foreign_keys: true,
+            ..Walk::default()
+        };
+        let (breaks, quarantined): (&[&str], &[&str]) = match goes {
+            true => (
+                &["foreign key `p` to p, for what they referred to before is gone"],
+                &[r#"{"id":"2","p":"4","a":"y!"}"#, r#"{"id":"1","t":"2"}"#],
+            ),
+            false => (&[], &[]),
+        };
+        check(&walk, breaks, quarantined);
+    }
+}

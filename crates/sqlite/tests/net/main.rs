@@ -9,6 +9,7 @@ mod columns;
 mod conflicts;
 mod facts;
 mod large;
+mod left;
 mod plan;
 mod rows;
 mod stacked;
