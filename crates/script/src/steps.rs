@@ -56,8 +56,9 @@ impl Steps {
 
 /// Cuts a script into steps.
 ///
-/// The script's own `BEGIN` and `COMMIT` are never run: a stretch between them is a transaction step. Outside of them it goes
-/// by the script's [`TransactionMode`].
+/// The script's own `BEGIN` and `COMMIT` are never run. If all statements can share one transaction they do, so that the script
+/// is all or nothing. Else a stretch between them is a transaction step, and outside of them it goes by the script's
+/// [`TransactionMode`]; so it does where the mode is [`TransactionMode::Never`].
 pub fn steps(script: &Script, parsed: &Parsed, rules: &StepRules) -> Steps {
     let statements = &parsed.statements;
     let (first, last) = settings_around(statements, rules.dialect);
@@ -69,6 +70,7 @@ pub fn steps(script: &Script, parsed: &Parsed, rules: &StepRules) -> Steps {
         end: last,
     };
     cutter.cut(first);
+    cutter.join(first);
     Steps {
         prelude: (0..first).collect(),
         steps: cutter.steps,
@@ -116,6 +118,25 @@ impl Cutter<'_> {
             start = index + 1;
         }
         self.stretch(start..self.end, open, controls);
+    }
+
+    /// Makes one step of those that only the script's own transaction commands have cut.
+    fn join(&mut self, first: usize) {
+        let joins = |index: usize| {
+            let kind = &self.statements[index].kind;
+            match kind.controls_transaction() {
+                true => kind.is(Command::Begin) || kind.is(Command::Commit),
+                false => !self.stands_alone(index),
+            }
+        };
+        let ends = self.steps.first().zip(self.steps.last());
+        let whole = ends.map(|(begin, end)| begin.statements.start..end.statements.end);
+        let may = self.script.transaction != TransactionMode::Never && self.steps.len() > 1;
+        let controls = (first..self.end).any(|i| self.statements[i].kind.controls_transaction());
+        if let Some(whole) = whole.filter(|_| may && controls && (first..self.end).all(joins)) {
+            self.steps.clear();
+            self.push(StepMode::Transaction, whole);
+        }
     }
 
     /// Takes statements between two of the script's own transaction commands.
@@ -293,6 +314,31 @@ mod tests {
     }
 
     #[test]
+    fn own_transactions_become_one_where_all_statements_can_share_it() {
+        use TransactionMode::*;
+        for mode in [Auto, Required] {
+            let script = "begin; drop table t; commit; begin; drop table u; commit";
+            check(script, mode, "T1..5");
+            check("drop table t; commit; drop table u", mode, "T0..3");
+            check(
+                "drop table t; begin; drop table u; commit; drop table v",
+                mode,
+                "T0..5",
+            );
+        }
+        check(
+            "begin; drop table t; commit; drop table u",
+            Never,
+            "T1..2 T3..4",
+        );
+        check(
+            "alter type e add value 'x'; begin; insert into t values ('x'); commit",
+            Auto,
+            "A0 T2..3",
+        );
+    }
+
+    #[test]
     fn a_new_enum_value_is_not_used_in_its_transaction() {
         use TransactionMode::*;
         check("alter type e add value 'x'; a", Auto, "T0..2");
@@ -349,5 +395,10 @@ mod tests {
         assert!(!single("vacuum"));
         assert!(!single("alter type e add value 'x'"));
         assert!(!single("begin; a; commit; begin; b; commit"));
+        assert!(!single(
+            "begin; drop table t; commit; begin; vacuum; commit"
+        ));
+        assert!(!single("begin; drop table t; rollback; drop table u"));
+        assert!(!single("drop table t; commit; do 'begin commit; end'"));
     }
 }

@@ -339,7 +339,15 @@ fn transactions_are_looked_at() {
     check(
         "create table t (a int);\ncommit;\ncreate table u (a int);",
         "drop table t, u;",
-        &["warning own-transaction up:2:1"],
+        &["note own-transaction up:2:1"],
+    );
+    check(
+        "create table t (a int);\ncommit;\nvacuum t;",
+        "drop table t;",
+        &[
+            "warning own-transaction up:2:1",
+            "warning not-in-a-transaction up:3:1",
+        ],
     );
     check(
         "begin isolation level serializable;\ncreate table t (a int);\ncommit;",
