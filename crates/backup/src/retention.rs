@@ -77,7 +77,7 @@ pub fn retain(
     }
     for instant in needed {
         let before = |found: &&(String, Timestamp, bool)| found.1 <= *instant;
-        if let Some(at) = newest_first.iter().position(|found| before(found)) {
+        if let Some(at) = newest_first.iter().position(&before) {
             keep(at, "a migration that is not sealed needs it");
         }
         if let Some(at) = newest_first
