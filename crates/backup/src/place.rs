@@ -305,7 +305,11 @@ impl Place {
                 continue;
             }
             match fs::create_dir(&folder) {
-                Ok(()) => return Draft::in_folder(self, name, folder),
+                Ok(()) => match Draft::in_folder(self, name, folder) {
+                    // Somebody who swept at that very instant took it for one that nobody makes.
+                    Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
+                    begun => return begun,
+                },
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed("make the folder", &folder)(error)),
             }

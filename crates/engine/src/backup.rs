@@ -177,6 +177,14 @@ pub trait Restored: Send {
     /// What a person should know about it.
     fn remarks(&self) -> &[String];
 
+    /// What is unsound inside its files, where an engine can look; none if nothing is.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn unsound(&self) -> Result<Option<String>, EngineError> {
+        Ok(None)
+    }
+
     /// Gives it the name that it was restored for; no session of ours may be open on it. Where a database of that name is there,
     /// it is kept under another name, which is returned: both happen, or neither.
     ///

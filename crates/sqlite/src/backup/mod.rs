@@ -72,7 +72,13 @@ impl Backup for FileCloner {
     }
 
     fn sweep(&self, into: &DatabaseUrl) -> Result<Vec<String>, EngineError> {
-        crate::clone::sweep(FileUrl::parse(into)?.folder())
+        let into = FileUrl::parse(into)?;
+        let folder = if into.path.is_dir() {
+            into.path.as_path()
+        } else {
+            into.folder()
+        };
+        crate::clone::sweep(folder)
     }
 }
 

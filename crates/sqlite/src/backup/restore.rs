@@ -36,7 +36,12 @@ pub(super) fn restore(
         foreign_keys: properties::enforces_foreign_keys(files.properties),
         ..into
     };
-    let tag = scratch_of(files, into.folder(), watch)?;
+    let folder = if into.path.is_dir() {
+        into.path.as_path()
+    } else {
+        into.folder()
+    };
+    let tag = scratch_of(files, folder, watch)?;
     let name = tag.database().file_name().unwrap_or_default();
     Ok(Box::new(RestoredFile {
         url: into.url_of(tag.database()),
@@ -96,6 +101,14 @@ impl Restored for RestoredFile {
 
     fn remarks(&self) -> &[String] {
         &[]
+    }
+
+    fn unsound(&self) -> Result<Option<String>, EngineError> {
+        let restored = Connection::open(self.tag.database()).map_err(from_sqlite)?;
+        let word: String = restored
+            .query_row("pragma integrity_check(1)", [], |row| row.get(0))
+            .map_err(from_sqlite)?;
+        Ok((word != "ok").then_some(word))
     }
 
     fn take_place(

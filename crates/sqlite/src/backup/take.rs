@@ -31,7 +31,11 @@ pub(super) fn take(
     let connection = connect::open(url, true, true, &LockTimeout::new())?;
     let _transaction = ReadTransaction::begin(&connection).map_err(from_sqlite)?;
     let taken_at = connection
-        .query_row("select strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", [], |row| row.get(0))
+        .query_row(
+            "select strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
+            [],
+            |row| row.get(0),
+        )
         .map_err(from_sqlite)?;
     let catalog = catalog::read(&connection).map_err(from_sqlite)?;
     let mut shapes = catalog.tables().to_vec();

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use tightrope_engine::{DatabaseUrl, EngineError, ErrorKind, Unfit};
 
 use super::super::maintenance::Maintenance;
-use super::super::{locale, settings};
+use super::super::{locale, roles, settings};
 use crate::connect::Target;
 use crate::error;
 
@@ -15,6 +15,25 @@ pub(super) const OWNER: &str = "owner";
 
 /// The version of the library that orders its text.
 pub(super) const COLLATION_VERSION: &str = "collation_version";
+
+/// The roles that the database's objects name, as JSON.
+pub(super) const ROLES: &str = "roles";
+
+/// The server's tablespaces, as JSON.
+pub(super) const TABLESPACES: &str = "tablespaces";
+
+/// Of what a new database comes with, what this one has lost, as JSON.
+pub(super) const WITHOUT: &str = "without";
+
+/// A list of texts among the properties.
+pub(super) fn texts(properties: &BTreeMap<String, String>, name: &str) -> Vec<String> {
+    let list = properties.get(name).map(String::as_str).unwrap_or("[]");
+    serde_json::from_str::<Vec<serde_json::Value>>(list)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|value| value.as_str().map(str::to_owned))
+        .collect()
+}
 
 /// Everything that `create database` and `alter database` would have to say again.
 pub(super) fn read(
@@ -29,10 +48,23 @@ pub(super) fn read(
     let settings = settings::read(maintenance, database)?;
     let settings: Vec<serde_json::Value> = settings.iter().map(|one| one.to_json()).collect();
     properties.insert(SETTINGS.to_owned(), serde_json::json!(settings).to_string());
+    let roles = roles::named_in(maintenance, database)?;
+    properties.insert(ROLES.to_owned(), serde_json::json!(roles).to_string());
+    let tablespaces = tablespaces(maintenance)?;
+    properties.insert(
+        TABLESPACES.to_owned(),
+        serde_json::json!(tablespaces).to_string(),
+    );
     let (owner, version) = owner_and_collation_version(maintenance, database)?;
     properties.extend(owner.map(|owner| (OWNER.to_owned(), owner)));
     properties.extend(version.map(|version| (COLLATION_VERSION.to_owned(), version)));
     Ok(properties)
+}
+
+/// The tablespaces of a server.
+pub(super) fn tablespaces(maintenance: &mut Maintenance) -> Result<Vec<String>, EngineError> {
+    let names = maintenance.column("select spcname from pg_tablespace order by 1")?;
+    Ok(names.into_iter().flatten().collect())
 }
 
 /// The owner's name, and the version of the collation library that the database was made with (from version 15 on).

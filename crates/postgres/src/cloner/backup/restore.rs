@@ -55,6 +55,8 @@ pub(super) fn restore(
         .map_err(|error| properties::in_words(error, files.properties))?;
     watch.reached("scratch database made");
     let mut remarks = prepare(files, &scratch)?;
+    take_out(files, &scratch)?;
+    let lacks_tablespaces = lacks_tablespaces(files, &scratch)?;
     let place = Target::parse(scratch.url())?;
     let mut command = programs.command("pg_restore");
     command
@@ -63,6 +65,10 @@ pub(super) fn restore(
         .arg(format!("--dbname={}", scratch.name()));
     if let Some(contents) = contents {
         command.arg(format!("--use-list={}", contents.display()));
+    }
+    if lacks_tablespaces {
+        command.arg("--no-tablespaces");
+        remarks.push("tablespaces are missing there: everything is in the default one".to_owned());
     }
     command.arg(files.folder.join(DUMP));
     point_at(&mut command, &place, scratch.name());
@@ -102,9 +108,11 @@ pub(super) fn programs(
 /// What a dump leaves out: roles that it names, settings of the database. Gives remarks.
 fn prepare(files: &BackupFiles<'_>, scratch: &PostgresScratch) -> Result<Vec<String>, EngineError> {
     let mut maintenance = scratch.maintenance()?;
-    let owner = files.properties.get(properties::OWNER);
-    let mut remarks =
-        roles::make_missing(&mut maintenance, owner.map_or(&[], std::slice::from_ref))?;
+    let mut named = properties::texts(files.properties, properties::ROLES);
+    named.extend(files.properties.get(properties::OWNER).cloned());
+    named.sort();
+    named.dedup();
+    let mut remarks = roles::make_missing(&mut maintenance, &named)?;
     let settings: Vec<DatabaseSetting> = files
         .properties
         .get(properties::SETTINGS)
@@ -124,6 +132,35 @@ fn prepare(files: &BackupFiles<'_>, scratch: &PostgresScratch) -> Result<Vec<Str
         ));
     }
     Ok(remarks)
+}
+
+/// Takes out of the new database what the backup's had lost.
+fn take_out(files: &BackupFiles<'_>, scratch: &PostgresScratch) -> Result<(), EngineError> {
+    let sql: String = properties::texts(files.properties, properties::WITHOUT)
+        .iter()
+        .filter_map(|name| match name.as_str() {
+            "public" => Some("drop schema if exists public; "),
+            "plpgsql" => Some("drop extension if exists plpgsql; "),
+            _ => None,
+        })
+        .collect();
+    if sql.is_empty() {
+        return Ok(());
+    }
+    connect::open(&Target::parse(scratch.url())?, "tightrope restore")?
+        .client
+        .batch_execute(&sql)
+        .map_err(|error| error::of_own(&error))
+}
+
+/// Whether the backup's server has tablespaces that this one has not.
+fn lacks_tablespaces(
+    files: &BackupFiles<'_>,
+    scratch: &PostgresScratch,
+) -> Result<bool, EngineError> {
+    let there = properties::tablespaces(&mut *scratch.maintenance()?)?;
+    let named = properties::texts(files.properties, properties::TABLESPACES);
+    Ok(named.iter().any(|name| !there.contains(name)))
 }
 
 /// The files with rows in a dump, each of one table.
@@ -228,7 +265,7 @@ fn rename_all(maintenance: &mut Maintenance, sql: &str) -> Result<(), EngineErro
 
 /// A name for the database that is overwritten, with the server's time in it.
 fn kept_name(maintenance: &mut Maintenance, name: &str) -> Result<String, EngineError> {
-    let sql = "select to_char(clock_timestamp() at time zone 'utc', 'YYYYMMDD\"T\"HH24MISS')";
+    let sql = "select to_char(clock_timestamp() at time zone 'utc', 'YYYYMMDD_HH24MISS')";
     let time = maintenance.column(sql)?.into_iter().flatten().next();
     let suffix = format!("_before_{}", time.unwrap_or_default());
     let mut end = name.len().min(LONGEST_NAME - suffix.len());

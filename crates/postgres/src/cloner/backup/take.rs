@@ -34,10 +34,11 @@ pub(super) fn take(
     let target = Target::parse(source)?;
     let mut session = reading(source)?;
     let programs = Programs::find(bin_dir, session.major)?;
-    let properties = properties::read(
+    let mut properties = properties::read(
         &mut Maintenance::anywhere(source, &target)?,
         &session.server().database.clone(),
     )?;
+    properties.insert(properties::WITHOUT.to_owned(), lost(&mut session)?);
     let database = identity(&mut session)?;
     let snapshot = Snapshot::export(&mut session)?;
     watch.reached("snapshot exported");
@@ -116,6 +117,17 @@ impl Snapshot {
                 .unwrap_or_default(),
         })
     }
+}
+
+/// A new database comes with a schema and an extension that a dump never drops: which of them are gone.
+fn lost(session: &mut PostgresSession) -> Result<String, EngineError> {
+    let sql = "select coalesce(json_agg(w), '[]')::text from unnest(array[ \
+               case when not exists (select from pg_catalog.pg_namespace where nspname = 'public') then 'public' end, \
+               case when not exists (select from pg_catalog.pg_extension where extname = 'plpgsql') then 'plpgsql' end]) w \
+               where w is not null";
+    let rows = session.query_own(sql, &[])?;
+    let text = rows.first().and_then(|row| row.first()?.text());
+    Ok(text.unwrap_or("[]").to_owned())
 }
 
 /// tightrope's own tables: no part of the schema, but the way back of migrations is in them.
