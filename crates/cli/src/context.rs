@@ -57,6 +57,7 @@ impl Context {
         let nowhere = Target {
             url: DatabaseUrl::new(""),
             rehearse_url: None,
+            backup: None,
         };
         self.project_on(command, configuration, nowhere)
     }
@@ -75,6 +76,7 @@ impl Context {
             url: target.url,
             rehearse_url: target.rehearse_url,
             policy: configuration.policy(),
+            backup: configuration.backup(target.backup)?,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             holder: holder::this_process(command),
         })
@@ -119,6 +121,7 @@ impl Context {
             return Ok(Some(Target {
                 url: configuration::with_password(&url),
                 rehearse_url,
+                backup: None,
             }));
         }
         configuration.target(self.options.target.as_deref())

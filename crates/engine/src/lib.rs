@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** nothing above this crate names an engine; nothing in this crate knows one.
 
+mod backup;
 mod capabilities;
 mod clone;
 mod error;
@@ -17,6 +18,10 @@ mod registry;
 mod session;
 mod url;
 
+pub use backup::{
+    Backup, BackupFiles, BackupWatch, DatabaseId, Restored, TableContent, TakeOptions, Taken,
+    Unfit, tables_named,
+};
 pub use capabilities::Capabilities;
 pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
@@ -51,4 +56,9 @@ pub trait Engine: Send + Sync {
 
     /// The ability to make a copy to rehearse on.
     fn cloner(&self) -> Option<&dyn Cloner>;
+
+    /// The ability to take backups and to restore them; none where the engine has it not.
+    fn backup(&self) -> Option<&dyn Backup> {
+        None
+    }
 }

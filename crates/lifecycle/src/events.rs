@@ -35,6 +35,15 @@ pub enum Event {
         /// How long copying and proving took.
         milliseconds: u64,
     },
+    /// Long work goes on.
+    Working {
+        /// What is counted: `tables dumped`.
+        what: String,
+        /// How many are done.
+        done: u64,
+        /// How many there are; 0 where nobody knows.
+        of: u64,
+    },
     /// A migration's rehearsal begins.
     RehearsalBegun {
         /// Its label.

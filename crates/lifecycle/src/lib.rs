@@ -7,7 +7,9 @@
 //! is durable; a script is run by `execute.rs` and nowhere else, in rehearsal and production alike.
 
 mod apply;
+mod backup;
 mod companion;
+mod drill;
 mod events;
 mod execute;
 mod fill;
@@ -28,6 +30,14 @@ mod ways_back;
 
 pub use apply::{
     Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply,
+};
+pub use backup::{
+    BackupError, BackupListed, BackupPolicy, BackupProven, BackupSettings, BackupTaken,
+    ProveOptions, Pruned, RestoreOptions, RestoredBackup, TakeBackupOptions, TimesOfRestore,
+    list_backups, prove_backup, prune_backups, restore_backup, take_backup,
+};
+pub use drill::{
+    DrillChoice, DrillKindStatus, DrillStatus, drill_restore, drill_rollback, drill_status,
 };
 pub use events::{Edges, Event, Listener, Silent};
 pub use execute::{FailureReport, ScriptFailure};

@@ -225,6 +225,7 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
         let catalog = situation.as_ref().map(|situation| &situation.catalog);
         migrations.push(planned(migration, rules, certificate, catalog));
     }
+    restore_way(project, situation.as_ref(), &mut migrations, &mut findings);
     Ok(Plan {
         tables: situation
             .as_ref()
@@ -254,6 +255,32 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
         migrations,
         findings,
     })
+}
+
+/// Puts what the newest backup gives in the place of the way (d); a place that cannot be asked is a finding, not the end of the plan.
+fn restore_way(
+    project: &Project,
+    situation: Option<&Situation>,
+    migrations: &mut [PlannedMigration],
+    findings: &mut Vec<Finding>,
+) {
+    if migrations.is_empty() {
+        return;
+    }
+    match crate::backup::way_back(project, situation) {
+        Ok(None) => {}
+        Ok(Some(restore)) => {
+            let ways = migrations
+                .iter_mut()
+                .flat_map(|migration| migration.ways_back.iter_mut());
+            ways.filter(|way| way.way == restore.way)
+                .for_each(|way| way.clone_from(&restore));
+        }
+        Err(error) => findings.push(
+            Finding::new(Severity::Warning, "backups-unknown", error.to_string())
+                .hint("`tightrope backup list` says more"),
+        ),
+    }
 }
 
 /// A publication of all tables would publish tightrope's own tables too, and a subscriber that does not have them stops.

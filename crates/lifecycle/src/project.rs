@@ -9,6 +9,7 @@ use tightrope_model::{Catalog, EngineKind, Finding, Severity};
 use tightrope_script::{Folder, Format, Migration, ReadSettings, SourceFile, read_folder};
 use tightrope_store::Holder;
 
+use crate::backup::BackupSettings;
 use crate::net;
 
 /// What every command works on: a folder of migrations, a database, and the policies between them.
@@ -28,6 +29,8 @@ pub struct Project {
     pub rehearse_url: Option<DatabaseUrl>,
     /// What is allowed and how patient we are.
     pub policy: Policy,
+    /// Where backups are kept, and what is asked of them.
+    pub backup: BackupSettings,
     /// This tool's version.
     pub tool_version: String,
     /// Who we are.

@@ -131,7 +131,7 @@ fn restore() -> WayBack {
         milliseconds: None,
         source: "not measured",
         loses: "what was written since the backup".to_owned(),
-        proven: "no: tightrope takes no backups yet".to_owned(),
+        proven: "no: no place for backups is named".to_owned(),
         open: false,
     }
 }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use tightrope_engine::{Cloner, ConnectOptions, DatabaseUrl, Engine, EngineError, Session};
+use tightrope_engine::{Backup, Cloner, ConnectOptions, DatabaseUrl, Engine, EngineError, Session};
 use tightrope_model::EngineKind;
 
 use crate::cloner::PostgresCloner;
@@ -44,6 +44,10 @@ impl Engine for PostgresEngine {
     }
 
     fn cloner(&self) -> Option<&dyn Cloner> {
+        Some(&self.cloner)
+    }
+
+    fn backup(&self) -> Option<&dyn Backup> {
         Some(&self.cloner)
     }
 }

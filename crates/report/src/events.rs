@@ -25,6 +25,7 @@ pub fn loudness(event: &Event) -> Loudness {
         | Event::RehearsalBegun { .. }
         | Event::MigrationBegun { .. }
         | Event::MigrationDone { .. }
+        | Event::Working { .. }
         | Event::Copying { .. } => Loudness::Passing,
         Event::Rehearsed { verdict, .. } if verdict.passes() => Loudness::Passing,
         Event::Rehearsed { .. }
@@ -57,6 +58,12 @@ pub fn event(event: &Event, style: &Style) -> String {
             "removed what dead rehearsals had left: {}",
             names.join(", ")
         ),
+        Event::Working { what, done, of } if what.starts_with("bytes") => {
+            let what = what.trim_start_matches("bytes").trim_start();
+            format!("{what}: {} of {}", bytes(*done), bytes(*of))
+        }
+        Event::Working { what, done, of: 0 } => format!("{what}: {done}"),
+        Event::Working { what, done, of } => format!("{what}: {done} of {of}"),
         Event::Copying { source } => format!("copying {source}"),
         Event::Copied { name, report } => {
             let size = report

@@ -6,9 +6,11 @@
 //! **Invariant:** nothing here prints, reads the environment or looks at the clock; nothing is said by colour alone.
 
 mod apply;
+mod backup;
 mod check;
 mod conflicts;
 mod derived;
+mod drill;
 mod error;
 mod events;
 mod history;
@@ -22,14 +24,20 @@ mod rehearsal;
 mod review;
 mod rollback;
 mod samples;
+mod schedule;
 mod seal;
 mod status;
 mod style;
 mod words;
 
 pub use apply::{applied, applied_json};
+pub use backup::{
+    backup_proven, backup_proven_json, backup_taken, backup_taken_json, backups, backups_json,
+    pruned, pruned_json, restored, restored_json,
+};
 pub use check::{findings, findings_json};
 pub use derived::{WrittenRollback, derived_json, derived_written, derived_written_json};
+pub use drill::{drill, drill_json, drill_status, drill_status_json};
 pub use error::{ErrorReport, error, error_json};
 pub use events::{Loudness, event, loudness};
 pub use history::{log, log_json};
@@ -38,6 +46,7 @@ pub use quarantine::{decided, decided_json, quarantine, quarantine_json, quarant
 pub use rehearsal::{rehearsal, rehearsal_json};
 pub use review::{review, review_json};
 pub use rollback::{Gauges, rollback_plan, rollback_plan_json, rolled_back, rolled_back_json};
+pub use schedule::DrillSchedule;
 pub use seal::{seal_plan, seal_plan_json, sealed, sealed_json};
 pub use status::{status, status_json};
 pub use style::Style;

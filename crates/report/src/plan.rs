@@ -156,6 +156,10 @@ fn ways_back(page: &mut Page<'_>, ways: &[WayBack]) {
             };
             page.line(format!("{line} {proven}"));
             page.field("       ", &format!("loses {}", way.loses));
+            // Of the others the line says where the time is from.
+            if way.way == 'd' && way.milliseconds.is_some() {
+                page.field("       ", &format!("time  {}", way.source));
+            }
         } else {
             page.line(style.faint(&line));
         }

@@ -7,6 +7,7 @@
 //! **Invariant:** a database file is never opened by anything but the SQLite library while one of our sessions may be on it:
 //! closing any descriptor of a file drops all POSIX locks that the process holds on it.
 
+mod backup;
 mod catalog;
 mod checksum;
 mod clone;
@@ -27,7 +28,7 @@ mod url;
 mod value;
 mod waiting;
 
-use tightrope_engine::{Cloner, ConnectOptions, DatabaseUrl, Engine, EngineError, Session};
+use tightrope_engine::{Backup, Cloner, ConnectOptions, DatabaseUrl, Engine, EngineError, Session};
 use tightrope_model::EngineKind;
 
 pub use process::{evidence, is_alive};
@@ -69,6 +70,10 @@ impl Engine for SqliteEngine {
     }
 
     fn cloner(&self) -> Option<&dyn Cloner> {
+        Some(&self.cloner)
+    }
+
+    fn backup(&self) -> Option<&dyn Backup> {
         Some(&self.cloner)
     }
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Registry, RunStatement, Session};
 use tightrope_lifecycle::{
-    ApplyError, ApplyOptions, Left, MigrationRehearsal, Policy, Project, RehearseOptions,
-    RollbackError, RollbackOptions, Silent, Watchers, prepare_apply, prepare_rollback, rehearse,
+    ApplyError, ApplyOptions, BackupSettings, Left, MigrationRehearsal, Policy, Project,
+    RehearseOptions, RollbackError, RollbackOptions, Silent, Watchers, prepare_apply,
+    prepare_rollback, rehearse,
 };
 use tightrope_model::{EngineKind, Fingerprint, TableChecksum, Verdict};
 use tightrope_script::{Script, TransactionMode};
@@ -76,6 +77,7 @@ impl Phases {
             placeholders: std::collections::BTreeMap::new(),
             url,
             rehearse_url: None,
+            backup: BackupSettings::default(),
             policy: Policy {
                 lock_tries: 3,
                 lock_timeout_ms: 300,

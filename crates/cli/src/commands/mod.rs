@@ -1,15 +1,18 @@
 //! The commands, one file each: `Args` is the help, `run` parses, calls the library and renders.
 
 mod apply;
+mod backup;
 mod check;
 mod demo;
 mod derived;
+mod drill;
 mod init;
 mod log;
 mod new;
 mod plan;
 mod quarantine;
 mod rehearse;
+mod restore;
 mod review;
 mod rollback;
 mod seal;
@@ -36,6 +39,9 @@ pub(crate) enum Command {
     Quarantine(quarantine::Args),
     Seal(seal::Args),
     Log(log::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    Drill(drill::Args),
     Review(review::Args),
 }
 
@@ -54,6 +60,9 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<Exit, CommandE
         Command::Quarantine(args) => quarantine::run(args, context),
         Command::Seal(args) => seal::run(args, context),
         Command::Log(args) => log::run(args, context),
+        Command::Backup(args) => backup::run(args, context),
+        Command::Restore(args) => restore::run(args, context),
+        Command::Drill(args) => drill::run(args, context),
         Command::Review(args) => review::run(args, context),
     }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use tightrope_lifecycle::DroppedColumns;
 use tightrope_model::{Place, nearest};
 
+use super::backup::{BackupPolicyWord, BackupTable};
 use super::secret::Secret;
 use crate::errors::CommandError;
 use crate::exit::Exit;
@@ -28,6 +29,8 @@ pub(super) struct File {
     /// What the net keeps, and how.
     #[serde(default)]
     pub(super) net: NetTable,
+    /// Where backups are kept, for targets that do not say it themselves.
+    pub(super) backup: Option<BackupTable>,
     /// Values for placeholders in scripts.
     #[serde(default)]
     pub(super) placeholders: BTreeMap<String, String>,
@@ -39,6 +42,7 @@ pub(super) struct File {
 pub(super) struct TargetTable {
     pub(super) url: Secret,
     pub(super) rehearse: Option<RehearseTable>,
+    pub(super) backup: Option<BackupTable>,
 }
 
 /// Where copies of it are made.
@@ -57,6 +61,8 @@ pub(super) struct PolicyTable {
     pub(super) lease_wait_s: Option<u64>,
     pub(super) copy_limit_bytes: Option<u64>,
     pub(super) strict: Option<bool>,
+    pub(super) backup: Option<BackupPolicyWord>,
+    pub(super) drills: Option<bool>,
 }
 
 /// What is not set is at its default.
@@ -217,6 +223,18 @@ mod tests {
             "lease_wait_s",
             "copy_limit_bytes",
             "strict",
+            "backup",
+            "drills",
+            "to",
+            "key",
+            "jobs",
+            "prove",
+            "verify",
+            "max_age_h",
+            "keep_last",
+            "keep_daily",
+            "keep_weekly",
+            "drill_days",
             "net",
             "max_bytes",
             "dropped_columns",

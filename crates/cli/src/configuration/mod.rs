@@ -1,5 +1,6 @@
 //! `tightrope.toml`: found here or in a folder above; every command works without it.
 
+mod backup;
 mod file;
 mod password;
 mod password_file;
@@ -9,12 +10,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tightrope_engine::DatabaseUrl;
-use tightrope_lifecycle::Policy;
+use tightrope_lifecycle::{BackupSettings, Policy};
 use tightrope_script::Format;
 
 use crate::errors::CommandError;
 use crate::exit::Exit;
 
+pub(crate) use backup::key_of_environment;
 pub(crate) use password::with_password;
 
 /// The file's name.
@@ -33,6 +35,8 @@ pub(crate) struct Configuration {
 pub(crate) struct Target {
     pub(crate) url: DatabaseUrl,
     pub(crate) rehearse_url: Option<DatabaseUrl>,
+    /// What its own table says of backups; none where it has none.
+    pub(crate) backup: Option<BackupSettings>,
 }
 
 /// Reads the file that is named, else the one here or in the nearest folder above; without any, nothing is configured.
@@ -149,10 +153,34 @@ impl Configuration {
             .as_ref()
             .map(|rehearse| rehearse.url.read(&self.home, chosen))
             .transpose()?;
+        let backup = target
+            .backup
+            .as_ref()
+            .map(|backup| backup.settings(&self.home))
+            .transpose()?;
         Ok(Some(Target {
             url: target.url.read(&self.home, chosen)?,
             rehearse_url: rehearse,
+            backup,
         }))
+    }
+
+    /// What is asked of backups: by the target's own table, else by the one for all; with what `apply` asks for.
+    pub(crate) fn backup(
+        &self,
+        own: Option<BackupSettings>,
+    ) -> Result<BackupSettings, CommandError> {
+        let settings = match (own, &self.file.backup) {
+            (Some(own), _) => own,
+            (None, Some(all)) => all.settings(&self.home)?,
+            (None, None) => BackupSettings::default(),
+        };
+        let policy = &self.file.policy;
+        Ok(BackupSettings {
+            policy: policy.backup.unwrap_or_default().into(),
+            drills_required: policy.drills.unwrap_or(false),
+            ..settings
+        })
     }
 }
 

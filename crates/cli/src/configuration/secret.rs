@@ -77,11 +77,18 @@ impl<'de> Visitor<'de> for SecretVisitor {
 impl Secret {
     /// The URL itself. Paths and commands start from the folder of tightrope.toml.
     pub(super) fn read(&self, home: &Path, target: &str) -> Result<DatabaseUrl, CommandError> {
-        let failed = |what: String| {
-            CommandError::new(Exit::Error, format!("the URL of target `{target}` {what}"))
-        };
+        let url = self.text(home, &format!("the URL of target `{target}`"))?;
+        Ok(match self {
+            Self::Plain(_) => with_password(&from_home(&url, home)),
+            _ => with_password(url.trim()),
+        })
+    }
+
+    /// The secret text, of whatever it is.
+    pub(super) fn text(&self, home: &Path, whose: &str) -> Result<String, CommandError> {
+        let failed = |what: String| CommandError::new(Exit::Error, format!("{whose} {what}"));
         let text = match self {
-            Self::Plain(url) => return Ok(with_password(&from_home(url, home))),
+            Self::Plain(text) => return Ok(text.clone()),
             Self::Environment(name) => std::env::var(name).map_err(|_| {
                 failed(format!(
                     "is in the environment variable {name}, which is not set"
@@ -99,8 +106,13 @@ impl Secret {
         };
         match text.trim() {
             "" => Err(failed("is empty".to_owned())),
-            url => Ok(with_password(url)),
+            _ => Ok(text),
         }
+    }
+
+    /// Whether it stands in the file itself.
+    pub(super) fn is_written_down(&self) -> bool {
+        matches!(self, Self::Plain(_))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 impl From<ApplyError> for CommandError {
     fn from(error: ApplyError) -> Self {
         match error {
+            ApplyError::Backup(error) => error.into(),
             ApplyError::Scheme(error) => error.into(),
             ApplyError::Folder(error) => error.into(),
             ApplyError::Situation(error) => error.into(),

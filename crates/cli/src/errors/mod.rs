@@ -1,6 +1,7 @@
 //! The one error of the edge: what failed, its exit code, how the database was left, what to do.
 
 mod apply;
+mod backup;
 mod engine;
 mod net;
 mod reading;

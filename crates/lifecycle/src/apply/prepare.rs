@@ -137,6 +137,7 @@ pub fn prepare_apply<'p>(
         .collect();
     if let Some(first) = pending.first() {
         project.know_fill(first, &situation.catalog)?;
+        crate::backup::require(project, &situation, watchers)?;
     }
     if pending
         .iter()

@@ -3,6 +3,7 @@ use tightrope_engine::{EngineError, UnknownScheme};
 use tightrope_model::{Differences, Finding};
 use tightrope_store::StoreError;
 
+use crate::backup::BackupError;
 use crate::execute::ScriptFailure;
 use crate::net::{NoRoom, OutsideThePlan};
 use crate::project::FolderError;
@@ -66,6 +67,9 @@ pub enum Left {
 /// The error of applying.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
+    /// The policy asks for a backup or a drill.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// No engine for the URL.
     #[error(transparent)]
     Scheme(#[from] UnknownScheme),

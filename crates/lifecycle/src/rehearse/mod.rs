@@ -31,4 +31,5 @@ pub use write::{DeriveWhich, DerivedRollback, derive_rollbacks};
 pub(crate) use base::sweep;
 pub(crate) use cluster::{makes_roles, refuse_busy};
 pub(crate) use run::{read_certificate, rehearse_pending};
+pub(crate) use state::State;
 pub(crate) use versions::up_to;

@@ -52,7 +52,10 @@ pub(super) fn copy(
 }
 
 /// Whether the source's server has tablespaces that the copy's has not.
-fn lacks_tablespaces(source: &mut Source, scratch: &PostgresScratch) -> Result<bool, EngineError> {
+pub(super) fn lacks_tablespaces(
+    source: &mut Source,
+    scratch: &PostgresScratch,
+) -> Result<bool, EngineError> {
     let sql = "select spcname from pg_tablespace";
     let there = scratch.maintenance()?.column(sql)?;
     Ok(source
@@ -126,19 +129,19 @@ fn pipe(mut dump: Command, mut restore: Command) -> Result<Vec<String>, EngineEr
     harmless(&restore_text).ok_or_else(|| failed("pg_restore", restored.status, &restore_text))
 }
 
-fn start(command: &mut Command) -> Result<Child, EngineError> {
+pub(super) fn start(command: &mut Command) -> Result<Child, EngineError> {
     let name = command.get_program().to_string_lossy().into_owned();
     command.spawn().map_err(|error| not_run(&name, &error))
 }
 
-fn not_run(name: &str, error: &std::io::Error) -> EngineError {
+pub(super) fn not_run(name: &str, error: &std::io::Error) -> EngineError {
     EngineError::new(
         ErrorKind::Other,
         format!("{name} could not be run: {error}"),
     )
 }
 
-fn failed(name: &str, status: ExitStatus, text: &str) -> EngineError {
+pub(super) fn failed(name: &str, status: ExitStatus, text: &str) -> EngineError {
     EngineError::new(ErrorKind::Other, format!("{name} failed ({status})")).detail(text.trim())
 }
 
@@ -149,7 +152,7 @@ const HARMLESS: &[&str] = &[
 ];
 
 /// The errors, if all of them are harmless.
-fn harmless(text: &str) -> Option<Vec<String>> {
+pub(super) fn harmless(text: &str) -> Option<Vec<String>> {
     let errors: Vec<&str> = text
         .lines()
         .filter(|line| line.contains("error:") && !line.contains("while "))

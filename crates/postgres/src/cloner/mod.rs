@@ -3,6 +3,7 @@
 //! A scratch database's name says what it is, and its maker holds an advisory lock on that name for as long as it lives:
 //! whoever sweeps sees in `pg_locks` which makers are gone.
 
+mod backup;
 mod dump;
 mod locale;
 mod maintenance;

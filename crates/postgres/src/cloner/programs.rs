@@ -59,6 +59,11 @@ impl Programs {
         Some(programs)
     }
 
+    /// The major version of the programs.
+    pub(super) fn major(&self) -> u32 {
+        self.major
+    }
+
     /// The command of one of the programs.
     pub(super) fn command(&self, name: &str) -> Command {
         match &self.folder {

@@ -13,6 +13,23 @@ pub(super) struct DatabaseSetting {
     value: String,
 }
 
+impl DatabaseSetting {
+    /// The setting as JSON, for a backup's manifest.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        serde_json::json!([self.role, self.name, self.value])
+    }
+
+    /// The setting back from JSON.
+    pub(super) fn from_json(json: &serde_json::Value) -> Option<Self> {
+        let text = |at: usize| json.get(at)?.as_str().map(str::to_owned);
+        Some(Self {
+            role: text(0),
+            name: text(1)?,
+            value: text(2)?,
+        })
+    }
+}
+
 /// The settings of a database.
 pub(super) fn read(
     maintenance: &mut Maintenance,

@@ -14,7 +14,8 @@ use tightrope_engine::{
 use crate::process::beside;
 use crate::url::FileUrl;
 use scratch::FileScratch;
-use tag::Tag;
+
+pub(crate) use tag::{Tag, sweep};
 
 /// Copies database files by the library's backup interface.
 #[derive(Clone, Copy, Debug, Default)]

@@ -20,14 +20,14 @@ pub(super) const PARTS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 ///
 /// The file with the maker's evidence is there before the database is, and goes after it.
 #[derive(Debug)]
-pub(super) struct Tag {
+pub(crate) struct Tag {
     database: PathBuf,
     owner: PathBuf,
 }
 
 impl Tag {
     /// Takes a name in that folder that nobody has.
-    pub(super) fn make(folder: &Path) -> Result<Self, EngineError> {
+    pub(crate) fn make(folder: &Path) -> Result<Self, EngineError> {
         const TRIES: usize = 16;
         for attempt in 0..TRIES {
             let number = RandomState::new().hash_one((std::process::id(), attempt));
@@ -55,7 +55,7 @@ impl Tag {
     }
 
     /// The database file.
-    pub(super) fn database(&self) -> &Path {
+    pub(crate) fn database(&self) -> &Path {
         &self.database
     }
 }
@@ -103,7 +103,7 @@ fn remove(database: &Path) -> io::Result<()> {
 }
 
 /// Removes the scratch databases in a folder whose makers are dead; those of the living and of other hosts stay.
-pub(super) fn sweep(folder: &Path) -> Result<Vec<String>, EngineError> {
+pub(crate) fn sweep(folder: &Path) -> Result<Vec<String>, EngineError> {
     let entries = fs::read_dir(folder).map_err(|error| refused(folder, &error))?;
     let mut removed = Vec::new();
     for entry in entries.flatten() {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::Context as _;
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine, Registry, RunStatement, Session};
 use tightrope_lifecycle::{
-    ApplyError, ApplyOptions, Policy, Project, RollbackError, RollbackOptions, Watchers,
-    prepare_apply, prepare_rollback,
+    ApplyError, ApplyOptions, BackupSettings, Policy, Project, RollbackError, RollbackOptions,
+    Watchers, prepare_apply, prepare_rollback,
 };
 use tightrope_model::EngineKind;
 use tightrope_store::Holder;
@@ -179,6 +179,7 @@ impl Stage {
             placeholders: std::collections::BTreeMap::new(),
             url: self.url(),
             rehearse_url: None,
+            backup: BackupSettings::default(),
             policy: Policy {
                 lock_tries: 2,
                 lock_timeout_ms: 2_000,

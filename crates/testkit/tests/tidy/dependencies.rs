@@ -11,6 +11,7 @@ const LEVELS: &[&[&str]] = &[
     &["engine"],
     ENGINES,
     &["store"],
+    &["backup"],
     &["lifecycle"],
     &["transfer"],
     &["report"],

@@ -1,0 +1,218 @@
+use std::path::{Path, PathBuf};
+
+use tightrope_backup::Place;
+use tightrope_lifecycle::{
+    BackupListed, Project, ProveOptions, TakeBackupOptions, Watchers, list_backups, prove_backup,
+    prune_backups, take_backup,
+};
+
+use crate::configuration::key_of_environment;
+use crate::context::Context;
+use crate::errors::CommandError;
+use crate::exit::Exit;
+use crate::watching::{self, Progress};
+
+/// Take a backup of the database, with a manifest that a restored one can be compared with
+///
+/// PostgreSQL is dumped by pg_dump, with several connections on one snapshot; SQLite is copied by its backup interface. The
+/// manifest has the digest of every file, and the schema and the checksum of every table as of that same snapshot; with a
+/// key it is signed. A backup is proven once `backup prove` has restored it elsewhere and found everything equal.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  tightrope backup --to /mnt/backups --prove\n  tightrope backup --target production --json\n  \
+    tightrope backup list"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Restore it elsewhere at once, and compare
+    #[arg(long)]
+    prove: bool,
+    /// Do not sum up the tables: faster, and the backup cannot be proven
+    #[arg(long, conflicts_with = "prove")]
+    no_checksums: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    Prove(ProveArgs),
+    List(ListArgs),
+    Prune(PruneArgs),
+}
+
+/// Where backups are kept, and how many connections are used.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct PlaceArgs {
+    /// The folder that backups are kept in [default: `to` under [backup] in tightrope.toml]
+    #[arg(long, value_name = "FOLDER")]
+    to: Option<PathBuf>,
+    /// How many connections read or write at once [default: `jobs` under [backup], else 2]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64))]
+    jobs: Option<u32>,
+}
+
+impl PlaceArgs {
+    /// Has the project's backups where the command line says.
+    pub(super) fn settle(&self, project: &mut Project) {
+        if let Some(folder) = &self.to {
+            let known = project.backup.place.as_ref();
+            let key = known.and_then(|place| place.key().cloned());
+            let key = key.or_else(key_of_environment);
+            project.backup.place = Some(Place::new(absolute(folder), key));
+        }
+        project.backup.jobs = self.jobs.unwrap_or(project.backup.jobs);
+    }
+}
+
+/// The folder from the root, so that it is told in full; as it is where that cannot be found out.
+fn absolute(folder: &Path) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+/// Restore a backup elsewhere, compare everything with its manifest, and write the proof beside it
+///
+/// Every byte of the files is checked; the backup is restored into a scratch database (where `prove` under [backup] says, else
+/// where copies for rehearsal are made, else beside the target); the schema and every table must be equal, the ledger's
+/// chain whole, the verify queries must hold. A proof expires with the backup's age, an upgrade of the server, and a
+/// change of the schema.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tightrope backup prove\n  tightrope backup prove shop-20260102T030405Z --to /mnt/backups"
+)]
+struct ProveArgs {
+    /// The backup [default: the newest]
+    backup: Option<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// List the backups and how far each can be trusted: proven, stale, unproven, failed, damaged
+///
+/// Exits with 3 if the newest backup of the database is not proven. Names and sizes of files are looked at, not their bytes: `backup
+/// prove` reads every one.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tightrope backup list\n  tightrope backup list --to /mnt/backups --json"
+)]
+struct ListArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Remove the backups that no rule keeps
+///
+/// The rules are `keep_last`, `keep_daily` and `keep_weekly` under [backup]. What a migration that is not sealed could need stays,
+/// and so does the newest one that is proven.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tightrope backup prune --dry-run\n  tightrope backup prune --yes"
+)]
+struct PruneArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Only show what would go
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    match &args.action {
+        None => take(args, context),
+        Some(Action::Prove(args)) => prove(args, context),
+        Some(Action::List(args)) => list(args, context),
+        Some(Action::Prune(args)) => prune(args, context),
+    }
+}
+
+fn project(place: &PlaceArgs, context: &Context) -> Result<Project, CommandError> {
+    let mut project = context.project("backup")?;
+    place.settle(&mut project);
+    Ok(project)
+}
+
+fn take(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = project(&args.place, context)?;
+    let progress = Progress::new(context.terminal);
+    let edges = watching::edges();
+    let watchers = Watchers {
+        listener: &progress,
+        edges: edges.as_ref(),
+    };
+    let options = TakeBackupOptions {
+        checksums: !args.no_checksums,
+    };
+    let taken = take_backup(&project, &options, watchers)?;
+    let proven = match args.prove {
+        true => {
+            let options = ProveOptions {
+                backup: Some(taken.name.clone()),
+            };
+            Some(prove_backup(&project, &options, watchers)?)
+        }
+        false => None,
+    };
+    drop(progress);
+    context.terminal.show(
+        |style| tightrope_report::backup_taken(&taken, proven.as_ref(), style),
+        || tightrope_report::backup_taken_json(&taken, proven.as_ref()),
+    );
+    Ok(Exit::Done)
+}
+
+fn prove(args: &ProveArgs, context: &Context) -> Result<Exit, CommandError> {
+    let project = project(&args.place, context)?;
+    let progress = Progress::new(context.terminal);
+    let edges = watching::edges();
+    let watchers = Watchers {
+        listener: &progress,
+        edges: edges.as_ref(),
+    };
+    let options = ProveOptions {
+        backup: args.backup.clone(),
+    };
+    let proven = prove_backup(&project, &options, watchers)?;
+    drop(progress);
+    context.terminal.show(
+        |style| tightrope_report::backup_proven(&proven, style),
+        || tightrope_report::backup_proven_json(&proven),
+    );
+    Ok(Exit::Done)
+}
+
+fn list(args: &ListArgs, context: &Context) -> Result<Exit, CommandError> {
+    let all = list_backups(&project(&args.place, context)?)?;
+    context.terminal.show(
+        |style| tightrope_report::backups(&all, style),
+        || tightrope_report::backups_json(&all),
+    );
+    let newest = all
+        .iter()
+        .rfind(|one| one.of_target || one.manifest.is_none());
+    Ok(match newest.map(BackupListed::state) {
+        Some("proven") => Exit::Done,
+        _ => Exit::NotProven,
+    })
+}
+
+fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, CommandError> {
+    let project = project(&args.place, context)?;
+    let look = prune_backups(&project, true)?;
+    let pruned = if args.dry_run || look.removed.is_empty() {
+        look
+    } else {
+        if !context.options.yes {
+            context.confirm("Remove them?", |style| {
+                tightrope_report::pruned(&look, style)
+            })?;
+        }
+        prune_backups(&project, false)?
+    };
+    context.terminal.show(
+        |style| tightrope_report::pruned(&pruned, style),
+        || tightrope_report::pruned_json(&pruned),
+    );
+    Ok(Exit::Done)
+}

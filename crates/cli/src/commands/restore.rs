@@ -1,0 +1,98 @@
+use tightrope_lifecycle::{RestoreOptions, Watchers, restore_backup};
+use tightrope_model::TableName;
+
+use super::backup::PlaceArgs;
+use crate::configuration;
+use crate::context::Context;
+use crate::errors::CommandError;
+use crate::exit::Exit;
+use crate::watching::{self, Progress};
+
+/// Restore a backup into a new database, over the old one, or single tables of it
+///
+/// Every byte is checked first; the backup is restored under a scratch name and compared with its manifest, and only then
+/// it gets the name that `--into` says. A database that has that name stays untouched unless `--overwrite` says its name once
+/// more: then it is kept, renamed (PostgreSQL) or copied beside (SQLite). What was written after the backup is not in it.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tightrope restore --into postgres://me@host/shop_restored\n  \
+    tightrope restore shop-20260102T030405Z --into postgres://me@host/shop --overwrite shop\n  \
+    tightrope restore --into sqlite://shop.db --table orders"
+)]
+pub(crate) struct Args {
+    /// The backup: its name, or its folder [default: the newest of the database]
+    backup: Option<String>,
+    /// The database that it becomes
+    #[arg(long, value_name = "URL")]
+    into: String,
+    /// The name of the database that may be overwritten
+    #[arg(long, value_name = "NAME", conflicts_with = "tables")]
+    overwrite: Option<String>,
+    /// Overwrite although the backup is of another database
+    #[arg(long, requires = "overwrite")]
+    from_another: bool,
+    /// Only this table, into a database that does not have it; may be said several times
+    #[arg(long = "table", value_name = "[SCHEMA.]TABLE")]
+    tables: Vec<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let configuration = context.configuration()?;
+    let into = configuration::with_password(&args.into);
+    // Where the database itself is gone and nothing names it, what is restored to names the engine.
+    let target = match context.known_target(&configuration)? {
+        Some(target) => target,
+        None => configuration::Target {
+            url: into.clone(),
+            rehearse_url: None,
+            backup: None,
+        },
+    };
+    let mut project = context.project_on("restore", &configuration, target)?;
+    args.place.settle(&mut project);
+    let has_schemas = into
+        .scheme()
+        .is_some_and(|scheme| scheme.starts_with("postgres"));
+    let options = RestoreOptions {
+        backup: args.backup.clone(),
+        into,
+        overwrite: args.overwrite.clone(),
+        from_another: args.from_another,
+        tables: args
+            .tables
+            .iter()
+            .map(|name| table(name, has_schemas))
+            .collect(),
+    };
+    if let Some(name) = &args.overwrite
+        && !context.options.yes
+    {
+        context.confirm("Overwrite?", |_| {
+            format!("`{name}` will be replaced by the backup; what it holds now is kept under another name.\n")
+        })?;
+    }
+    let progress = Progress::new(context.terminal);
+    let edges = watching::edges();
+    let watchers = Watchers {
+        listener: &progress,
+        edges: edges.as_ref(),
+    };
+    let restored = restore_backup(&project, &options, watchers)?;
+    drop(progress);
+    context.terminal.show(
+        |style| tightrope_report::restored(&restored, style),
+        || tightrope_report::restored_json(&restored),
+    );
+    Ok(Exit::Done)
+}
+
+/// `orders` is in the schema public, where there are schemas.
+fn table(name: &str, has_schemas: bool) -> TableName {
+    match name.split_once('.') {
+        Some((schema, name)) if has_schemas => TableName::new(schema, name),
+        _ if has_schemas => TableName::new("public", name),
+        _ => TableName::new("", name),
+    }
+}

@@ -1,0 +1,94 @@
+//! The errors of taking, proving and restoring backups, and of drills.
+
+use tightrope_engine::ErrorKind;
+use tightrope_lifecycle::BackupError;
+
+use super::engine::{engine_exit, store_exit};
+use super::{CommandError, UNCHANGED};
+use crate::exit::Exit;
+
+const ANOTHER_PLACE: &str =
+    "restore into a new database instead: `--into` with a name that is free";
+
+impl From<BackupError> for CommandError {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Scheme(error) => error.into(),
+            BackupError::Situation(error) => error.into(),
+            BackupError::Store(ref store) => Self::of(store_exit(store), error).hint_for_engine(),
+            BackupError::Run(error) => error.into(),
+            BackupError::Engine { ref source, .. } => {
+                let exit = match source.kind {
+                    // The place does not have what the backup needs, or has what it must not have.
+                    ErrorKind::Unsupported | ErrorKind::AlreadyExists => Exit::Refused,
+                    _ => engine_exit(source),
+                };
+                Self::of(exit, error).state(UNCHANGED).hint_for_engine()
+            }
+            BackupError::Place(_) => Self::of(Exit::Error, error)
+                .hint("is the folder there, is there room, and may this user write to it?"),
+            BackupError::NoPlace => Self::of(Exit::Error, error).hint(
+                "name a folder on another disk: `--to FOLDER`, or `to` under [targets.NAME.backup]",
+            ),
+            BackupError::NoBackups => Self::of(Exit::Error, error),
+            BackupError::NoneThere { .. } => {
+                Self::of(Exit::Error, error).hint("take one with `tightrope backup --prove`")
+            }
+            BackupError::Unknown { ref near, .. } => {
+                let near = near.as_ref().map(|near| format!("did you mean `{near}`?"));
+                Self::of(Exit::Error, error)
+                    .maybe_hint(near)
+                    .hint("`tightrope backup list` shows them all")
+            }
+            BackupError::Damaged { ref damage, .. } => {
+                let all: Vec<String> = damage.iter().skip(1).map(|one| one.to_string()).collect();
+                let all = (!all.is_empty()).then(|| format!("also: {}", all.join("; ")));
+                Self::of(Exit::Refused, error)
+                    .maybe_hint(all)
+                    .hint("restore an older one: `tightrope backup list` shows them")
+                    .hint("take a fresh one, if the database is still there: `tightrope backup --prove`")
+            }
+            BackupError::OtherDatabase { .. } => Self::of(Exit::Refused, error)
+                .hint("name the database that it is of, or another backup")
+                .hint("to lay it over another database all the same: `--from-another`"),
+            BackupError::Unfit { .. } => Self::of(Exit::Refused, error).hint(
+                "restore on a server, or into a database, with the same encoding and collation",
+            ),
+            BackupError::IsThere { ref database } => {
+                let overwrite = format!(
+                    "or over it, which is kept under another name: `--overwrite {database}`"
+                );
+                Self::of(Exit::Refused, error)
+                    .hint(ANOTHER_PLACE)
+                    .hint(overwrite)
+            }
+            BackupError::NotConfirmed { ref database, .. } => {
+                let hint = format!("if that is meant: `--overwrite {database}`");
+                Self::of(Exit::Refused, error).hint(hint)
+            }
+            BackupError::NothingToOverwrite { .. } => {
+                Self::of(Exit::Refused, error).hint("leave `--overwrite` out, or correct `--into`")
+            }
+            BackupError::NoSuchTables { .. } => Self::of(Exit::Error, error)
+                .hint("the manifest.json of the backup lists its tables"),
+            BackupError::NoChecksums { .. } => Self::of(Exit::NotProven, error)
+                .hint("take one with checksums: `tightrope backup --prove`"),
+            BackupError::NotEqual { ref failures, .. } => {
+                let all =
+                    (failures.len() > 1).then(|| format!("also: {}", failures[1..].join("; ")));
+                Self::of(Exit::NotProven, error)
+                    .maybe_hint(all)
+                    .hint("take a fresh one with `tightrope backup --prove`, and keep this one to find out why")
+            }
+            BackupError::VerifyScript { .. } => Self::of(Exit::Error, error)
+                .hint("correct `verify` under [backup] in tightrope.toml"),
+            BackupError::NotProven { .. } => Self::of(Exit::Refused, error)
+                .hint("take and prove one: `tightrope backup --prove`, then apply")
+                .hint("or let `apply` do so by itself: `backup = \"take\"` under [policy]"),
+            BackupError::DrillOverdue { .. } => {
+                Self::of(Exit::Refused, error).hint("hold one: `tightrope drill restore`")
+            }
+            BackupError::Drill(_) => Self::of(Exit::Error, error),
+        }
+    }
+}

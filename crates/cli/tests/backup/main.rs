@@ -1,0 +1,27 @@
+//! Backups, proofs, restores and drills by the binary, on real databases of both engines.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod damage;
+mod drills;
+mod gate;
+mod killed;
+mod life;
+mod places;
+mod stage;
+#[path = "../crash/killed.rs"]
+mod stopped;
+mod tables;
+
+/// Makes a test of each function for both engines.
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { super::$name(&crate::stage::Stage::sqlite()); })*
+        }
+        mod postgres {
+            $(#[test] fn $name() { super::$name(&crate::stage::Stage::postgres()); })*
+        }
+    };
+}
+
+pub(crate) use on_both_engines;

@@ -1,0 +1,177 @@
+//! Whether a restored database is what its manifest says.
+
+use std::path::Path;
+
+use tightrope_backup::Manifest;
+use tightrope_engine::{Engine, Restored, Session};
+use tightrope_model::TableShape;
+use tightrope_script::{Script, TransactionMode};
+use tightrope_store::Store;
+
+use super::BackupError;
+use crate::run::Watchers;
+use crate::{Project, verify};
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Compared {
+    pub(super) tables: usize,
+    pub(super) rows: u64,
+    pub(super) queries: usize,
+    /// What is not equal.
+    pub(super) failures: Vec<String>,
+}
+
+/// Compares schema and every table, looks at the files from inside, checks the ledger's chain and runs the verify queries.
+pub(super) fn compare(
+    project: &Project,
+    engine: &dyn Engine,
+    restored: &dyn Restored,
+    manifest: &Manifest,
+    watchers: Watchers<'_>,
+) -> Result<Compared, BackupError> {
+    let failed = BackupError::doing;
+    let mut compared = Compared::default();
+    if let Some(what) = restored
+        .unsound()
+        .map_err(failed("look into the restored files"))?
+    {
+        compared
+            .failures
+            .push(format!("the restored file is unsound: {what}"));
+        return Ok(compared);
+    }
+    let options = tightrope_engine::ConnectOptions {
+        application_name: Some("tightrope compare".to_owned()),
+        read_only: true,
+        must_exist: true,
+    };
+    let mut session = engine
+        .connect(restored.url(), &options)
+        .map_err(failed("connect to the restored database"))?;
+    let fingerprint = session
+        .catalog()
+        .map_err(failed("read the restored schema"))?
+        .fingerprint();
+    if fingerprint.logical != manifest.fingerprint.logical {
+        compared.failures.push(format!(
+            "the schema has the fingerprint {} and had {}",
+            fingerprint.logical.short(),
+            manifest.fingerprint.logical.short()
+        ));
+    }
+    tables(session.as_mut(), manifest, watchers, &mut compared)?;
+    ledger(session.as_mut(), &mut compared)?;
+    if let Some(path) = &project.backup.verify {
+        queries(session.as_mut(), engine, path, watchers, &mut compared)?;
+    }
+    Ok(compared)
+}
+
+/// Tables summed up between two words about how far it is.
+const CHUNK: usize = 8;
+
+fn tables(
+    session: &mut dyn Session,
+    manifest: &Manifest,
+    watchers: Watchers<'_>,
+    compared: &mut Compared,
+) -> Result<(), BackupError> {
+    let of = manifest.tables.len() as u64;
+    for chunk in manifest.tables.chunks(CHUNK) {
+        let shapes: Vec<TableShape> = chunk.iter().map(|table| table.shape.clone()).collect();
+        let sums = match session.checksums(&shapes) {
+            Ok(sums) => sums,
+            Err(error) => {
+                let names: Vec<String> =
+                    shapes.iter().map(|shape| shape.table.to_string()).collect();
+                let names = names.join(", ");
+                compared
+                    .failures
+                    .push(format!("{names} cannot be read: {error}"));
+                continue;
+            }
+        };
+        for (table, sum) in chunk.iter().zip(sums) {
+            match &table.checksum {
+                Some(expected) if *expected != sum && expected.rows != sum.rows => {
+                    compared.failures.push(format!(
+                        "`{}` has {} rows and had {}",
+                        table.shape.table, sum.rows, expected.rows
+                    ));
+                }
+                Some(expected) if *expected != sum => compared.failures.push(format!(
+                    "rows of `{}` are not what they were",
+                    table.shape.table
+                )),
+                _ => {
+                    compared.tables += 1;
+                    compared.rows += sum.rows;
+                }
+            }
+        }
+        watchers.listener.event(&crate::Event::Working {
+            what: "tables compared".to_owned(),
+            done: compared.tables as u64,
+            of,
+        });
+    }
+    Ok(())
+}
+
+fn ledger(session: &mut dyn Session, compared: &mut Compared) -> Result<(), BackupError> {
+    let failed = BackupError::doing;
+    if session
+        .has_store()
+        .map_err(failed("look for tightrope's tables"))?
+    {
+        let (_, broken) = Store::new(session).ledger()?;
+        compared
+            .failures
+            .extend(broken.map(|broken| broken.to_string()));
+    }
+    Ok(())
+}
+
+fn queries(
+    session: &mut dyn Session,
+    engine: &dyn Engine,
+    path: &Path,
+    watchers: Watchers<'_>,
+    compared: &mut Compared,
+) -> Result<(), BackupError> {
+    let failed = BackupError::doing;
+    let text = std::fs::read_to_string(path).map_err(|source| BackupError::VerifyScript {
+        path: path.display().to_string(),
+        source,
+    })?;
+    let script = Script::whole(path, text, TransactionMode::Auto);
+    let dialect = engine.kind();
+    session
+        .begin()
+        .map_err(failed("begin the verify queries"))?;
+    let held = verify::run(session, &script, dialect, watchers.listener);
+    session
+        .roll_back()
+        .map_err(failed("end the verify queries"))?;
+    match held {
+        Ok(()) => match script.parse(dialect).statements.len() {
+            0 => compared
+                .failures
+                .push(format!("{} holds no query", path.display())),
+            queries => compared.queries = queries,
+        },
+        Err(failure) => compared.failures.push(format!(
+            "{}: {}{}",
+            failure.place,
+            failure.error,
+            failure
+                .error
+                .detail
+                .as_ref()
+                .map(|detail| format!(", {detail}"))
+                .unwrap_or_default()
+        )),
+    }
+    Ok(())
+}

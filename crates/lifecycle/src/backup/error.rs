@@ -1,0 +1,191 @@
+use std::error::Error;
+
+use tightrope_backup::{Damage, PlaceError};
+use tightrope_engine::{EngineError, Unfit, UnknownScheme};
+use tightrope_model::TableName;
+use tightrope_store::StoreError;
+
+use crate::run::RunError;
+use crate::situation::SituationError;
+
+/// The error of taking, proving, restoring or listing backups.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// No engine for the URL.
+    #[error(transparent)]
+    Scheme(#[from] UnknownScheme),
+    /// The target.
+    #[error(transparent)]
+    Situation(#[from] SituationError),
+    /// The engine, on the source or on the place that is restored to.
+    #[error("cannot {doing}")]
+    Engine {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it did not work.
+        source: EngineError,
+    },
+    /// The folder that backups are kept in.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// tightrope's own tables.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Getting the run going that records it.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Nobody has said where backups are kept.
+    #[error("no place for backups is named")]
+    NoPlace,
+    /// The engine takes no backups.
+    #[error("this engine takes no backups")]
+    NoBackups,
+    /// The place has no backup of this database.
+    #[error("there is no backup of `{database}` in {place}")]
+    NoneThere {
+        /// Which database.
+        database: String,
+        /// Where.
+        place: String,
+    },
+    /// No backup has that name.
+    #[error("no backup is called `{name}` in {place}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// Where.
+        place: String,
+        /// The nearest name that there is.
+        near: Option<String>,
+    },
+    /// The backup is not what it was.
+    #[error("the backup `{name}` is damaged: {}", first_of(damage))]
+    Damaged {
+        /// Which.
+        name: String,
+        /// All that is wrong with it.
+        damage: Vec<Damage>,
+    },
+    /// It is of another database.
+    #[error("the backup `{name}` is of another database: of `{of}`, and this is `{this}`")]
+    OtherDatabase {
+        /// Which backup.
+        name: String,
+        /// Of which database it is.
+        of: String,
+        /// Which database was meant.
+        this: String,
+    },
+    /// The place cannot hold it as it was.
+    #[error("the backup `{name}` does not fit there: {}", list(unfit))]
+    Unfit {
+        /// Which backup.
+        name: String,
+        /// In what it differs.
+        unfit: Vec<Unfit>,
+    },
+    /// A database is there already.
+    #[error("the database `{database}` is there already")]
+    IsThere {
+        /// Which.
+        database: String,
+    },
+    /// The name that was given to confirm is not that of the database.
+    #[error("`{database}` would be overwritten, and `{confirmed}` was confirmed")]
+    NotConfirmed {
+        /// What is there.
+        database: String,
+        /// What was confirmed.
+        confirmed: String,
+    },
+    /// There is nothing to overwrite.
+    #[error("`{database}` is to be overwritten, and is not there")]
+    NothingToOverwrite {
+        /// What was confirmed.
+        database: String,
+    },
+    /// The backup does not have these tables.
+    #[error("the backup `{name}` has no table {}", names(tables))]
+    NoSuchTables {
+        /// Which backup.
+        name: String,
+        /// Which tables.
+        tables: Vec<TableName>,
+    },
+    /// It was taken without checksums.
+    #[error("the backup `{name}` was taken without checksums, and cannot be proven")]
+    NoChecksums {
+        /// Which.
+        name: String,
+    },
+    /// What was restored is not what was backed up.
+    #[error("what was restored from `{name}` is not what was backed up: {}", failures.first().map_or("", String::as_str))]
+    NotEqual {
+        /// Which backup.
+        name: String,
+        /// All that is not equal.
+        failures: Vec<String>,
+    },
+    /// The verify script cannot be read.
+    #[error("cannot read the verify script {path}: {source}")]
+    VerifyScript {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `apply` asks for a proven backup.
+    #[error("no fresh and proven backup of `{database}`: {because}")]
+    NotProven {
+        /// Which database.
+        database: String,
+        /// Why what is there does not count.
+        because: String,
+    },
+    /// `apply` asks for drills.
+    #[error("a drill is overdue: {because}")]
+    DrillOverdue {
+        /// Which, and since when.
+        because: String,
+    },
+    /// The drill cannot be held.
+    #[error("cannot hold the drill: {0}")]
+    Drill(String),
+}
+
+impl BackupError {
+    /// Names what was being done when the engine failed.
+    pub(crate) fn doing(doing: &'static str) -> impl FnOnce(EngineError) -> Self {
+        move |source| Self::Engine { doing, source }
+    }
+}
+
+/// An error with all that is behind it, in one line.
+pub(crate) fn whole(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(behind) = next {
+        text.push_str(": ");
+        text.push_str(&behind.to_string());
+        next = behind.source();
+    }
+    text
+}
+
+fn first_of(damage: &[Damage]) -> String {
+    match damage {
+        [] => String::new(),
+        [one] => one.to_string(),
+        [one, others @ ..] => format!("{one}, and {} more", others.len()),
+    }
+}
+
+fn list(unfit: &[Unfit]) -> String {
+    let words: Vec<String> = unfit.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+fn names(tables: &[TableName]) -> String {
+    let words: Vec<String> = tables.iter().map(|table| format!("`{table}`")).collect();
+    words.join(", ")
+}

@@ -1,0 +1,32 @@
+//! Backups: taken, proven by restoring, listed, pruned; the way back (d).
+//!
+//! A backup that was never restored is a hope. So every backup carries in its manifest what the database was, in the same
+//! snapshot; proving one restores it elsewhere and compares; and `apply` can ask for one that is proven.
+
+mod compare;
+mod error;
+mod gate;
+mod list;
+mod prove;
+mod prune;
+mod restore;
+mod settings;
+mod take;
+mod watch;
+mod way;
+
+pub use error::BackupError;
+pub use list::{BackupListed, list_backups};
+pub use prove::{BackupProven, ProveOptions, prove_backup};
+pub use prune::{Pruned, prune_backups};
+pub use restore::{RestoreOptions, RestoredBackup, TimesOfRestore, restore_backup};
+pub use settings::{BackupPolicy, BackupSettings};
+pub use take::{BackupTaken, TakeBackupOptions, take_backup};
+
+pub(crate) use error::whole;
+pub(crate) use gate::require;
+pub(crate) use list::now;
+pub(crate) use prove::prove_found;
+pub(crate) use restore::find;
+pub(crate) use settings::place_of;
+pub(crate) use way::way_back;

@@ -1,0 +1,217 @@
+use std::time::Instant;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tightrope_backup::{Found, Manifest, Proof};
+use tightrope_engine::{BackupFiles, BackupWatch as _, DatabaseUrl};
+
+use super::compare::{Compared, compare};
+use super::restore::find;
+use super::settings::{place_of, taker};
+use super::take::record;
+use super::watch::Watch;
+use super::{BackupError, list};
+use crate::project::Project;
+use crate::run::Watchers;
+
+/// What to prove.
+#[derive(Clone, Debug, Default)]
+pub struct ProveOptions {
+    /// Which backup; none means the newest of the target.
+    pub backup: Option<String>,
+}
+
+/// A backup that was restored elsewhere and found equal.
+#[derive(Clone, Debug, Serialize)]
+pub struct BackupProven {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub manifest: Manifest,
+    /// The record of it.
+    pub proof: Proof,
+    /// What a person should know.
+    pub remarks: Vec<String>,
+}
+
+/// Restores a backup into a scratch database, compares it with its manifest, and writes the proof beside it.
+///
+/// # Errors
+/// When the backup is damaged or not equal (that goes on the record, too), or the place cannot be used.
+pub fn prove_backup(
+    project: &Project,
+    options: &ProveOptions,
+    watchers: Watchers<'_>,
+) -> Result<BackupProven, BackupError> {
+    let found = find(project, options.backup.as_deref())?;
+    list::of_this_database(project, &found)?;
+    prove_found(project, &found, watchers)
+}
+
+/// The same for a backup that was found.
+pub(crate) fn prove_found(
+    project: &Project,
+    found: &Found,
+    watchers: Watchers<'_>,
+) -> Result<BackupProven, BackupError> {
+    let watch = Watch(watchers);
+    let began = Instant::now();
+    let damage = found.check(&watch.bytes("bytes checked"));
+    let files_ms = milliseconds(began);
+    let manifest = match &found.manifest {
+        Ok(manifest) if damage.is_empty() => manifest.as_ref().clone(),
+        _ => {
+            return Err(BackupError::Damaged {
+                name: found.name.clone(),
+                damage,
+            });
+        }
+    };
+    if !manifest.has_checksums() {
+        return Err(BackupError::NoChecksums {
+            name: found.name.clone(),
+        });
+    }
+    let tried = try_out(project, found, &manifest, watchers)?;
+    let proof = Proof {
+        tightrope_proof: Proof::LAYOUT,
+        backup: manifest.name.clone(),
+        manifest: manifest
+            .seal
+            .unwrap_or_else(|| tightrope_model::Digest::of("")),
+        proven_at: Timestamp::now().to_string(),
+        server_version: tried.server.version.clone(),
+        server_major: tried.server.major.clone(),
+        files_ms,
+        restore_ms: tried.restore_ms,
+        compare_ms: tried.compare_ms,
+        tables: tried.compared.tables,
+        rows: tried.compared.rows,
+        queries: tried.compared.queries,
+        source_bytes: manifest.source_bytes,
+        failures: tried.compared.failures.clone(),
+        seal: None,
+        signature: None,
+    };
+    watch.reached("before the proof");
+    let proof = place_of(project)?.write_proof(found, proof)?;
+    watch.reached("proof written");
+    let action = if proof.passed() {
+        "backup-proven"
+    } else {
+        "backup-not-equal"
+    };
+    let detail = serde_json::json!({
+        "backup": manifest.name,
+        "manifest": manifest.seal,
+        "milliseconds": proof.milliseconds(),
+        "failures": proof.failures,
+    });
+    let mut remarks = tried.remarks;
+    remarks.extend(record(project, action, detail, watchers));
+    if !proof.passed() {
+        return Err(BackupError::NotEqual {
+            name: manifest.name,
+            failures: proof.failures,
+        });
+    }
+    Ok(BackupProven {
+        name: manifest.name.clone(),
+        manifest,
+        proof,
+        remarks,
+    })
+}
+
+struct TriedOut {
+    server: tightrope_engine::Server,
+    restore_ms: u64,
+    compare_ms: u64,
+    compared: Compared,
+    remarks: Vec<String>,
+}
+
+/// Restores it where proofs are made, compares, and removes it again.
+fn try_out(
+    project: &Project,
+    found: &Found,
+    manifest: &Manifest,
+    watchers: Watchers<'_>,
+) -> Result<TriedOut, BackupError> {
+    let failed = BackupError::doing;
+    let engine = project.engine()?;
+    let taker = taker(engine.as_ref())?;
+    let at = proving_ground(project);
+    let data = found.data();
+    let files = BackupFiles {
+        folder: &data,
+        properties: &manifest.properties,
+        program: manifest.program.as_deref(),
+    };
+    let swept = taker
+        .sweep(at)
+        .map_err(failed("sweep the place of restoring"))?;
+    if !swept.is_empty() {
+        watchers
+            .listener
+            .event(&crate::Event::Swept { names: swept });
+    }
+    let unfit: Vec<_> = taker
+        .unfit(&files, at)
+        .map_err(failed("look at the place of restoring"))?
+        .into_iter()
+        // The database that is there is not touched: only what no database there could have stands against it.
+        .filter(|unfit| unfit.what == "collation")
+        .collect();
+    if !unfit.is_empty() {
+        return Err(BackupError::Unfit {
+            name: found.name.clone(),
+            unfit,
+        });
+    }
+    let watch = Watch(watchers);
+    let began = Instant::now();
+    let restored = taker
+        .restore(&files, at, project.backup.jobs, &watch)
+        .map_err(failed("restore the backup"))?;
+    let restore_ms = milliseconds(began);
+    let began = Instant::now();
+    let compared = compare(
+        project,
+        engine.as_ref(),
+        restored.as_ref(),
+        manifest,
+        watchers,
+    )?;
+    let compare_ms = milliseconds(began);
+    let options = tightrope_engine::ConnectOptions {
+        application_name: None,
+        read_only: true,
+        must_exist: true,
+    };
+    let server = engine
+        .connect(restored.url(), &options)
+        .map_err(failed("connect to the restored database"))?
+        .server()
+        .clone();
+    watch.reached("compared");
+    Ok(TriedOut {
+        server,
+        restore_ms,
+        compare_ms,
+        compared,
+        remarks: restored.remarks().to_vec(),
+    })
+}
+
+/// Where backups are restored to be proven.
+fn proving_ground(project: &Project) -> &DatabaseUrl {
+    let elsewhere = project.backup.prove_url.as_ref();
+    elsewhere
+        .or(project.rehearse_url.as_ref())
+        .unwrap_or(&project.url)
+}
+
+pub(super) fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

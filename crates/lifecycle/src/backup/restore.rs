@@ -1,0 +1,350 @@
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+use tightrope_backup::{Found, Manifest, Place};
+use tightrope_engine::{Backup, BackupFiles, DatabaseUrl, TableContent, tables_named};
+use tightrope_model::{TableName, nearest};
+
+use super::compare::compare;
+use super::prove::milliseconds;
+use super::settings::{place_of, taker};
+use super::take::record;
+use super::watch::Watch;
+use super::{BackupError, list};
+use crate::project::Project;
+use crate::run::Watchers;
+
+/// What to restore, and where.
+#[derive(Clone, Debug)]
+pub struct RestoreOptions {
+    /// Which backup: its name, or its folder; none means the newest of the target.
+    pub backup: Option<String>,
+    /// The database that it becomes.
+    pub into: DatabaseUrl,
+    /// The name of the database that may be overwritten: it is kept under another name.
+    pub overwrite: Option<String>,
+    /// Overwrite although the backup is of another database.
+    pub from_another: bool,
+    /// Only these tables, into a database that is there and does not have them.
+    pub tables: Vec<TableName>,
+}
+
+/// How long each part took, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TimesOfRestore {
+    /// Checking every byte of the backup.
+    pub check_ms: u64,
+    /// Restoring.
+    pub restore_ms: u64,
+    /// Comparing with the manifest.
+    pub compare_ms: u64,
+    /// All of it.
+    pub total_ms: u64,
+}
+
+/// What was restored.
+#[derive(Clone, Debug, Serialize)]
+pub struct RestoredBackup {
+    /// The backup's name.
+    pub name: String,
+    /// What it is.
+    pub manifest: Manifest,
+    /// The database, redacted.
+    pub into: String,
+    /// Under what name the database that was overwritten is kept.
+    pub kept: Option<String>,
+    /// The tables, where only some were restored.
+    pub only: Vec<String>,
+    /// How many tables were compared and are equal.
+    pub tables: usize,
+    /// How many rows they have.
+    pub rows: u64,
+    /// How long it took.
+    pub times: TimesOfRestore,
+    /// What a person should know.
+    pub remarks: Vec<String>,
+}
+
+/// Restores a backup: checked byte by byte first, restored under a scratch name, compared with its manifest, and only then
+/// given its name.
+///
+/// # Errors
+/// When anything stands against it; what had the name before is what it was then.
+pub fn restore_backup(
+    project: &Project,
+    options: &RestoreOptions,
+    watchers: Watchers<'_>,
+) -> Result<RestoredBackup, BackupError> {
+    let began = Instant::now();
+    let engine = project.registry.engine(&options.into)?;
+    let taker = taker(engine.as_ref())?;
+    let found = find(project, options.backup.as_deref())?;
+    let watch = Watch(watchers);
+    let damage = found.check(&watch.bytes("bytes checked"));
+    let manifest = match &found.manifest {
+        Ok(manifest) if damage.is_empty() => manifest.as_ref().clone(),
+        _ => {
+            return Err(BackupError::Damaged {
+                name: found.name.clone(),
+                damage,
+            });
+        }
+    };
+    let check_ms = milliseconds(began);
+    let data = found.data();
+    let files = BackupFiles {
+        folder: &data,
+        properties: &manifest.properties,
+        program: manifest.program.as_deref(),
+    };
+    let restoring = Restoring {
+        project,
+        options,
+        taker,
+        manifest: &manifest,
+        files,
+        watchers,
+        check_ms,
+        began,
+    };
+    if !options.tables.is_empty() {
+        return restoring.tables();
+    }
+    restoring.whole(engine.as_ref())
+}
+
+struct Restoring<'a> {
+    project: &'a Project,
+    options: &'a RestoreOptions,
+    taker: &'a dyn Backup,
+    manifest: &'a Manifest,
+    files: BackupFiles<'a>,
+    watchers: Watchers<'a>,
+    check_ms: u64,
+    began: Instant,
+}
+
+impl Restoring<'_> {
+    fn whole(&self, engine: &dyn tightrope_engine::Engine) -> Result<RestoredBackup, BackupError> {
+        let failed = BackupError::doing;
+        let into = &self.options.into;
+        self.may_have_the_name()?;
+        self.fits()?;
+        self.sweep()?;
+        let watch = Watch(self.watchers);
+        let began = Instant::now();
+        let restored = self
+            .taker
+            .restore(&self.files, into, self.project.backup.jobs, &watch)
+            .map_err(failed("restore the backup"))?;
+        let restore_ms = milliseconds(began);
+        let began = Instant::now();
+        let compared = compare(
+            self.project,
+            engine,
+            restored.as_ref(),
+            self.manifest,
+            self.watchers,
+        )?;
+        let compare_ms = milliseconds(began);
+        if !compared.failures.is_empty() {
+            return Err(BackupError::NotEqual {
+                name: self.manifest.name.clone(),
+                failures: compared.failures,
+            });
+        }
+        let mut remarks = restored.remarks().to_vec();
+        if !self.manifest.has_checksums() {
+            remarks.push("the backup has no checksums: only its schema was compared".to_owned());
+        }
+        let kept = restored
+            .take_place(self.options.overwrite.is_some(), &watch)
+            .map_err(failed("give the restored database its name"))?;
+        remarks.extend(self.record(kept.as_deref()));
+        Ok(RestoredBackup {
+            name: self.manifest.name.clone(),
+            manifest: self.manifest.clone(),
+            into: into.redacted(),
+            kept,
+            only: Vec::new(),
+            tables: compared.tables,
+            rows: compared.rows,
+            times: TimesOfRestore {
+                check_ms: self.check_ms,
+                restore_ms,
+                compare_ms,
+                total_ms: milliseconds(self.began),
+            },
+            remarks,
+        })
+    }
+
+    fn tables(&self) -> Result<RestoredBackup, BackupError> {
+        let chosen =
+            tables_named(&self.manifest.tables, &self.options.tables).map_err(|tables| {
+                BackupError::NoSuchTables {
+                    name: self.manifest.name.clone(),
+                    tables,
+                }
+            })?;
+        let chosen: Vec<TableContent> = chosen.into_iter().cloned().collect();
+        self.sweep()?;
+        let began = Instant::now();
+        let remarks = self
+            .taker
+            .restore_tables(
+                &self.files,
+                &chosen,
+                &self.options.into,
+                &Watch(self.watchers),
+            )
+            .map_err(BackupError::doing("restore the tables"))?;
+        let restore_ms = milliseconds(began);
+        let rows = chosen.iter().filter_map(|table| table.checksum.as_ref());
+        Ok(RestoredBackup {
+            name: self.manifest.name.clone(),
+            manifest: self.manifest.clone(),
+            into: self.options.into.redacted(),
+            kept: None,
+            only: chosen
+                .iter()
+                .map(|table| table.shape.table.to_string())
+                .collect(),
+            tables: chosen.len(),
+            rows: rows.map(|sum| sum.rows).sum(),
+            times: TimesOfRestore {
+                check_ms: self.check_ms,
+                restore_ms,
+                compare_ms: 0,
+                total_ms: milliseconds(self.began),
+            },
+            remarks,
+        })
+    }
+
+    /// A database of that name is overwritten only where its name was said once more, and where the backup is of it.
+    fn may_have_the_name(&self) -> Result<(), BackupError> {
+        let there = self
+            .taker
+            .identity(&self.options.into)
+            .map_err(BackupError::doing("look at the place of restoring"))?;
+        match (there, &self.options.overwrite) {
+            (None, None) => Ok(()),
+            (None, Some(name)) => Err(BackupError::NothingToOverwrite {
+                database: name.clone(),
+            }),
+            (Some(there), None) => Err(BackupError::IsThere {
+                database: there.name,
+            }),
+            (Some(there), Some(name)) if there.name != *name => Err(BackupError::NotConfirmed {
+                database: there.name,
+                confirmed: name.clone(),
+            }),
+            (Some(there), Some(_))
+                if there != self.manifest.database && !self.options.from_another =>
+            {
+                Err(BackupError::OtherDatabase {
+                    name: self.manifest.name.clone(),
+                    of: self.manifest.database.id.clone(),
+                    this: there.id,
+                })
+            }
+            (Some(_), Some(_)) => Ok(()),
+        }
+    }
+
+    fn fits(&self) -> Result<(), BackupError> {
+        let unfit = self
+            .taker
+            .unfit(&self.files, &self.options.into)
+            .map_err(BackupError::doing("look at the place of restoring"))?;
+        if unfit.is_empty() {
+            return Ok(());
+        }
+        Err(BackupError::Unfit {
+            name: self.manifest.name.clone(),
+            unfit,
+        })
+    }
+
+    fn sweep(&self) -> Result<(), BackupError> {
+        let names = self
+            .taker
+            .sweep(&self.options.into)
+            .map_err(BackupError::doing("sweep the place of restoring"))?;
+        if !names.is_empty() {
+            self.watchers.listener.event(&crate::Event::Swept { names });
+        }
+        Ok(())
+    }
+
+    /// The restored database remembers in its own ledger that it was restored.
+    fn record(&self, kept: Option<&str>) -> Option<String> {
+        let restored = Project {
+            url: self.options.into.clone(),
+            ..self.project.clone()
+        };
+        let detail = serde_json::json!({
+            "backup": self.manifest.name,
+            "manifest": self.manifest.seal,
+            "taken_at": self.manifest.taken_at,
+            "kept": kept,
+        });
+        record(&restored, "restored", detail, self.watchers)
+    }
+}
+
+/// A backup by its name, by its folder, or the newest whole one of the target.
+pub(crate) fn find(project: &Project, named: Option<&str>) -> Result<Found, BackupError> {
+    let Some(name) = named else {
+        return newest(project);
+    };
+    if name.contains(std::path::MAIN_SEPARATOR) {
+        let path = Path::new(name);
+        let place = path.parent().unwrap_or(Path::new("/"));
+        let key = project
+            .backup
+            .place
+            .as_ref()
+            .and_then(|place| place.key().cloned());
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+        return Place::new(place, key)
+            .find(&file_name)
+            .ok_or_else(|| BackupError::Unknown {
+                name: file_name.into_owned(),
+                place: place.display().to_string(),
+                near: None,
+            });
+    }
+    let place = place_of(project)?;
+    if let Some(found) = place.find(name) {
+        return Ok(found);
+    }
+    let all = place.list()?;
+    let names: Vec<&str> = all.iter().map(|found| found.name.as_str()).collect();
+    Err(BackupError::Unknown {
+        name: name.to_owned(),
+        place: place.folder().display().to_string(),
+        near: nearest(name, &names).map(str::to_owned),
+    })
+}
+
+/// The newest backup of the target. A damaged one that might be newer is not passed over in silence: it is the one that is given.
+fn newest(project: &Project) -> Result<Found, BackupError> {
+    let place = place_of(project)?;
+    let id = list::now(project)?.id;
+    let ours = |found: &Found| match (&found.manifest, &id) {
+        (Ok(manifest), Some(id)) => manifest.database == *id,
+        // A target that is gone cannot be asked: its name is what is left.
+        (Ok(_), None) => true,
+        (Err(_), _) => false,
+    };
+    let all = place.list()?;
+    all.into_iter()
+        .rfind(ours)
+        .ok_or_else(|| BackupError::NoneThere {
+            database: id.map_or_else(|| project.url.redacted(), |id| id.name),
+            place: place.folder().display().to_string(),
+        })
+}

@@ -1,0 +1,68 @@
+use std::path::PathBuf;
+
+use tightrope_backup::{Place, Retention};
+use tightrope_engine::{Backup, DatabaseUrl, Engine};
+
+use super::BackupError;
+use crate::Project;
+
+/// Where backups of the target are kept, and what is asked of them.
+#[derive(Clone, Debug)]
+pub struct BackupSettings {
+    /// Where they are kept; none means that nobody has said.
+    pub place: Option<Place>,
+    /// Where they are restored to be proven; none means where copies for rehearsal are made, else beside the target.
+    pub prove_url: Option<DatabaseUrl>,
+    /// A script of queries that must hold on a restored backup.
+    pub verify: Option<PathBuf>,
+    /// How many connections read and write at once.
+    pub jobs: u32,
+    /// How old a backup may be before its proof does not count any more, in seconds.
+    pub max_age_s: u64,
+    /// Which backups stay.
+    pub retention: Retention,
+    /// After how many days a drill is overdue.
+    pub drill_days: u32,
+    /// What `apply` asks for.
+    pub policy: BackupPolicy,
+    /// Whether `apply` refuses while a drill is overdue.
+    pub drills_required: bool,
+}
+
+impl Default for BackupSettings {
+    fn default() -> Self {
+        Self {
+            place: None,
+            prove_url: None,
+            verify: None,
+            jobs: 2,
+            max_age_s: 26 * 3_600,
+            retention: Retention::default(),
+            drill_days: 90,
+            policy: BackupPolicy::None,
+            drills_required: false,
+        }
+    }
+}
+
+/// What `apply` asks for before it changes anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackupPolicy {
+    /// Nothing.
+    #[default]
+    None,
+    /// A fresh backup that is proven; it refuses without.
+    Proven,
+    /// The same; where there is none, one is taken and proven first.
+    Take,
+}
+
+/// The place of the project's backups.
+pub(crate) fn place_of(project: &Project) -> Result<&Place, BackupError> {
+    project.backup.place.as_ref().ok_or(BackupError::NoPlace)
+}
+
+/// The engine's ability to take backups.
+pub(crate) fn taker(engine: &dyn Engine) -> Result<&dyn Backup, BackupError> {
+    engine.backup().ok_or(BackupError::NoBackups)
+}

@@ -1,0 +1,96 @@
+//! The way back (d), as `plan` shows it.
+
+use tightrope_backup::{DrillKind, DrillVerdict, Found, Place, ProofStanding, predict};
+
+use super::BackupError;
+use super::gate::best;
+use super::list::TargetNow;
+use crate::Project;
+use crate::plan::WayBack;
+use crate::situation::Situation;
+
+/// What the newest backup gives, where a place for backups is named.
+///
+/// # Errors
+/// When the place or the target cannot be asked.
+pub(crate) fn way_back(
+    project: &Project,
+    situation: Option<&Situation>,
+) -> Result<Option<WayBack>, BackupError> {
+    let Some(place) = &project.backup.place else {
+        return Ok(None);
+    };
+    let now = TargetNow::of(project, situation)?;
+    let Some((found, standing)) = best(place, &now)? else {
+        return Ok(Some(none_there()));
+    };
+    let (milliseconds, source) = time(project, place, &found, &now)?;
+    let taken_at = found
+        .manifest
+        .as_ref()
+        .map_or_else(|_| String::new(), |manifest| manifest.taken_at.clone());
+    let proven_at = found.proof.as_ref().map(|proof| proof.proven_at.clone());
+    Ok(Some(WayBack {
+        way: 'd',
+        what: "restore the backup",
+        milliseconds,
+        source,
+        loses: format!("what was written since {taken_at} (`{}`)", found.name),
+        proven: match (standing, proven_at) {
+            (ProofStanding::Proven, Some(at)) => format!("by restoring it, {at}"),
+            (ProofStanding::Stale(expired), Some(at)) => {
+                let because = expired.first().map(ToString::to_string).unwrap_or_default();
+                format!("by restoring it, {at}, but {because}")
+            }
+            _ => "no".to_owned(),
+        },
+        open: true,
+    }))
+}
+
+fn none_there() -> WayBack {
+    WayBack {
+        way: 'd',
+        what: "restore a backup",
+        milliseconds: None,
+        source: "not measured",
+        loses: "what was written since the backup".to_owned(),
+        proven: "no: there is no backup yet".to_owned(),
+        open: false,
+    }
+}
+
+/// How long it takes at today's size, from every restore that was timed: proofs and drills.
+fn time(
+    project: &Project,
+    place: &Place,
+    found: &Found,
+    now: &TargetNow,
+) -> Result<(Option<u64>, &'static str), BackupError> {
+    let (drills, _) = place.drills()?;
+    let drilled = drills.iter().filter(|drill| {
+        drill.kind == DrillKind::Restore
+            && drill.verdict == DrillVerdict::Pass
+            && now.id.as_ref() == Some(&drill.database)
+    });
+    let mut measured: Vec<(u64, u64)> = drilled
+        .map(|drill| (drill.bytes, drill.milliseconds))
+        .collect();
+    let source = if measured.is_empty() {
+        let proof = found.proof.iter().filter(|proof| proof.passed());
+        measured.extend(proof.map(|proof| (proof.source_bytes, proof.milliseconds())));
+        "measured when the backup was proven, at today's size"
+    } else {
+        "measured in drills, at today's size"
+    };
+    let engine = project.engine()?;
+    // A size that cannot be asked leaves the time unknown, and that is shown.
+    let bytes = engine
+        .cloner()
+        .and_then(|cloner| cloner.size(&project.url).ok());
+    let prediction = bytes.and_then(|bytes| predict(&measured, bytes));
+    Ok(match prediction {
+        Some(prediction) => (Some(prediction.milliseconds), source),
+        None => (None, "not measured"),
+    })
+}

@@ -1,0 +1,266 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tightrope_backup::{DrillKind, DrillRecord, DrillVerdict};
+use tightrope_engine::{CopyPlace, DatabaseId, Engine, Scratch};
+use tightrope_model::{TableName, Version};
+
+use crate::backup::{BackupError, BackupSettings, now, place_of, whole};
+use crate::fill::{Filling, fill};
+use crate::project::{Access, Project};
+use crate::rehearse::State;
+use crate::rollback::{RollbackOptions, RolledBack, prepare_rollback};
+use crate::run::Watchers;
+use crate::situation::{Situation, Standing};
+use crate::{ApplyOptions, Event, prepare_apply};
+
+/// How many rows each table gets while the window is open.
+const WRITES: usize = 5;
+
+/// Runs a migration forward on a copy, writes into every table, rolls it back and compares; puts the drill on the record,
+/// whatever comes out.
+///
+/// It is the first pending migration, or else the newest applied one, which is rolled back on the copy first.
+///
+/// # Errors
+/// When no copy can be made or no migration is there. A rollback that fails, or loses something, is a drill that failed.
+pub fn drill_rollback(
+    project: &Project,
+    watchers: Watchers<'_>,
+) -> Result<DrillRecord, BackupError> {
+    let place = place_of(project)?;
+    let engine = project.engine()?;
+    let cloner = engine
+        .cloner()
+        .ok_or_else(|| BackupError::Drill("this engine makes no copies".to_owned()))?;
+    watchers.listener.event(&Event::Copying {
+        source: project.url.redacted(),
+    });
+    let at = CopyPlace {
+        url: project.rehearse_url.clone(),
+        empty: false,
+    };
+    let copy = cloner
+        .copy(&project.url, &at)
+        .map_err(BackupError::doing("make a copy"))?;
+    watchers.listener.event(&Event::Copied {
+        name: copy.name().to_owned(),
+        report: copy.report().clone(),
+    });
+    let drill = Drill {
+        project: on_copy(project, copy.as_ref()),
+        engine: engine.as_ref(),
+        watchers,
+    };
+    let held = drill.hold()?;
+    let bytes = copy.report().bytes.unwrap_or(0);
+    drop(copy);
+    let database = now(project)?.id.unwrap_or_else(|| DatabaseId {
+        id: project.url.redacted(),
+        name: project.url.redacted(),
+    });
+    let record = DrillRecord {
+        tightrope_drill: DrillRecord::LAYOUT,
+        kind: DrillKind::Rollback,
+        database,
+        at: Timestamp::now().to_string(),
+        what: held.migration,
+        bytes,
+        milliseconds: held.milliseconds,
+        verdict: if held.failures.is_empty() {
+            DrillVerdict::Pass
+        } else {
+            DrillVerdict::Fail
+        },
+        findings: if held.failures.is_empty() {
+            held.findings
+        } else {
+            held.failures
+        },
+        seal: None,
+        signature: None,
+    };
+    Ok(place.write_drill(record)?)
+}
+
+/// The same project on the copy: nothing is asked for there, and of the copy as many copies may be made as it takes.
+fn on_copy(project: &Project, copy: &dyn Scratch) -> Project {
+    let mut project = Project {
+        url: copy.url().clone(),
+        rehearse_url: None,
+        backup: BackupSettings::default(),
+        ..project.clone()
+    };
+    project.policy.copy_limit_bytes = u64::MAX;
+    project
+}
+
+struct Drill<'a> {
+    project: Project,
+    engine: &'a dyn Engine,
+    watchers: Watchers<'a>,
+}
+
+struct Held {
+    migration: String,
+    milliseconds: u64,
+    findings: Vec<String>,
+    failures: Vec<String>,
+}
+
+impl Drill<'_> {
+    fn hold(&self) -> Result<Held, BackupError> {
+        let (version, migration) = self.make_ready()?;
+        let before = self.state()?;
+        let options = ApplyOptions {
+            to: Some(version),
+            ..ApplyOptions::default()
+        };
+        let prepared = prepare_apply(&self.project, &options, self.watchers).map_err(not_held)?;
+        prepared.run(self.watchers).map_err(not_held)?;
+        let written = self.write()?;
+        let began = Instant::now();
+        let rolled_back = self.roll_back();
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut held = Held {
+            migration,
+            milliseconds,
+            findings: Vec::new(),
+            failures: Vec::new(),
+        };
+        match rolled_back {
+            Err(why) => held.failures.push(format!("the rollback failed: {why}")),
+            Ok(done) => compare(&before, &self.state()?, &written, &done, &mut held),
+        }
+        Ok(held)
+    }
+
+    /// Finds the migration, and brings the copy to where it is the first that is pending.
+    fn make_ready(&self) -> Result<(Version, String), BackupError> {
+        let (folder, _) = self
+            .project
+            .read_folder(self.engine.kind())
+            .map_err(not_held)?;
+        let situation = self.situation()?;
+        if situation.open_run.is_some() {
+            return Err(BackupError::Drill("a run is open".to_owned()));
+        }
+        let pending = Standing::of(&folder, &situation.applied, self.engine.kind()).pending;
+        if let Some(first) = pending.first() {
+            return Ok((first.version.clone(), first.label()));
+        }
+        let last = situation.applied.last().ok_or_else(|| {
+            BackupError::Drill("no migration is applied, and none is pending".to_owned())
+        })?;
+        let version = Version::new(&last.version);
+        let migration = folder
+            .migrations
+            .iter()
+            .find(|migration| migration.version == version)
+            .ok_or_else(|| {
+                BackupError::Drill(format!("the folder does not have {}", last.version))
+            })?;
+        self.roll_back().map_err(BackupError::Drill)?;
+        Ok((version, migration.label()))
+    }
+
+    fn situation(&self) -> Result<Situation, BackupError> {
+        let mut session = self
+            .project
+            .connect(self.engine, Access::Read)
+            .map_err(BackupError::doing("connect to the copy"))?;
+        Ok(Situation::read(session.as_mut())?)
+    }
+
+    fn state(&self) -> Result<State, BackupError> {
+        let failed = BackupError::doing;
+        let mut session = self
+            .project
+            .connect(self.engine, Access::Read)
+            .map_err(failed("connect to the copy"))?;
+        State::read(session.as_mut()).map_err(failed("read the copy"))
+    }
+
+    /// Gives every table some rows more, as an application would; how many each got.
+    fn write(&self) -> Result<BTreeMap<TableName, u64>, BackupError> {
+        let failed = BackupError::doing;
+        let state = self.state()?;
+        let mut session = self
+            .project
+            .connect(self.engine, Access::Write)
+            .map_err(failed("connect to the copy"))?;
+        let all: BTreeSet<TableName> = state.checksums.keys().cloned().collect();
+        let mut written = BTreeMap::new();
+        for (table, sum) in &state.checksums {
+            let filling = Filling {
+                rows: usize::try_from(sum.rows)
+                    .unwrap_or(usize::MAX)
+                    .saturating_add(WRITES),
+                seed: 1,
+                except: all
+                    .iter()
+                    .filter(|other| *other != table)
+                    .cloned()
+                    .collect(),
+            };
+            let filled = fill(session.as_mut(), &state.catalog, &filling)
+                .map_err(failed("write into the copy"))?;
+            for (table, rows) in filled.rows {
+                *written.entry(table).or_insert(0) += rows as u64;
+            }
+        }
+        Ok(written)
+    }
+
+    fn roll_back(&self) -> Result<RolledBack, String> {
+        let options = RollbackOptions::default();
+        prepare_rollback(&self.project, &options)
+            .and_then(|prepared| prepared.run(self.watchers))
+            .map_err(|error| whole(&error))
+    }
+}
+
+/// Everything of before is there, and every row that was written since.
+fn compare(
+    before: &State,
+    now: &State,
+    written: &BTreeMap<TableName, u64>,
+    done: &RolledBack,
+    held: &mut Held,
+) {
+    if now.fingerprint.logical != before.fingerprint.logical {
+        held.failures
+            .push("the schema is not what it was".to_owned());
+    }
+    let nets = done.migrations.iter().filter_map(|one| one.net.as_ref());
+    let quarantined: usize = nets.map(|net| net.quarantined.len()).sum();
+    let (mut rows, mut kept) = (0, 0);
+    for (table, sum) in &before.checksums {
+        let more = written.get(table).copied().unwrap_or(0);
+        let found = now.checksums.get(table).map_or(0, |sum| sum.rows);
+        rows += sum.rows;
+        kept += more;
+        let missing = (sum.rows + more).saturating_sub(found);
+        if more == 0 && quarantined == 0 && now.checksums.get(table) != Some(sum) {
+            held.failures
+                .push(format!("rows of `{table}` are not what they were"));
+        } else if missing > quarantined as u64 {
+            held.failures.push(format!(
+                "{missing} rows of `{table}` are missing after the rollback"
+            ));
+        }
+    }
+    held.findings.push(format!(
+        "schema and {rows} rows as before, {kept} rows written since kept"
+    ));
+    if quarantined > 0 {
+        held.findings
+            .push(format!("{quarantined} rows went to quarantine"));
+    }
+}
+
+fn not_held(error: impl Error) -> BackupError {
+    BackupError::Drill(whole(&error))
+}

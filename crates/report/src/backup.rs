@@ -1,0 +1,285 @@
+//! Backups: taken, proven, listed, pruned, restored.
+
+use serde_json::{Value, json};
+use tightrope_lifecycle::{BackupListed, BackupProven, BackupTaken, Pruned, RestoredBackup};
+
+use crate::Style;
+use crate::page::{Page, pad};
+use crate::words::{ago, bytes, duration, instant, plural, plural_of};
+
+/// A backup that was taken, and perhaps proven at once.
+pub fn backup_taken(taken: &BackupTaken, proven: Option<&BackupProven>, style: &Style) -> String {
+    let mut page = Page::new(style);
+    let manifest = &taken.manifest;
+    let facts = format!("{} in {}", bytes(taken.bytes), duration(taken.milliseconds));
+    page.spread(&style.bold(&taken.name), &facts);
+    page.field(
+        "  of      ",
+        &format!(
+            "{}, {} {}, {}",
+            manifest.database.name,
+            manifest.server.engine.product(),
+            manifest.server.version,
+            bytes(manifest.source_bytes)
+        ),
+    );
+    let position = match &manifest.position {
+        Some(position) => format!(", log position {position}"),
+        None => String::new(),
+    };
+    page.field(
+        "  as of   ",
+        &format!("{}{position}", instant(&manifest.taken_at)),
+    );
+    let summed = if manifest.has_checksums() {
+        format!(
+            "{}, {} summed up in the same snapshot",
+            plural_of(&manifest.tables, "table", "tables"),
+            plural(manifest.rows(), "row", "rows")
+        )
+    } else {
+        format!(
+            "{}, without checksums",
+            plural_of(&manifest.tables, "table", "tables")
+        )
+    };
+    page.field("  holds   ", &summed);
+    let signed = if taken.signed { "signed" } else { "not signed" };
+    page.field("  method  ", &format!("{}, {signed}", manifest.method));
+    page.field("  in      ", &taken.folder);
+    for warning in &taken.warnings {
+        page.field(&format!("  {} ", style.careful("warning")), warning);
+    }
+    match proven {
+        Some(proven) => proof_lines(&mut page, proven),
+        None => page.field("  proven  ", &style.careful("not yet")),
+    }
+    page.gap();
+    let next = match proven {
+        Some(_) => "",
+        None => {
+            "Prove it with `tightrope backup prove`: a backup that was never restored is a hope."
+        }
+    };
+    page.end(next, 0)
+}
+
+fn proof_lines(page: &mut Page<'_>, proven: &BackupProven) {
+    let proof = &proven.proof;
+    let words = format!(
+        "schema, {} and {} equal; checked in {}, restored in {}, compared in {}",
+        plural(proof.tables as u64, "table", "tables"),
+        plural(proof.rows, "row", "rows"),
+        duration(proof.files_ms),
+        duration(proof.restore_ms),
+        duration(proof.compare_ms)
+    );
+    page.field("  proven  ", &page.style.good(&words));
+    if proof.queries > 0 {
+        let held = plural(
+            proof.queries as u64,
+            "verify query holds",
+            "verify queries hold",
+        );
+        page.field("          ", &held);
+    }
+    for remark in &proven.remarks {
+        page.field("  remark  ", remark);
+    }
+}
+
+/// A backup that was proven.
+pub fn backup_proven(proven: &BackupProven, style: &Style) -> String {
+    let mut page = Page::new(style);
+    let taken = format!("taken {}", ago(&proven.manifest.taken_at, style.now));
+    page.spread(&style.bold(&proven.name), &taken);
+    proof_lines(&mut page, proven);
+    page.end("", 0)
+}
+
+/// All backups in the place.
+pub fn backups(all: &[BackupListed], style: &Style) -> String {
+    let mut page = Page::new(style);
+    if all.is_empty() {
+        return page.end("No backup yet. Take one with `tightrope backup`.", 0);
+    }
+    for one in all {
+        let state = match one.state() {
+            "proven" => style.good("proven"),
+            "stale" | "unproven" => style.careful(one.state()),
+            other => style.bad(other),
+        };
+        let taken = match &one.manifest {
+            Some(manifest) => ago(&manifest.taken_at, style.now),
+            None => "taken when is not known".to_owned(),
+        };
+        let right = format!("{}, {taken}", bytes(one.bytes));
+        page.spread(&format!("{}  {state}", style.bold(&one.name)), &right);
+        if let (Some(manifest), false) = (&one.manifest, one.of_target) {
+            let of = format!("of another database: {}", manifest.database.id);
+            page.field("    ", &style.careful(&of));
+        }
+        for damage in &one.damage {
+            page.field("    ", &damage.to_string());
+        }
+        why(&mut page, one);
+    }
+    page.gap();
+    page.end(next(all), 0)
+}
+
+fn why(page: &mut Page<'_>, one: &BackupListed) {
+    use tightrope_backup::ProofStanding;
+    match (&one.standing, &one.proof) {
+        (Some(ProofStanding::Proven), Some(proof)) => {
+            let when = ago(&proof.proven_at, page.style.now);
+            let took = duration(proof.milliseconds());
+            page.field("    ", &format!("restored {when} in {took}, all equal"));
+        }
+        (Some(ProofStanding::Stale(reasons)), _) => {
+            let words: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            page.field("    ", &words.join(", "));
+        }
+        (Some(ProofStanding::Failed(failures)), _) => {
+            page.some("    ", failures);
+        }
+        _ => {}
+    }
+}
+
+fn next(all: &[BackupListed]) -> &'static str {
+    let newest = all.iter().rfind(|one| one.of_target);
+    match newest.map(BackupListed::state) {
+        Some("proven") => "",
+        Some("unproven") => "Prove the newest with `tightrope backup prove`.",
+        _ => "Take and prove a fresh one with `tightrope backup --prove`.",
+    }
+}
+
+/// What stays and what goes.
+pub fn pruned(pruned: &Pruned, style: &Style) -> String {
+    let mut page = Page::new(style);
+    for kept in &pruned.kept {
+        let because = format!("stays: {}", kept.because.join(", "));
+        page.field(&format!("{}  ", pad(&kept.name, 30)), &because);
+    }
+    let verb = if pruned.dry_run {
+        "would go"
+    } else {
+        "removed"
+    };
+    for (name, size) in &pruned.removed {
+        page.field(
+            &format!("{}  ", pad(name, 30)),
+            &format!("{verb}, {}", bytes(*size)),
+        );
+    }
+    for name in &pruned.untouched {
+        page.field(
+            &format!("{}  ", pad(name, 30)),
+            "left alone: damaged, or of another database",
+        );
+    }
+    page.gap();
+    let freed: u64 = pruned.removed.iter().map(|(_, size)| size).sum();
+    let text = match (pruned.dry_run, pruned.removed.len()) {
+        (_, 0) => "Nothing to remove.".to_owned(),
+        (true, _) => format!(
+            "{} would be freed. Nothing was removed: this was a dry run.",
+            bytes(freed)
+        ),
+        (false, _) => format!("{} freed.", bytes(freed)),
+    };
+    page.end(&text, 0)
+}
+
+/// What was restored.
+pub fn restored(restored: &RestoredBackup, style: &Style) -> String {
+    let mut page = Page::new(style);
+    let took = format!("restored in {}", duration(restored.times.total_ms));
+    page.spread(&style.bold(&restored.name), &took);
+    page.field("  into    ", &restored.into);
+    page.field(
+        "  as of   ",
+        &format!(
+            "{}, {}; what was written since is not in it",
+            instant(&restored.manifest.taken_at),
+            ago(&restored.manifest.taken_at, style.now)
+        ),
+    );
+    let equal = format!(
+        "{} and {} equal to the manifest",
+        plural(restored.tables as u64, "table", "tables"),
+        plural(restored.rows, "row", "rows")
+    );
+    page.field("  equal   ", &style.good(&equal));
+    if !restored.only.is_empty() {
+        page.field("  only    ", &restored.only.join(", "));
+    }
+    if let Some(kept) = &restored.kept {
+        page.field("  kept    ", &format!("what was there before, as {kept}"));
+    }
+    for remark in &restored.remarks {
+        page.field("  remark  ", remark);
+    }
+    page.end("", 0)
+}
+
+/// A backup that was taken, as JSON.
+pub fn backup_taken_json(taken: &BackupTaken, proven: Option<&BackupProven>) -> Value {
+    let mut value = json!(taken);
+    value["proof"] = json!(proven.map(|proven| &proven.proof));
+    value
+}
+
+/// A backup that was proven, as JSON.
+pub fn backup_proven_json(proven: &BackupProven) -> Value {
+    json!(proven)
+}
+
+/// All backups, as JSON.
+pub fn backups_json(all: &[BackupListed]) -> Value {
+    let each = all.iter().map(|one| {
+        let mut value = json!(one);
+        value["state"] = json!(one.state());
+        value
+    });
+    json!({ "backups": each.collect::<Vec<_>>() })
+}
+
+/// What stays and what goes, as JSON.
+pub fn pruned_json(pruned: &Pruned) -> Value {
+    json!(pruned)
+}
+
+/// What was restored, as JSON.
+pub fn restored_json(restored: &RestoredBackup) -> Value {
+    json!(restored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::style::test_style;
+    use tightrope_backup::Kept;
+
+    #[test]
+    fn what_goes_and_why_the_rest_stays() {
+        let example = Pruned {
+            dry_run: true,
+            kept: vec![Kept {
+                name: "shop-20260102T030405Z".to_owned(),
+                because: vec!["one of the last", "the newest that is proven"],
+            }],
+            removed: vec![("shop-20250102T030405Z".to_owned(), 2_000_000)],
+            untouched: Vec::new(),
+        };
+        insta::assert_snapshot!(pruned(&example, &test_style()), @r"
+        shop-20260102T030405Z           stays: one of the last, the newest that is
+                                        proven
+        shop-20250102T030405Z           would go, 2.0 MB
+
+        2.0 MB would be freed. Nothing was removed: this was a dry run.
+        ");
+    }
+}
