@@ -16,6 +16,7 @@ mod net;
 mod registry;
 mod session;
 mod url;
+mod vitals;
 
 pub use capabilities::Capabilities;
 pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
@@ -27,6 +28,7 @@ pub use session::{
     RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
 };
 pub use url::DatabaseUrl;
+pub use vitals::{Vital, Vitals};
 
 use tightrope_model::EngineKind;
 

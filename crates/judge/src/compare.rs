@@ -35,15 +35,24 @@ const LARGER_IN_PART: f64 = 0.55;
 const BEYOND_IN_PART: f64 = 1.5;
 
 /// Compares a statistic of samples before and after; none where there is nothing to compare.
-pub(crate) fn compare(before: &[f64], after: &[f64], stat: Stat, bound: Bound) -> Option<Compared> {
+///
+/// `margin` is the factor that the day alone may make: what is tested is whether there is more than that.
+pub(crate) fn compare(
+    before: &[f64],
+    after: &[f64],
+    stat: Stat,
+    bound: Bound,
+    margin: f64,
+) -> Option<Compared> {
     let ratio = statistic(after, stat)? / statistic(before, stat)?;
     if !ratio.is_finite() {
         return None;
     }
     let turned = |samples: &[f64]| -> Vec<f64> { samples.iter().map(|sample| -sample).collect() };
+    let before: Vec<f64> = before.iter().map(|sample| sample * margin).collect();
     let (before, after) = match bound {
-        Bound::Over => (before.to_vec(), after.to_vec()),
-        Bound::Under => (turned(before), turned(after)),
+        Bound::Over => (before, after.to_vec()),
+        Bound::Under => (turned(&before), turned(after)),
     };
     // A few samples say little of how they hang together: the longer side knows.
     let inflated = match after.len() < before.len() / 2 {
@@ -140,7 +149,7 @@ mod tests {
     fn half_more_is_found_and_nothing_is_not() {
         let (before, same, more) = (wave(100, 1.0), wave(40, 1.0), wave(40, 1.5));
         let median = Stat::Percentile(50);
-        let check = |after: &[f64], bound| compare(&before, after, median, bound).unwrap();
+        let check = |after: &[f64], bound| compare(&before, after, median, bound, 1.0).unwrap();
         let found = check(&more, Bound::Over);
         assert!(
             found.ratio > 1.4 && found.p < 1e-6 && found.lasts,
@@ -150,8 +159,10 @@ mod tests {
         assert!(nothing.p > 0.1 && !nothing.lasts, "{nothing:?}");
         let less = check(&wave(40, 0.5), Bound::Under);
         assert!(less.ratio < 0.6 && less.p < 1e-6 && less.lasts, "{less:?}");
-        assert_eq!(compare(&[], &more, median, Bound::Over), None);
-        assert_eq!(compare(&[0.0; 9], &more, median, Bound::Over), None);
+        assert_eq!(compare(&[], &more, median, Bound::Over, 1.0), None);
+        let allowed = compare(&before, &more, median, Bound::Over, 1.6).unwrap();
+        assert!(allowed.ratio > 1.4 && allowed.p > 0.5, "{allowed:?}");
+        assert_eq!(compare(&[0.0; 9], &more, median, Bound::Over, 1.0), None);
     }
 
     #[test]
@@ -161,7 +172,7 @@ mod tests {
         for value in &mut after[..25] {
             *value *= 3.0;
         }
-        let found = compare(&before, &after, Stat::Percentile(50), Bound::Over).unwrap();
+        let found = compare(&before, &after, Stat::Percentile(50), Bound::Over, 1.0).unwrap();
         assert!(!found.lasts, "{found:?}");
     }
 

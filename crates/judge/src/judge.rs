@@ -89,7 +89,9 @@ impl Judge {
             self.elapsed_ms = self.elapsed_ms.max(look.elapsed_ms);
             self.looks += 1;
             for index in 0..self.states.len() {
-                self.weigh(index, false);
+                if self.concerns(index, look) {
+                    self.weigh(index, false);
+                }
             }
         }
     }
@@ -170,6 +172,13 @@ impl Judge {
             },
             (true, true, true) => Decision::Keep,
         }
+    }
+
+    fn concerns(&self, index: usize, look: &Look) -> bool {
+        let criterion = &self.criteria.criteria[index];
+        let names = criterion.condition.probes().into_iter();
+        let mut names = names.chain([criterion.text.as_str()]);
+        names.any(|name| look.seen.contains_key(name))
     }
 
     fn track(&self, probe: &str) -> Option<&Track> {
@@ -313,10 +322,17 @@ impl Judge {
         }
         let (before, after) = self.sides(probe, measure.as_deref(), against.as_deref());
         let state = &mut self.states[index];
+        let half = percent / 200.0;
+        // Without a control group the day itself moves everything: half of the limit is left to it.
+        let margin = match (against, bound) {
+            (Some(_), _) => 1.0,
+            (None, Bound::Over) => 1.0 + half,
+            (None, Bound::Under) => (1.0 - half).max(0.0),
+        };
         let spend = budget * share(state.tests);
         state.tests += 1;
         state.next = next_look(after.len());
-        state.compared = compare(&before, &after, *stat, *bound);
+        state.compared = compare(&before, &after, *stat, *bound, margin);
         if let Some(found) = state.compared
             && found.lasts
             && found.p < spend
