@@ -24,6 +24,7 @@ mod seal;
 mod situation;
 mod status;
 mod verify;
+mod watch;
 mod ways_back;
 
 pub use apply::{
@@ -55,3 +56,7 @@ pub use status::{
     StatusError, StepStanding, check, log, status,
 };
 pub use verify::VERIFY_DOES_NOT_HOLD;
+pub use watch::{
+    Ask, Broken, Outcome, Watch, WatchError, WatchEvent, WatchListener, Watched, WayBackNow,
+    begin_watch, criteria_of, take_over,
+};

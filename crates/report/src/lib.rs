@@ -25,6 +25,7 @@ mod samples;
 mod seal;
 mod status;
 mod style;
+mod watch;
 mod words;
 
 pub use apply::{applied, applied_json};
@@ -41,6 +42,7 @@ pub use rollback::{Gauges, rollback_plan, rollback_plan_json, rolled_back, rolle
 pub use seal::{seal_plan, seal_plan_json, sealed, sealed_json};
 pub use status::{status, status_json};
 pub use style::Style;
+pub use watch::{watch_event, watch_look, watched, watched_json};
 
 /// Finds the text of the line at a place, where it can be read: the caller reads files, this crate does not.
 pub type Lines<'a> = &'a dyn Fn(&tightrope_model::Place) -> Option<String>;

@@ -5,6 +5,7 @@ mod engine;
 mod net;
 mod reading;
 mod rollback;
+mod watch;
 
 use std::error::Error;
 
