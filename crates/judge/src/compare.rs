@@ -103,6 +103,22 @@ fn lasts(before: &[f64], after: &[f64], tail: Option<f64>) -> bool {
 /// How many of the control's samples, the nearest in time, say how things were at a time.
 const NEAREST: usize = 31;
 
+/// So many of the samples, as a share, have to lie beyond everything before to stand apart: one look may reach back over the
+/// migration.
+const APART: f64 = 0.8;
+
+/// Whether the samples after lie beyond every single one before, and by more than the limit's factor: no chance is needed to say so,
+/// however much samples resemble their neighbours. A lost plan looks like that.
+pub(crate) fn stands_apart(before: &[f64], after: &[f64], bound: Bound, factor: f64) -> bool {
+    let most = before.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let least = before.iter().copied().fold(f64::INFINITY, f64::min);
+    let beyond = after.iter().filter(|sample| match bound {
+        Bound::Over => **sample > most * factor,
+        Bound::Under => **sample < least * factor,
+    });
+    !before.is_empty() && beyond.count() as f64 >= APART * after.len().max(1) as f64
+}
+
 /// Samples measured by what a control group did at the same time: what slowed down everything has slowed down both.
 ///
 /// `level` is the control group's median in the baseline. Samples without a control near them stay as they are.
@@ -163,6 +179,18 @@ mod tests {
         let allowed = compare(&before, &more, median, Bound::Over, 1.6).unwrap();
         assert!(allowed.ratio > 1.4 && allowed.p > 0.5, "{allowed:?}");
         assert_eq!(compare(&[0.0; 9], &more, median, Bound::Over, 1.0), None);
+    }
+
+    #[test]
+    fn a_lost_plan_stands_apart_however_its_samples_hang_together() {
+        let before: Vec<f64> = (0..20).map(|look| 33.0 + f64::from(look) / 20.0).collect();
+        let mut after: Vec<f64> = (0..40).map(|look| 199.0 + f64::from(look) / 4.0).collect();
+        after[0] = 50.0;
+        assert!(stands_apart(&before, &after, Bound::Over, 2.0));
+        assert!(!stands_apart(&before, &after, Bound::Over, 7.0));
+        assert!(!stands_apart(&before, &after[..4], Bound::Over, 2.0));
+        assert!(!stands_apart(&[], &after, Bound::Over, 2.0));
+        assert!(stands_apart(&after, &before, Bound::Under, 0.8));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::compare::{Compared, Sample, compare, relative, statistic};
+use crate::compare::{Compared, Sample, compare, relative, stands_apart, statistic};
 use crate::criterion::{Bound, Condition, Criteria, Stat};
 use crate::look::Look;
 use crate::ruling::{Decision, Ruling, Verdict};
@@ -333,14 +333,23 @@ impl Judge {
         state.tests += 1;
         state.next = next_look(after.len());
         state.compared = compare(&before, &after, *stat, *bound, margin);
-        if let Some(found) = state.compared
-            && found.lasts
-            && found.p < spend
-            && is_beyond(found.ratio, *bound, *percent)
-        {
-            let p = chance(found.p);
-            let why = format!("{} on {} samples, {p}", signed(found.ratio), after.len());
-            state.failed = Some(why);
+        let factor = match bound {
+            Bound::Over => 1.0 + percent / 100.0,
+            Bound::Under => 1.0 - percent / 100.0,
+        };
+        let Some(found) = state
+            .compared
+            .filter(|found| is_beyond(found.ratio, *bound, *percent))
+        else {
+            return;
+        };
+        let (change, number) = (signed(found.ratio), after.len());
+        if stands_apart(&before, &after, *bound, factor) {
+            state.failed = Some(format!(
+                "{change} on {number} samples, beyond all of the baseline"
+            ));
+        } else if found.lasts && found.p < spend {
+            state.failed = Some(format!("{change} on {number} samples, {}", chance(found.p)));
         }
     }
 

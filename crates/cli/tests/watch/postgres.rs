@@ -6,11 +6,7 @@ use crate::stage::Stage;
 fn a_migration_that_makes_a_query_fail_is_rolled_back_by_itself() {
     let stage = Stage::postgres();
     stage.criteria(&["more than 10 errors"], "");
-    stage.rehearsed(
-        "0002_drop_note",
-        "alter table orders drop column note;",
-        "alter table orders add column note text;",
-    );
+    stage.rehearsed("0002_drop_note", "alter table orders drop column note;", "");
     let load = stage.load(3);
     let outcome = stage.run(&["apply", "--yes", "--watch", "10min"], 8);
     assert!(
@@ -172,10 +168,10 @@ fn what_would_lose_rows_is_not_rolled_back_by_itself() {
     stage.sql("insert into orders values (999999, 5000000000, 10, 'too large for before')");
     stage.errors(11);
     let outcome = running.wait().expect_code(9);
+    let said: Vec<&str> = outcome.stdout.split_whitespace().collect();
+    let said = said.join(" ");
     assert!(
-        outcome
-            .stdout
-            .contains("nothing was rolled back: the way back is not open without loss"),
+        said.contains("nothing was rolled back: the way back is not open without loss"),
         "{outcome}"
     );
     assert_eq!(stage.count_in_ledger("rolled-back"), 0);

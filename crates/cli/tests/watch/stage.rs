@@ -84,9 +84,12 @@ impl Stage {
         fs::write(path, text).unwrap();
     }
 
+    /// Writes a migration; without a rollback script it is derived.
     pub(crate) fn migration(&self, name: &str, up: &str, down: &str) {
         self.write(&format!("migrations/{name}/up.sql"), up);
-        self.write(&format!("migrations/{name}/down.sql"), down);
+        if !down.is_empty() {
+            self.write(&format!("migrations/{name}/down.sql"), down);
+        }
     }
 
     /// Writes the criteria; `more` are further lines.

@@ -63,6 +63,14 @@ struct Prober {
     ask: Sender<()>,
 }
 
+impl Prober {
+    fn too_slow(&self) -> Observation {
+        let why = format!("no answer within {} ms", self.timeout.as_millis());
+        let kind = FailureKind::Slow;
+        Observation::Failed(Failure { kind, why })
+    }
+}
+
 /// All probes of a watch.
 pub(super) struct Probers {
     all: Vec<Prober>,
@@ -121,13 +129,14 @@ impl Probers {
             match self.answers.recv_timeout(left) {
                 Ok((index, observation)) => {
                     let prober = &mut self.all[index];
-                    let late = prober
-                        .asked
-                        .take()
-                        .is_some_and(|asked| asked.elapsed() > prober.timeout);
-                    if !late {
-                        seen.insert(prober.name.clone(), observation);
-                    }
+                    let asked = prober.asked.take();
+                    let late = asked.is_some_and(|asked| asked.elapsed() > prober.timeout);
+                    let observation = match observation {
+                        Observation::Failed(_) => observation,
+                        _ if late => prober.too_slow(),
+                        _ => observation,
+                    };
+                    seen.insert(prober.name.clone(), observation);
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
@@ -139,12 +148,7 @@ impl Probers {
                 && prober.due <= Instant::now()
             {
                 prober.due = Instant::now() + prober.interval;
-                let why = format!("no answer within {} ms", prober.timeout.as_millis());
-                let failure = Failure {
-                    kind: FailureKind::Slow,
-                    why,
-                };
-                seen.insert(prober.name.clone(), Observation::Failed(failure));
+                seen.insert(prober.name.clone(), prober.too_slow());
             }
         }
         seen
