@@ -10,7 +10,7 @@ fn a_migration_that_makes_a_query_fail_is_rolled_back_by_itself() {
     let load = stage.load(3);
     let outcome = stage.run(&["apply", "--yes", "--watch", "10min"], 8);
     assert!(
-        outcome.stderr.contains("more than 10 errors: it is 1"),
+        outcome.stderr.contains("more than 10 errors: it is "),
         "{outcome}"
     );
     let log = load.stop();

@@ -10,7 +10,7 @@ fn a_migration_that_makes_a_query_fail_is_rolled_back_by_itself() {
     let load = stage.load(2);
     let outcome = stage.run(&["apply", "--yes", "--wait", "60", "--watch", "10min"], 8);
     assert!(
-        outcome.stderr.contains("more than 10 errors: it is 1"),
+        outcome.stderr.contains("more than 10 errors: it is "),
         "{outcome}"
     );
     let log = load.stop();
@@ -79,4 +79,28 @@ fn what_no_server_counts_is_refused_before_anything_is_applied() {
         "{outcome}"
     );
     assert_eq!(stage.count_in_ledger("applied"), 1);
+}
+
+#[test]
+fn tables_of_layout_2_are_brought_to_3() {
+    let stage = Stage::sqlite();
+    stage.criteria(&["more than 10 errors"], "");
+    stage.rehearsed(
+        "0002_extra",
+        "alter table orders add column extra text;",
+        "alter table orders drop column extra;",
+    );
+    stage.sql(
+        "drop table tightrope_watch_look; drop table tightrope_watch; \
+         delete from tightrope_lease where resource = 'watch'; \
+         update tightrope_meta set value = '2' where name = 'layout'",
+    );
+    let outcome = stage.run(&["watch"], 0);
+    assert!(
+        outcome.stdout.contains("Nothing is being watched."),
+        "{outcome}"
+    );
+    stage.run(&["apply", "--yes", "--watch", "2s"], 0);
+    let layout = "select cast(value as integer) from tightrope_meta where name = 'layout'";
+    assert_eq!(stage.number(layout), 3);
 }

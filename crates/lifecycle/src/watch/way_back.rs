@@ -86,9 +86,12 @@ pub(super) fn look<'p>(
         }
     }
     if way.in_conflict > 0 {
+        let rows = match way.in_conflict {
+            1 => "1 row".to_owned(),
+            rows => format!("{rows} rows"),
+        };
         way.because = Some(format!(
-            "{} rows written since cannot be held by the old schema",
-            way.in_conflict
+            "{rows} written since cannot be held by the old schema"
         ));
     }
     way.lossless = way.because.is_none();
