@@ -18,7 +18,7 @@ use crate::commands::Command;
 #[command(
     after_help = "Begin with `tightrope demo` (no server needed), or in a project with `tightrope init`.\n\
     Exit codes: 0 done, 1 error, 2 changes pending, 3 not proven, 4 refused, 5 lock or lease held, 6 unreachable, \
-    7 interrupted, 64 usage."
+    7 interrupted, 8 rolled back by itself, 9 a person has to decide, 64 usage."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]

@@ -21,6 +21,10 @@ pub(crate) enum Exit {
     Unreachable,
     /// A migration is half done.
     Interrupted,
+    /// A criterion failed, and the migration was rolled back by itself.
+    RolledBack,
+    /// A watch ended without a decision of its own.
+    Alert,
     /// The command line cannot be understood.
     Usage,
 }
@@ -29,7 +33,7 @@ pub(crate) enum Exit {
 type Row = (Exit, u8, &'static str, &'static str);
 
 /// All of them, as `docs/reference/exit-codes.md` has them.
-pub(crate) const TABLE: [Row; 9] = [
+pub(crate) const TABLE: [Row; 11] = [
     (Exit::Done, 0, "done", "Done, or nothing to do."),
     (
         Exit::Error,
@@ -76,6 +80,19 @@ pub(crate) const TABLE: [Row; 9] = [
         "interrupted",
         "A migration is half done, and the journal knows where: `tightrope status` shows it, `apply` finishes it, \
          `rollback` undoes it.",
+    ),
+    (
+        Exit::RolledBack,
+        8,
+        "rolled-back",
+        "`apply --watch` and `watch`: a criterion failed, and the migration was rolled back by itself; or somebody rolled back meanwhile.",
+    ),
+    (
+        Exit::Alert,
+        9,
+        "alert",
+        "`apply --watch` and `watch`: a criterion failed and nothing was rolled back, or there was too little data to pass. A person has \
+         to decide; the migration is applied.",
     ),
     (
         Exit::Usage,

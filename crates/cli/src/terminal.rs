@@ -57,6 +57,25 @@ impl Terminal {
         }
     }
 
+    /// Gives the last document of a stream: like [`Terminal::show`], with the JSON on one line.
+    pub(crate) fn show_line(
+        &self,
+        text: impl FnOnce(&Style) -> String,
+        json: impl FnOnce() -> Value,
+    ) {
+        match self.json {
+            true => out(&format!("{}\n", json())),
+            false => out(&text(&self.out)),
+        }
+    }
+
+    /// Gives one document of a stream, on a line of its own; nothing where text is wanted.
+    pub(crate) fn stream(&self, document: &impl serde::Serialize) {
+        if self.json {
+            out(&format!("{}\n", json!(document)));
+        }
+    }
+
     /// Gives a part of a result that is told as it comes; where JSON is wanted, nothing: it comes whole at the end.
     pub(crate) fn tell(&self, text: impl FnOnce(&Style) -> String) {
         if !self.json {

@@ -17,6 +17,7 @@ mod net;
 mod registry;
 mod session;
 mod url;
+mod vitals;
 
 pub use backup::{
     Backup, BackupFiles, BackupWatch, DatabaseId, Restored, TableContent, TakeOptions, Taken,
@@ -32,6 +33,7 @@ pub use session::{
     RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
 };
 pub use url::DatabaseUrl;
+pub use vitals::{Vital, Vitals};
 
 use tightrope_model::EngineKind;
 

@@ -361,6 +361,11 @@ pub trait Session: Send {
         None
     }
 
+    /// The ability to say how the server is doing; none where there is no server.
+    fn vitals(&mut self) -> Option<&mut dyn crate::Vitals> {
+        None
+    }
+
     /// Quotes an identifier: the one function that does so for this engine.
     fn quote(&self, identifier: &str) -> String;
 }

@@ -26,6 +26,7 @@ mod seal;
 mod situation;
 mod status;
 mod verify;
+mod watch;
 mod ways_back;
 
 pub use apply::{
@@ -65,3 +66,7 @@ pub use status::{
     StatusError, StepStanding, check, log, status,
 };
 pub use verify::VERIFY_DOES_NOT_HOLD;
+pub use watch::{
+    Ask, Broken, Outcome, Watch, WatchError, WatchEvent, WatchListener, Watched, WayBackNow,
+    begin_watch, criteria_of, take_over,
+};

@@ -201,6 +201,7 @@ fn resume(
             accept_drift: None,
             policy: Policy::default(),
             kept_file: None,
+            held: None,
         };
         let mut record = (**record).clone();
         record.forward = script.digest();

@@ -28,6 +28,7 @@ mod schedule;
 mod seal;
 mod status;
 mod style;
+mod watch;
 mod words;
 
 pub use apply::{applied, applied_json};
@@ -50,6 +51,7 @@ pub use schedule::DrillSchedule;
 pub use seal::{seal_plan, seal_plan_json, sealed, sealed_json};
 pub use status::{status, status_json};
 pub use style::Style;
+pub use watch::{watch_event, watch_look, watched, watched_json};
 
 /// Finds the text of the line at a place, where it can be read: the caller reads files, this crate does not.
 pub type Lines<'a> = &'a dyn Fn(&tightrope_model::Place) -> Option<String>;

@@ -22,7 +22,7 @@ mod steps;
 pub use folder::{Folder, ReadSettings, SourceFile, read_folder};
 pub use formats::{Format, NoPlace, UnknownFormat};
 pub use lint::{READING_RULES, RULES, Rule, lint};
-pub use migration::{Migration, MigrationKind, MigrationSettings};
+pub use migration::{Migration, MigrationKind, MigrationSettings, WatchText};
 pub use renames::{Renamed, dropped_tables, renames};
 pub use script::{Script, TransactionMode};
 pub use statement::{

@@ -86,4 +86,15 @@ pub struct MigrationSettings {
     pub fill: BTreeMap<String, String>,
     /// Where each of these names stands.
     pub fill_places: BTreeMap<String, Place>,
+    /// The file with the criteria that it adds, if it adds some.
+    pub watch: Option<WatchText>,
+}
+
+/// A file that has a table `[watch]`: its criteria are read where they are used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchText {
+    /// The file, as the user named it.
+    pub file: PathBuf,
+    /// Its whole text.
+    pub text: String,
 }

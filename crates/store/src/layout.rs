@@ -3,7 +3,10 @@ use tightrope_model::Value;
 use crate::{Store, StoreError};
 
 /// The layout that this version writes; raised with every change of a table.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
+
+/// The first layout with a quarantine and forward images.
+const WITH_NET: i64 = 2;
 
 impl Store<'_> {
     /// Whether tightrope has been here.
@@ -35,7 +38,7 @@ impl Store<'_> {
         }
         match self.layout()? {
             LAYOUT => Ok(()),
-            _ => self.upgrade(),
+            found => self.upgrade(found),
         }
     }
 
@@ -71,10 +74,15 @@ impl Store<'_> {
     }
 
     /// Brings the tables of an older tightrope to this layout, in one transaction.
-    fn upgrade(&mut self) -> Result<(), StoreError> {
+    fn upgrade(&mut self, found: i64) -> Result<(), StoreError> {
         self.session.begin()?;
         let prefix = self.session.store_dialect().prefix;
-        let upgraded = self.create_net_tables().and_then(|()| {
+        let net = match found < WITH_NET {
+            true => self.create_net_tables(),
+            false => Ok(()),
+        };
+        let upgraded = net.and_then(|()| {
+            self.create_watch_tables()?;
             self.session.query(
                 &format!("update {prefix}meta set value = $1 where name = 'layout'"),
                 &[Value::from(LAYOUT.to_string())],
@@ -151,6 +159,7 @@ impl Store<'_> {
             &format!("insert into {prefix}lease (resource, fencing) values ('run', 0)"),
             &[],
         )?;
+        self.create_watch_tables()?;
         Ok(())
     }
 }

@@ -8,6 +8,9 @@ pub const HEARTBEAT_TTL_S: i64 = 30;
 
 use crate::{Store, StoreError};
 
+/// The lease of a run.
+const RUN: &str = "run";
+
 /// Who holds the lease, for people: shown to whoever comes second.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -80,9 +83,18 @@ impl Store<'_> {
     /// # Errors
     /// When the connection breaks.
     pub fn take_lease(&mut self, holder: &Holder) -> Result<LeaseOutcome, StoreError> {
+        self.take_lease_on(RUN, holder)
+    }
+
+    /// The same for another thing than a run.
+    pub(crate) fn take_lease_on(
+        &mut self,
+        resource: &str,
+        holder: &Holder,
+    ) -> Result<LeaseOutcome, StoreError> {
         let liveness = self.session.liveness()?;
         self.session.begin()?;
-        let outcome = self.take_lease_inside(holder, &liveness);
+        let outcome = self.take_lease_inside(resource, holder, &liveness);
         match &outcome {
             Ok(LeaseOutcome::Taken { .. }) => self.session.commit()?,
             Ok(LeaseOutcome::Held { .. }) | Err(_) => self.session.roll_back()?,
@@ -92,10 +104,11 @@ impl Store<'_> {
 
     fn take_lease_inside(
         &mut self,
+        resource: &str,
         holder: &Holder,
         liveness: &Liveness,
     ) -> Result<LeaseOutcome, StoreError> {
-        let row = self.lease_row(true)?;
+        let row = self.lease_row(resource, true)?;
         if let (Some(by), Some(evidence)) = (&row.holder, &row.liveness) {
             let silent_s = seconds_since(row.heartbeat_at.as_deref(), row.now);
             let dead = match self.session.is_alive(evidence)? {
@@ -121,9 +134,14 @@ impl Store<'_> {
         self.session.query(
             &format!(
                 "update {lease_table} set fencing = $1, holder = $2, liveness = $3, acquired_at = {now}, heartbeat_at = {now} \
-                 where resource = 'run'"
+                 where resource = $4"
             ),
-            &[Value::from(fencing), Value::from(to_json(holder)), Value::from(liveness.0.clone())],
+            &[
+                Value::from(fencing),
+                Value::from(to_json(holder)),
+                Value::from(liveness.0.clone()),
+                Value::from(resource),
+            ],
         )?;
         let lease = Lease {
             fencing,
@@ -141,7 +159,14 @@ impl Store<'_> {
     /// # Errors
     /// When the connection breaks.
     pub fn lease_holder(&mut self) -> Result<Option<(Holder, i64, Alive)>, StoreError> {
-        let row = self.lease_row(false)?;
+        self.holder_of(RUN)
+    }
+
+    pub(crate) fn holder_of(
+        &mut self,
+        resource: &str,
+    ) -> Result<Option<(Holder, i64, Alive)>, StoreError> {
+        let row = self.lease_row(resource, false)?;
         let (Some(holder), Some(evidence)) = (row.holder, row.liveness) else {
             return Ok(None);
         };
@@ -158,11 +183,15 @@ impl Store<'_> {
     /// # Errors
     /// [`StoreError::LeaseLost`] if somebody took it over.
     pub fn heartbeat(&mut self, fencing: i64) -> Result<(), StoreError> {
+        self.heartbeat_on(RUN, fencing)
+    }
+
+    pub(crate) fn heartbeat_on(&mut self, resource: &str, fencing: i64) -> Result<(), StoreError> {
         let lease = self.table("lease");
         let now = self.session.store_dialect().now;
         let rows = self.session.query(
-            &format!("update {lease} set heartbeat_at = {now} where resource = 'run' and fencing = $1 returning fencing"),
-            &[Value::from(fencing)],
+            &format!("update {lease} set heartbeat_at = {now} where resource = $1 and fencing = $2 returning fencing"),
+            &[Value::from(resource), Value::from(fencing)],
         )?;
         if rows.is_empty() {
             Err(StoreError::LeaseLost { ours: fencing })
@@ -178,7 +207,15 @@ impl Store<'_> {
     /// # Errors
     /// [`StoreError::LeaseLost`] if somebody took it over.
     pub fn guard_lease(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        let row = self.lease_row(true)?;
+        self.guard_lease_on(RUN, lease)
+    }
+
+    pub(crate) fn guard_lease_on(
+        &mut self,
+        resource: &str,
+        lease: &Lease,
+    ) -> Result<(), StoreError> {
+        let row = self.lease_row(resource, true)?;
         if row.fencing == lease.fencing {
             Ok(())
         } else {
@@ -193,23 +230,31 @@ impl Store<'_> {
     /// # Errors
     /// When the connection breaks.
     pub fn release_lease(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        self.release_lease_on(RUN, lease)
+    }
+
+    pub(crate) fn release_lease_on(
+        &mut self,
+        resource: &str,
+        lease: &Lease,
+    ) -> Result<(), StoreError> {
         let table = self.table("lease");
         self.session.query(
-            &format!("update {table} set holder = null, liveness = null where resource = 'run' and fencing = $1"),
-            &[Value::from(lease.fencing)],
+            &format!("update {table} set holder = null, liveness = null where resource = $1 and fencing = $2"),
+            &[Value::from(resource), Value::from(lease.fencing)],
         )?;
         Ok(())
     }
 
-    fn lease_row(&mut self, hold: bool) -> Result<LeaseRow, StoreError> {
+    fn lease_row(&mut self, resource: &str, hold: bool) -> Result<LeaseRow, StoreError> {
         let table = self.table("lease");
         let dialect = self.session.store_dialect();
         let (now, for_update) = (dialect.now, if hold { dialect.for_update } else { "" });
         let rows = self.session.query(
             &format!(
-                "select fencing, holder, liveness, acquired_at, heartbeat_at, {now} from {table} where resource = 'run'{for_update}"
+                "select fencing, holder, liveness, acquired_at, heartbeat_at, {now} from {table} where resource = $1{for_update}"
             ),
-            &[],
+            &[Value::from(resource)],
         )?;
         let damaged = |what: &str| StoreError::Damaged {
             table: "lease",

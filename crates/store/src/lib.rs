@@ -18,6 +18,7 @@ mod lease;
 mod ledger;
 mod quarantine;
 mod snapshot;
+mod watch;
 
 pub use applied::{AppliedMigration, StoredScript};
 pub use certificate::{Certificate, CertificateError, CertificateTarget, Stale};
@@ -29,6 +30,7 @@ pub use journal::{
 pub use lease::{HEARTBEAT_TTL_S, Holder, Lease, LeaseOutcome};
 pub use ledger::{LedgerBreak, LedgerEntry, LedgerTail, Record};
 pub use quarantine::QuarantinedRow;
+pub use watch::{OpenWatch, WatchPhase, WatchRecord};
 
 use tightrope_engine::Session;
 

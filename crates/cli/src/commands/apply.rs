@@ -6,6 +6,8 @@ use crate::errors::CommandError;
 use crate::exit::Exit;
 use crate::watching::{self, Progress};
 
+use super::watch::Screen;
+
 /// Apply the pending migrations, each of them whole or not at all
 ///
 /// Every migration needs a certificate that fits; where one is missing and a copy can be made, it is rehearsed first, and
@@ -13,7 +15,7 @@ use crate::watching::{self, Progress};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  tightrope apply\n  tightrope apply --yes --dir migrations --url sqlite://shop.db\n  \
-    tightrope apply --unrehearsed --reason \"incident 512, no copy at hand\""
+    tightrope apply --unrehearsed --reason \"incident 512, no copy at hand\"\n  tightrope apply --watch 1h"
 )]
 pub(crate) struct Args {
     /// Only up to this version
@@ -31,6 +33,30 @@ pub(crate) struct Args {
     /// How long to wait for another run to end [default: lease_wait_s of tightrope.toml, else 5]
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+    /// Watch afterwards by the criteria under [watch], and roll back by itself if one fails [default duration: `for` under
+    /// [watch], else 1h]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    watch: Option<Option<u64>>,
+    /// What happens when a criterion fails [default: `policy` under [watch], else auto]
+    #[arg(long, value_enum, requires = "watch")]
+    policy: Option<OnFailure>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum OnFailure {
+    /// Roll back, if the way back is open and loses nothing
+    Auto,
+    /// Ask; where nobody is there, exit with 9
+    Ask,
+    /// Say it, and exit with 9
+    Alert,
+}
+
+/// A duration on the command line.
+fn duration(text: &str) -> Result<u64, String> {
+    tightrope_judge::duration_ms(text)
+        .filter(|milliseconds| *milliseconds > 0)
+        .ok_or_else(|| "a duration is wanted, such as 1h, 30min or 90s".to_owned())
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -49,9 +75,32 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         edges: edges.as_ref(),
     };
     let prepare = || tightrope_lifecycle::prepare_apply(&project, &options, watchers);
-    let prepared = prepare()?;
+    let mut prepared = prepare()?;
     if !context.options.yes && !asked && !prepared.is_empty() {
         ask(args, context, &project)?;
+    }
+    if let Some(duration) = args.watch
+        && !prepared.is_empty()
+    {
+        let criteria = criteria(args, context, duration, &prepared)?;
+        let screen = Screen::new(context.terminal);
+        let mut watch =
+            tightrope_lifecycle::begin_watch(&mut prepared, criteria, watchers, &screen)?;
+        let applied = match prepared.run(watchers) {
+            Ok(applied) => applied,
+            Err(error) => {
+                watch.call_off("nothing, or not all of it, was applied");
+                return Err(error.into());
+            }
+        };
+        watch.applied()?;
+        context
+            .terminal
+            .stream(&serde_json::json!({ "event": "applied", "migrations": applied.migrations }));
+        context
+            .terminal
+            .tell(|style| tightrope_report::applied(&applied, style));
+        return super::watch::go_on(watch, &screen, context);
     }
     let applied = match prepared.run(watchers) {
         // Somebody else was faster, perhaps with the same migrations: what is left is looked at once more. A person who
@@ -65,6 +114,31 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         || tightrope_report::applied_json(&applied),
     );
     Ok(Exit::Done)
+}
+
+/// The criteria of a watch: what the configuration and the migrations say, and what the command line says otherwise.
+fn criteria(
+    args: &Args,
+    context: &Context,
+    duration: Option<u64>,
+    prepared: &tightrope_lifecycle::Prepared<'_>,
+) -> Result<tightrope_judge::Criteria, CommandError> {
+    let configuration = context.configuration()?;
+    let source = configuration
+        .source
+        .as_ref()
+        .map(|(file, text)| (file.as_path(), text.as_str()));
+    let migrations = prepared.migrations().map(|(migration, _)| migration);
+    let mut criteria = tightrope_lifecycle::criteria_of(source, migrations)?;
+    criteria.watch_ms = duration.unwrap_or(criteria.watch_ms);
+    if let Some(policy) = args.policy {
+        criteria.policy = match policy {
+            OnFailure::Auto => tightrope_judge::Policy::Auto,
+            OnFailure::Ask => tightrope_judge::Policy::Ask,
+            OnFailure::Alert => tightrope_judge::Policy::Alert,
+        };
+    }
+    Ok(criteria)
 }
 
 /// Refuses where there is something to do and nobody to ask; asks at once where an interrupted run would be finished.

@@ -17,6 +17,7 @@ mod review;
 mod rollback;
 mod seal;
 mod status;
+mod watch;
 
 use clap::Subcommand;
 
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Plan(plan::Args),
     Rehearse(rehearse::Args),
     Apply(apply::Args),
+    Watch(watch::Args),
     Rollback(rollback::Args),
     Status(status::Args),
     Quarantine(quarantine::Args),
@@ -55,6 +57,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<Exit, CommandE
         Command::Plan(args) => plan::run(args, context),
         Command::Rehearse(args) => rehearse::run(args, context),
         Command::Apply(args) => apply::run(args, context),
+        Command::Watch(args) => watch::run(args, context),
         Command::Rollback(args) => rollback::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Quarantine(args) => quarantine::run(args, context),

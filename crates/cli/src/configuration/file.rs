@@ -34,6 +34,9 @@ pub(super) struct File {
     /// Values for placeholders in scripts.
     #[serde(default)]
     pub(super) placeholders: BTreeMap<String, String>,
+    /// The criteria of watches, which are read where they are used.
+    #[serde(default, rename = "watch")]
+    pub(super) _watch: serde::de::IgnoredAny,
 }
 
 /// A database.

@@ -28,6 +28,8 @@ pub(crate) struct Configuration {
     /// The folder that paths in it start from.
     home: PathBuf,
     file: file::File,
+    /// The file and its text: the criteria of watches say where in it a mistake stands.
+    pub(crate) source: Option<(PathBuf, String)>,
     pub(crate) placeholders: BTreeMap<String, String>,
 }
 
@@ -61,6 +63,7 @@ pub(crate) fn find(named: Option<&Path>) -> Result<Configuration, CommandError> 
         home,
         placeholders: file.placeholders.clone(),
         file,
+        source: Some((path, text)),
     })
 }
 

@@ -57,6 +57,9 @@ impl From<ApplyError> for CommandError {
                 let (findings, state) = (findings.clone(), in_words(left));
                 Self::of(Exit::Error, error).findings(findings).state(state)
             }
+            ApplyError::Invariant { .. } => Self::of(Exit::RolledBack, error)
+                .state(UNCHANGED)
+                .hint("the script changes what a criterion says must stay equal: mend the one or the other"),
             ApplyError::RollbackOpen => Self::of(Exit::Interrupted, error).hint("finish it with `tightrope rollback`"),
             ApplyError::ResumeChanged { .. } => Self::of(Exit::Interrupted, error)
                 .hint("bring the script back to what has run of it, then `tightrope apply` goes on")

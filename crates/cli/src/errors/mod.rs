@@ -6,6 +6,7 @@ mod engine;
 mod net;
 mod reading;
 mod rollback;
+mod watch;
 
 use std::error::Error;
 

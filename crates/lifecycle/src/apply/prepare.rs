@@ -16,6 +16,7 @@ use crate::rehearse::{
 };
 use crate::run::Watchers;
 use crate::situation::{Situation, Standing};
+use crate::watch::Held;
 
 /// What to apply, and what was decided about it.
 #[derive(Clone, Debug, Default)]
@@ -60,16 +61,18 @@ impl Proof {
 
 /// Migrations that may run: the folder was read, the database looked at, every way back proven or decided.
 pub struct Prepared<'p> {
-    pub(super) project: &'p Project,
+    pub(crate) project: &'p Project,
     pub(super) engine: Arc<dyn Engine>,
-    pub(super) session: Box<dyn Session>,
+    pub(crate) session: Box<dyn Session>,
     pub(super) folder: Folder,
-    pub(super) situation: Situation,
+    pub(crate) situation: Situation,
     /// Which migrations of the folder, with their proofs.
     pub(super) migrations: Vec<(usize, Proof)>,
     pub(super) accept_drift: Option<String>,
     pub(super) recovered: Option<String>,
     pub(super) read_at: Instant,
+    /// What is measured around each forward script, where the migrations are watched.
+    pub(crate) held: Option<Held>,
     rehearsed: Option<Rehearsed>,
 }
 
@@ -184,6 +187,7 @@ pub fn prepare_apply<'p>(
         accept_drift: options.accept_drift.clone(),
         recovered,
         read_at: Instant::now(),
+        held: None,
         rehearsed,
     })
 }

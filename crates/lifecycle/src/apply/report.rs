@@ -10,6 +10,7 @@ use crate::project::FolderError;
 use crate::rehearse::{RehearseError, Rehearsed};
 use crate::run::RunError;
 use crate::situation::{Drift, SituationError};
+use crate::watch::Broken;
 
 /// What applying did.
 #[derive(Clone, Debug, Serialize)]
@@ -174,6 +175,14 @@ pub enum ApplyError {
     ResumeChanged {
         /// Its label.
         migration: String,
+    },
+    /// A criterion says that something must be equal before and after, and it is not.
+    #[error("`{migration}` was rolled back by itself: the criterion `{}` fails, {} before and {} after", .broken.criterion, .broken.before, .broken.after)]
+    Invariant {
+        /// Its label.
+        migration: String,
+        /// The criterion.
+        broken: Broken,
     },
     /// The connection broke at a commit.
     #[error("the connection broke while `{migration}` was being committed")]

@@ -9,6 +9,7 @@ use super::transaction;
 use crate::execute::Ready;
 use crate::run::{Run, RunError, Watchers, stored};
 use crate::situation::{Situation, version_key};
+use crate::watch::Held;
 use crate::{Event, Policy, net, recover};
 
 /// Up to how many migrations without a certificate have the schema measured after each of them. Beyond that (a whole history
@@ -30,6 +31,7 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         accept_drift,
         recovered,
         read_at,
+        held,
         ..
     } = prepared;
     let mut applied = Applied {
@@ -82,6 +84,7 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         accept_drift: situation.drift.as_ref().and(accept_drift.as_deref()),
         policy: project.policy,
         kept_file,
+        held: held.as_ref(),
     };
     for (number, (migration, proof)) in work.iter().enumerate() {
         let is_last = number + 1 == work.len();
@@ -172,6 +175,8 @@ pub(crate) struct Job<'a> {
     pub(crate) policy: Policy,
     /// The copy of the database that was kept beside it before the next migration, if that is the run's first.
     pub(crate) kept_file: Option<String>,
+    /// What is measured around the forward script, where it is watched.
+    pub(crate) held: Option<&'a Held>,
 }
 
 impl Job<'_> {

@@ -14,6 +14,7 @@ use crate::net::{self, LookStop};
 use crate::plan::label_of;
 use crate::run::{Run, held_by, stored};
 use crate::verify;
+use crate::watch::{Held, Measured};
 
 /// Applies a migration in one transaction: the script, its verify script, the record and the ledger entry become durable
 /// together or not at all. Where a lock is not granted in time, all of it is undone and tried again.
@@ -162,6 +163,16 @@ fn inside(
     let mut record = job.draft(run, migration, proof);
     record.renames = net::renames_of(&ready.parsed);
     let before = job.catalog.as_ref().filter(|_| measure);
+    let held = match job.held {
+        Some(held) => {
+            let (measured, blockers) = run.looked_after(|run| held.before(run.session.as_mut()));
+            Some((
+                held,
+                measured.map_err(|error| waits(ready, error).held_by(blockers))?,
+            ))
+        }
+        None => None,
+    };
     let mut spread = match before {
         Some(before) => {
             let (spread, blockers) =
@@ -192,6 +203,9 @@ fn inside(
     }
     if may_change_settings(ready) {
         run.session.regain()?;
+    }
+    if let Some((held, measured)) = held {
+        hold(run, migration, &record, held, &measured)?;
     }
     let mut after = None;
     if measure {
@@ -228,6 +242,25 @@ fn inside(
     let lease = run.lease.clone();
     run.store().guard_lease(&lease).map_err(ApplyError::from)?;
     Ok((record, after))
+}
+
+/// Requires that the invariants are what they were, and keeps what was measured.
+fn hold(
+    run: &mut Run<'_>,
+    migration: &Migration,
+    record: &AppliedMigration,
+    held: &Held,
+    measured: &Measured,
+) -> Result<(), Stop> {
+    match held.after(run.session.as_mut(), measured)? {
+        // Numbers below zero are the migrations' own.
+        Ok((watch, Some(look))) => Ok(run.store().add_look(watch, -record.sequence, &look)?),
+        Ok((_, None)) => Ok(()),
+        Err(broken) => Err(Stop::Error(ApplyError::Invariant {
+            migration: migration.label(),
+            broken,
+        })),
+    }
 }
 
 /// Spreads the net as the rehearsal planned it. Where there was none, the script is run once to see what it touches, and

@@ -8,6 +8,7 @@ mod own;
 mod pin;
 mod run;
 mod transaction;
+mod vitals;
 
 use std::collections::HashSet;
 
@@ -190,6 +191,10 @@ impl Session for PostgresSession {
     }
 
     fn net(&mut self) -> Option<&mut dyn Net> {
+        Some(self)
+    }
+
+    fn vitals(&mut self) -> Option<&mut dyn tightrope_engine::Vitals> {
         Some(self)
     }
 

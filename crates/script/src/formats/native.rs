@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use tightrope_model::{Finding, Place, Severity, Version};
 
-use crate::{Migration, MigrationKind, MigrationSettings, TransactionMode};
+use crate::{Migration, MigrationKind, MigrationSettings, TransactionMode, WatchText};
 
 use super::Reading;
 use super::pairs::duplicate;
@@ -162,6 +162,7 @@ struct Metadata {
     rollback_budget_s: Option<u64>,
     #[serde(default)]
     fill: BTreeMap<String, String>,
+    watch: Option<toml::Value>,
     #[serde(flatten)]
     unknown: BTreeMap<String, toml::Value>,
 }
@@ -202,6 +203,12 @@ fn settings(
         rollback_budget_s: metadata.rollback_budget_s,
         fill_places: places(source, metadata.fill.keys()),
         fill: metadata.fill,
+        watch: metadata.watch.and_then(|_| {
+            Some(WatchText {
+                file: source.file.clone(),
+                text: source.text().ok()?.to_owned(),
+            })
+        }),
     };
     Some((settings, metadata.run_in_transaction))
 }
@@ -231,8 +238,8 @@ fn bad_settings(source: &Source<'_>, text: &str, error: &toml::de::Error) -> Fin
     )
     .at(Place::at(&source.file, text, offset))
     .hint(
-        "known are run_in_transaction, irreversible (true or a reason), lock_timeout_ms, rollback_budget_s and the table \
-         [fill]",
+        "known are run_in_transaction, irreversible (true or a reason), lock_timeout_ms, rollback_budget_s and the tables \
+         [fill] and [watch]",
     )
 }
 
@@ -245,6 +252,6 @@ fn unknown_setting(source: &Source<'_>, key: &str) -> Finding {
     )
     .at(Place::at(&source.file, text, text.find(key).unwrap_or(0)))
     .hint(
-        "known are run_in_transaction, irreversible, lock_timeout_ms, rollback_budget_s and the table [fill]",
+        "known are run_in_transaction, irreversible, lock_timeout_ms, rollback_budget_s and the tables [fill] and [watch]",
     )
 }

@@ -30,6 +30,7 @@ wal_level = logical
 timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'
+shared_preload_libraries = 'pg_stat_statements'
 ";
 
 /// What kind of PostgreSQL server a test needs.

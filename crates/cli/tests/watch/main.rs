@@ -1,0 +1,14 @@
+//! Watching, end to end: a load that goes on, migrations that are bad in different ways, and one that is good.
+//!
+//! Every writer keeps a log of its own of what the database has acknowledged; after a rollback all of it has to be there.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod postgres;
+mod probes;
+mod sqlite;
+mod stage;
+mod taken_over;

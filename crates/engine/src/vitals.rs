@@ -1,0 +1,48 @@
+use std::collections::BTreeMap;
+
+use tightrope_model::TableName;
+
+use crate::EngineError;
+
+/// How a server is doing, in one respect.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Vital {
+    /// A number as it is now.
+    Level(f64),
+    /// Counters that only grow, unless they are reset; `epoch` changes then, where the server says so.
+    Totals {
+        /// Each by its name.
+        values: BTreeMap<String, f64>,
+        /// What changes when they are reset.
+        epoch: Option<String>,
+    },
+}
+
+/// The ability of a server to say how it is doing.
+pub trait Vitals {
+    /// Bounds how long each statement that follows may take, in milliseconds.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn bound_statements(&mut self, milliseconds: u64) -> Result<(), EngineError>;
+
+    /// One of `deadlocks`, `rollbacks` (totals of this database, `count`), `waiting sessions` and `replication lag` (a level, the lag
+    /// in seconds).
+    ///
+    /// # Errors
+    /// When the server does not know it, or does not show it to this user: what cannot be seen is never zero.
+    fn vital(&mut self, what: &str) -> Result<Vital, EngineError>;
+
+    /// The statistics of all statements like a pattern, in which `%` stands for anything: totals of `calls`, `time` in milliseconds
+    /// and `blocks`.
+    ///
+    /// # Errors
+    /// When there are no such statistics, or no such statement has run.
+    fn statement(&mut self, pattern: &str) -> Result<Vital, EngineError>;
+
+    /// Lets nobody else write to these tables until the transaction ends.
+    ///
+    /// # Errors
+    /// When a lock is not granted.
+    fn hold_still(&mut self, tables: &[TableName]) -> Result<(), EngineError>;
+}

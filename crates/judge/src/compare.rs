@@ -1,0 +1,219 @@
+//! One comparison: samples of now against those of before.
+
+use crate::criterion::{Bound, Stat};
+use crate::statistics::{
+    RankTest, inflation, quantile, rank_test, share_beyond, slowest, tail_test,
+};
+
+/// A sample, and when it was taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sample {
+    /// Milliseconds on the axis of its side.
+    pub(crate) at_ms: u64,
+    /// The value.
+    pub(crate) value: f64,
+}
+
+/// What comparing gave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Compared {
+    /// The statistic now over the one before: 1.2 is a fifth more.
+    pub(crate) ratio: f64,
+    /// How likely so much would be by chance.
+    pub(crate) p: f64,
+    /// Whether it is there all the time, not only in a part of it.
+    pub(crate) lasts: bool,
+}
+
+/// From which percentile on the tail is asked, too.
+const TAIL_FROM: u8 = 75;
+/// In so many parts of the time a change has to be seen: a burst is not a change.
+const PARTS: usize = 4;
+/// How much more often than by chance a sample has to be larger in each part.
+const LARGER_IN_PART: f64 = 0.55;
+/// By what factor more samples than before have to be beyond the baseline's quantile in each part.
+const BEYOND_IN_PART: f64 = 1.5;
+
+/// Compares a statistic of samples before and after; none where there is nothing to compare.
+///
+/// `margin` is the factor that the day alone may make: what is tested is whether there is more than that.
+pub(crate) fn compare(
+    before: &[f64],
+    after: &[f64],
+    stat: Stat,
+    bound: Bound,
+    margin: f64,
+) -> Option<Compared> {
+    let ratio = statistic(after, stat)? / statistic(before, stat)?;
+    if !ratio.is_finite() {
+        return None;
+    }
+    let turned = |samples: &[f64]| -> Vec<f64> { samples.iter().map(|sample| -sample).collect() };
+    let before: Vec<f64> = before.iter().map(|sample| sample * margin).collect();
+    let (before, after) = match bound {
+        Bound::Over => (before, after.to_vec()),
+        Bound::Under => (turned(&before), turned(after)),
+    };
+    // A few samples say little of how they hang together: the longer side knows.
+    let inflated = match after.len() < before.len() / 2 {
+        true => inflation(&before),
+        false => inflation(&before).max(inflation(&after)),
+    };
+    let shift = rank_test(&before, &after, inflated);
+    let tail = match (stat, bound) {
+        (Stat::Percentile(percent), Bound::Over) if percent >= TAIL_FROM => {
+            Some(f64::from(percent) / 100.0)
+        }
+        _ => None,
+    };
+    // Two questions were asked where there is a tail: each gets half of what may be spent.
+    let p = match tail {
+        Some(at) => {
+            // The slowest come in bursts: how those hang together is another question than how all do.
+            let clustered = inflation(&slowest(&before, at)).max(inflated);
+            (2.0 * shift.p.min(tail_test(&before, &after, at, clustered))).min(1.0)
+        }
+        None => shift.p,
+    };
+    Some(Compared {
+        ratio,
+        p,
+        lasts: lasts(&before, &after, tail),
+    })
+}
+
+/// A statistic of samples.
+pub(crate) fn statistic(samples: &[f64], stat: Stat) -> Option<f64> {
+    match stat {
+        Stat::Mean if samples.is_empty() => None,
+        Stat::Mean => Some(samples.iter().sum::<f64>() / samples.len() as f64),
+        Stat::Percentile(percent) => quantile(samples, f64::from(percent) / 100.0),
+    }
+}
+
+fn lasts(before: &[f64], after: &[f64], tail: Option<f64>) -> bool {
+    let size = after.len().div_ceil(PARTS).max(1);
+    after.chunks(size).all(|part| {
+        let RankTest { larger, .. } = rank_test(before, part, 1.0);
+        larger > LARGER_IN_PART
+            || tail.is_some_and(|at| share_beyond(before, part, at) > BEYOND_IN_PART * (1.0 - at))
+    })
+}
+
+/// How many of the control's samples, the nearest in time, say how things were at a time.
+const NEAREST: usize = 31;
+
+/// So many of the samples, as a share, have to lie beyond everything before to stand apart: one look may reach back over the
+/// migration.
+const APART: f64 = 0.8;
+
+/// Whether the samples after lie beyond every single one before, and by more than the limit's factor: no chance is needed to say so,
+/// however much samples resemble their neighbours. A lost plan looks like that.
+pub(crate) fn stands_apart(before: &[f64], after: &[f64], bound: Bound, factor: f64) -> bool {
+    let most = before.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let least = before.iter().copied().fold(f64::INFINITY, f64::min);
+    let beyond = after.iter().filter(|sample| match bound {
+        Bound::Over => **sample > most * factor,
+        Bound::Under => **sample < least * factor,
+    });
+    !before.is_empty() && beyond.count() as f64 >= APART * after.len().max(1) as f64
+}
+
+/// Samples measured by what a control group did at the same time: what slowed down everything has slowed down both.
+///
+/// `level` is the control group's median in the baseline. Samples without a control near them stay as they are.
+pub(crate) fn relative(samples: &[Sample], control: &[Sample], level: f64) -> Vec<f64> {
+    let around = |at_ms: u64| {
+        let here = control.partition_point(|sample| sample.at_ms < at_ms);
+        let start = here.saturating_sub(NEAREST / 2);
+        let end = (start + NEAREST).min(control.len());
+        let start = end.saturating_sub(NEAREST);
+        let near: Vec<f64> = control[start..end]
+            .iter()
+            .map(|sample| sample.value)
+            .collect();
+        quantile(&near, 0.5)
+    };
+    let mut last: Option<(u64, f64)> = None;
+    samples
+        .iter()
+        .map(|sample| {
+            let factor = match last {
+                Some((at_ms, factor)) if at_ms == sample.at_ms => factor,
+                _ => around(sample.at_ms).map_or(1.0, |now| now / level),
+            };
+            last = Some((sample.at_ms, factor));
+            match factor.is_finite() && factor > 0.0 {
+                true => sample.value / factor,
+                false => sample.value,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wave(number: usize, factor: f64) -> Vec<f64> {
+        (0..number)
+            .map(|index| factor * (10.0 + (index * 7 % 5) as f64))
+            .collect()
+    }
+
+    #[test]
+    fn half_more_is_found_and_nothing_is_not() {
+        let (before, same, more) = (wave(100, 1.0), wave(40, 1.0), wave(40, 1.5));
+        let median = Stat::Percentile(50);
+        let check = |after: &[f64], bound| compare(&before, after, median, bound, 1.0).unwrap();
+        let found = check(&more, Bound::Over);
+        assert!(
+            found.ratio > 1.4 && found.p < 1e-6 && found.lasts,
+            "{found:?}"
+        );
+        let nothing = check(&same, Bound::Over);
+        assert!(nothing.p > 0.1 && !nothing.lasts, "{nothing:?}");
+        let less = check(&wave(40, 0.5), Bound::Under);
+        assert!(less.ratio < 0.6 && less.p < 1e-6 && less.lasts, "{less:?}");
+        assert_eq!(compare(&[], &more, median, Bound::Over, 1.0), None);
+        let allowed = compare(&before, &more, median, Bound::Over, 1.6).unwrap();
+        assert!(allowed.ratio > 1.4 && allowed.p > 0.5, "{allowed:?}");
+        assert_eq!(compare(&[0.0; 9], &more, median, Bound::Over, 1.0), None);
+    }
+
+    #[test]
+    fn a_lost_plan_stands_apart_however_its_samples_hang_together() {
+        let before: Vec<f64> = (0..20).map(|look| 33.0 + f64::from(look) / 20.0).collect();
+        let mut after: Vec<f64> = (0..40).map(|look| 199.0 + f64::from(look) / 4.0).collect();
+        after[0] = 50.0;
+        assert!(stands_apart(&before, &after, Bound::Over, 2.0));
+        assert!(!stands_apart(&before, &after, Bound::Over, 7.0));
+        assert!(!stands_apart(&before, &after[..4], Bound::Over, 2.0));
+        assert!(!stands_apart(&[], &after, Bound::Over, 2.0));
+        assert!(stands_apart(&after, &before, Bound::Under, 0.8));
+    }
+
+    #[test]
+    fn a_burst_does_not_last() {
+        let before = wave(100, 1.0);
+        let mut after = wave(60, 1.0);
+        for value in &mut after[..25] {
+            *value *= 3.0;
+        }
+        let found = compare(&before, &after, Stat::Percentile(50), Bound::Over, 1.0).unwrap();
+        assert!(!found.lasts, "{found:?}");
+    }
+
+    #[test]
+    fn what_slows_everything_is_taken_out() {
+        let at = |index: usize, value| Sample {
+            at_ms: index as u64 * 100,
+            value,
+        };
+        let slow = |index: usize| if index >= 50 { 3.0 } else { 1.0 };
+        let control: Vec<Sample> = (0..100).map(|index| at(index, 2.0 * slow(index))).collect();
+        let samples: Vec<Sample> = (0..100).map(|index| at(index, 8.0 * slow(index))).collect();
+        let relative = relative(&samples, &control, 2.0);
+        assert_eq!((relative[10], relative[90]), (8.0, 8.0));
+    }
+}

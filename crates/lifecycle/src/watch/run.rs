@@ -1,0 +1,245 @@
+//! The watch itself: look after look until it is decided.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tightrope_engine::Engine;
+use tightrope_judge::{Criteria, Decision, Judge, Look, Observation};
+use tightrope_script::Script;
+use tightrope_store::{OpenWatch, StoreError, WatchPhase};
+
+use super::events::{WatchEvent, WatchListener};
+use super::hook;
+use super::post::Post;
+use super::probe::Probers;
+use super::report::{Outcome, WatchError, Watched};
+use super::way_back::{self, WayBackNow};
+use crate::project::Project;
+use crate::run::{Watchers, unstored};
+
+/// How often the way back is looked at: the gauge counts rows.
+const GAUGE_EVERY: Duration = Duration::from_secs(30);
+
+/// Asks a person whether to roll back; where nobody is there, the answer is no.
+pub type Ask<'a> = dyn Fn(&[String], &WayBackNow) -> bool + 'a;
+
+/// What a watch is made of.
+pub(super) struct WatchParts<'p> {
+    pub(super) project: &'p Project,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) post: Post<'p>,
+    pub(super) open: OpenWatch,
+    pub(super) criteria: Criteria,
+    pub(super) watchers: Watchers<'p>,
+    pub(super) listener: &'p dyn WatchListener,
+}
+
+/// A watch that this process has.
+pub struct Watch<'p> {
+    pub(super) project: &'p Project,
+    pub(super) post: Post<'p>,
+    pub(super) open: OpenWatch,
+    pub(super) judge: Judge,
+    pub(super) watchers: Watchers<'p>,
+    listener: &'p dyn WatchListener,
+    probers: Probers,
+    /// Since when this process watches on the present side of the migration; no correction of the time moves it.
+    since: Instant,
+    /// What others had watched before.
+    before_ms: u64,
+    pub(super) looks: usize,
+    pub(super) way_back: WayBackNow,
+    gauged: Option<Instant>,
+}
+
+impl<'p> Watch<'p> {
+    /// A watch that goes on from these looks.
+    pub(super) fn new(parts: WatchParts<'p>, looks: Vec<Look>) -> Self {
+        let WatchParts {
+            project,
+            engine,
+            post,
+            open,
+            criteria,
+            watchers,
+            listener,
+        } = parts;
+        let verify: Vec<Script> = open.record.verify.iter().map(unstored).collect();
+        let mut cursors = BTreeMap::new();
+        let mut judge = Judge::new(criteria);
+        for look in &looks {
+            judge.add(look);
+            for (name, seen) in &look.seen {
+                if let Observation::Samples {
+                    cursor: Some(cursor),
+                    ..
+                } = seen
+                {
+                    cursors.insert(name.clone(), cursor.clone());
+                }
+            }
+        }
+        Self {
+            probers: Probers::start(project, &engine, judge.criteria(), &verify, &cursors),
+            project,
+            post,
+            open,
+            before_ms: judge.elapsed_ms(),
+            judge,
+            watchers,
+            listener,
+            since: Instant::now(),
+            looks: looks.len(),
+            way_back: WayBackNow::default(),
+            gauged: None,
+        }
+    }
+
+    /// For how long has been watched on this side of the migration.
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        self.before_ms + crate::execute::elapsed_ms(self.since)
+    }
+
+    /// Says something to whoever listens and to the hook.
+    pub(super) fn tell(&self, event: &WatchEvent) {
+        self.listener.event(event);
+        if let Err(because) = hook::tell(&self.judge.criteria().hook, event) {
+            self.listener.event(&WatchEvent::HookFailed { because });
+        }
+    }
+
+    /// Takes a look, makes it durable, and gives it to the judge. Ends with the tick.
+    pub(super) fn look(&mut self, after: bool) -> Result<(), WatchError> {
+        let until = Instant::now() + self.probers.tick();
+        let seen = self.probers.look(until);
+        let look = Look {
+            after,
+            elapsed_ms: self.elapsed_ms(),
+            seen,
+        };
+        match self.post.keep(&look) {
+            Ok(()) => self.watchers.edges.reached("look kept"),
+            Err(WatchError::Store(error @ StoreError::LeaseLost { .. })) => {
+                return Err(error.into());
+            }
+            // What the probes say of it counts; the look is kept as soon as it can be.
+            Err(error) => self.tell(&WatchEvent::Unreachable {
+                because: way_back::in_words(&error),
+            }),
+        }
+        self.judge.add(&look);
+        self.looks += 1;
+        if self.judge.decision(false) == Decision::GoOn || !after {
+            std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        }
+        Ok(())
+    }
+
+    /// Says that the migrations are applied: from here on it counts.
+    ///
+    /// # Errors
+    /// When another process has taken the watch over.
+    pub fn applied(&mut self) -> Result<(), WatchError> {
+        (self.since, self.before_ms) = (Instant::now(), 0);
+        for text in self.post.measured()? {
+            if let Ok(look) = serde_json::from_str(&text) {
+                self.judge.add(&look);
+            }
+        }
+        self.begin_watching()
+    }
+
+    pub(super) fn begin_watching(&mut self) -> Result<(), WatchError> {
+        self.open.phase = WatchPhase::Watching;
+        let detail =
+            serde_json::json!({ "watch": self.open.number, "digest": self.open.record.digest });
+        let watchers = self.watchers;
+        self.post.record(
+            watchers,
+            WatchPhase::Watching,
+            "watch-begun",
+            None,
+            detail,
+            None,
+        )?;
+        self.tell(&WatchEvent::Watching {
+            migrations: self.open.record.migrations.clone(),
+            milliseconds: self.judge.criteria().watch_ms,
+        });
+        Ok(())
+    }
+
+    /// Gives the watch up because nothing was applied.
+    pub fn call_off(&mut self, because: &str) {
+        let because = vec![because.to_owned()];
+        // The error that brought us here is what a person has to see; a watch that stays open is closed by the next one.
+        let _ = self.end(Outcome::NotApplied, &because, None);
+    }
+
+    /// Watches until it is decided, and does what follows.
+    ///
+    /// # Errors
+    /// When another process has taken the watch over, or a decision cannot be made durable.
+    pub fn go_on(mut self, ask: &Ask<'_>) -> Result<Watched, WatchError> {
+        if self.open.phase == WatchPhase::RollingBack {
+            return self.finish_rolling_back();
+        }
+        loop {
+            self.look(true)?;
+            if let Ok(applied) = self.post.applied_keys()
+                && !self.is_applied(&applied)
+            {
+                let because = vec!["the migration is not applied any more".to_owned()];
+                return self.over(Outcome::RolledBackByHand, because, None, None);
+            }
+            self.gauge();
+            let watch_ms = self.judge.criteria().watch_ms;
+            let is_over = self.elapsed_ms() >= watch_ms;
+            if is_over {
+                self.judge.close();
+            }
+            self.tell(&WatchEvent::Look {
+                rulings: self.judge.rulings(is_over),
+                left_ms: watch_ms.saturating_sub(self.elapsed_ms()),
+                way_back: self.way_back.clone(),
+            });
+            match self.judge.decision(is_over) {
+                Decision::GoOn => {}
+                Decision::Keep => return self.over(Outcome::Kept, Vec::new(), None, None),
+                Decision::Undecided { because } => {
+                    return self.over(Outcome::Undecided, because, None, None);
+                }
+                Decision::Fail { because } => return self.fail(because, ask),
+            }
+        }
+    }
+
+    /// Whether all that is watched is still applied.
+    pub(super) fn is_applied(&self, applied: &[String]) -> bool {
+        self.open
+            .record
+            .version_keys
+            .iter()
+            .all(|key| applied.contains(key))
+    }
+
+    fn gauge(&mut self) {
+        if self
+            .gauged
+            .is_some_and(|gauged| gauged.elapsed() < GAUGE_EVERY)
+        {
+            return;
+        }
+        self.gauged = Some(Instant::now());
+        let record = &self.open.record;
+        self.way_back =
+            match way_back::look(self.project, record.stays.as_deref(), &record.version_keys) {
+                Ok((way_back, _)) => way_back,
+                Err(error) => WayBackNow {
+                    because: Some(way_back::in_words(&error)),
+                    ..WayBackNow::default()
+                },
+            };
+    }
+}

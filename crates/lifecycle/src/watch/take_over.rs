@@ -1,0 +1,85 @@
+use tightrope_judge::{Criteria, Look};
+use tightrope_store::{Store, WatchPhase};
+
+use super::events::{WatchEvent, WatchListener};
+use super::post::Post;
+use super::report::{Outcome, WatchError};
+use super::run::{Watch, WatchParts};
+use crate::project::{Access, Project};
+use crate::run::Watchers;
+
+/// Takes over the watch that a dead process has left, with all that it has seen; none where nothing is watched.
+///
+/// For how long nobody looked does not count as watched, so that the watch ends later by that.
+///
+/// # Errors
+/// [`WatchError::Held`] while the other process lives.
+pub fn take_over<'p>(
+    project: &'p Project,
+    watchers: Watchers<'p>,
+    listener: &'p dyn WatchListener,
+) -> Result<Option<Watch<'p>>, WatchError> {
+    let engine = project.engine()?;
+    let mut session = project.connect(engine.as_ref(), Access::Write)?;
+    if !session.has_store()? {
+        return Ok(None);
+    }
+    if Store::new(session.as_mut()).open_watch()?.is_none() {
+        return Ok(None);
+    }
+    let (post, from) = Post::take(project, session)?;
+    let mut session = project.connect(engine.as_ref(), Access::Write)?;
+    let mut store = Store::new(session.as_mut());
+    // Looked at again: until we had the right to watch, somebody else had it.
+    let Some(mut open) = store.open_watch()? else {
+        return Ok(None);
+    };
+    let damaged = |what: &serde_json::Error| WatchError::NotMeasurable {
+        criterion: format!("watch {}", open.number),
+        because: format!("what is stored of it cannot be read: {what}"),
+    };
+    let criteria: Criteria =
+        serde_json::from_str(&open.record.criteria).map_err(|error| damaged(&error))?;
+    let stored = store.looks(open.number)?;
+    let last = stored.last().map_or(0, |(number, _)| *number);
+    let looks = stored.iter().map(|(_, text)| serde_json::from_str(text));
+    let looks: Vec<Look> = looks
+        .collect::<Result<_, _>>()
+        .map_err(|error| damaged(&error))?;
+    let applied = store.applied_keys()?;
+    let is_applied = open
+        .record
+        .version_keys
+        .iter()
+        .any(|key| applied.contains(key));
+    let (phase, number) = (open.phase, looks.len());
+    if phase == WatchPhase::Before && is_applied {
+        open.phase = WatchPhase::Watching;
+    }
+    let post = post.at(open.number, last);
+    let parts = WatchParts {
+        project,
+        engine,
+        post,
+        open,
+        criteria,
+        watchers,
+        listener,
+    };
+    let mut watch = Watch::new(parts, looks);
+    watch.tell(&WatchEvent::TookOver {
+        from,
+        looks: number,
+    });
+    match (phase, is_applied) {
+        (WatchPhase::Before, false) => {
+            let because =
+                vec!["the process that watched ended before anything was applied".to_owned()];
+            watch.end(Outcome::NotApplied, &because, None)?;
+            return Ok(None);
+        }
+        (WatchPhase::Before, true) => watch.begin_watching()?,
+        _ => {}
+    }
+    Ok(Some(watch))
+}
