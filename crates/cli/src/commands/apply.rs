@@ -33,11 +33,11 @@ pub(crate) struct Args {
     /// How long to wait for another run to end [default: lease_wait_s of tightrope.toml, else 5]
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
-    /// Watch afterwards by the criteria under [watch], and roll back by itself if one fails [default duration: `for` under
-    /// [watch], else 1h]
+    /// Watch afterwards by the criteria under `[watch]`, and roll back by itself if one fails [default duration: `for` under
+    /// `[watch]`, else 1h]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     watch: Option<Option<u64>>,
-    /// What happens when a criterion fails [default: `policy` under [watch], else auto]
+    /// What happens when a criterion fails [default: `policy` under `[watch]`, else auto]
     #[arg(long, value_enum, requires = "watch")]
     policy: Option<OnFailure>,
 }

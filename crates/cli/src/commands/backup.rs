@@ -46,10 +46,10 @@ enum Action {
 /// Where backups are kept, and how many connections are used.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PlaceArgs {
-    /// The folder that backups are kept in [default: `to` under [backup] in tightrope.toml]
+    /// The folder that backups are kept in [default: `to` under `[backup]` in tightrope.toml]
     #[arg(long, value_name = "FOLDER")]
     to: Option<PathBuf>,
-    /// How many connections read or write at once [default: `jobs` under [backup], else 2]
+    /// How many connections read or write at once [default: `jobs` under `[backup]`, else 2]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: Option<u32>,
 }
@@ -74,7 +74,7 @@ fn absolute(folder: &Path) -> PathBuf {
 
 /// Restore a backup elsewhere, compare everything with its manifest, and write the proof beside it
 ///
-/// Every byte of the files is checked; the backup is restored into a scratch database (where `prove` under [backup] says, else
+/// Every byte of the files is checked; the backup is restored into a scratch database (where `prove` under `[backup]` says, else
 /// where copies for rehearsal are made, else beside the target); the schema and every table must be equal, the ledger's
 /// chain whole, the verify queries must hold. A proof expires with the backup's age, an upgrade of the server, and a
 /// change of the schema.
@@ -104,7 +104,7 @@ struct ListArgs {
 
 /// Remove the backups that no rule keeps
 ///
-/// The rules are `keep_last`, `keep_daily` and `keep_weekly` under [backup]. What a migration that is not sealed could need stays,
+/// The rules are `keep_last`, `keep_daily` and `keep_weekly` under `[backup]`. What a migration that is not sealed could need stays,
 /// and so does the newest one that is proven.
 #[derive(Debug, clap::Args)]
 #[command(
