@@ -177,7 +177,7 @@ pub fn pruned(pruned: &Pruned, style: &Style) -> String {
     for name in &pruned.untouched {
         page.field(
             &format!("{}  ", pad(name, 30)),
-            "left alone: damaged, or of another database",
+            "left alone: damaged, failed, or of another database",
         );
     }
     page.gap();
@@ -207,12 +207,17 @@ pub fn restored(restored: &RestoredBackup, style: &Style) -> String {
             ago(&restored.manifest.taken_at, style.now)
         ),
     );
-    let equal = format!(
-        "{} and {} equal to the manifest",
-        plural(restored.tables as u64, "table", "tables"),
-        plural(restored.rows, "row", "rows")
-    );
-    page.field("  equal   ", &style.good(&equal));
+    if restored.tables > 0 || restored.manifest.has_checksums() {
+        let equal = format!(
+            "{} and {} equal to the manifest",
+            plural(restored.tables as u64, "table", "tables"),
+            plural(restored.rows, "row", "rows")
+        );
+        page.field("  equal   ", &style.good(&equal));
+    } else {
+        let words = "rows were not compared: the backup was taken without checksums";
+        page.field("  rows    ", &style.careful(words));
+    }
     if !restored.only.is_empty() {
         page.field("  only    ", &restored.only.join(", "));
     }

@@ -48,6 +48,42 @@ pub(crate) fn keep_beside(
     done
 }
 
+/// A file that is damaged, kept byte for byte under another name with what the library had beside it.
+pub(crate) struct KeptRaw {
+    /// The file's new name.
+    pub(crate) path: PathBuf,
+    /// The originals: closing one gives up every lock that this process has on it, so they stay open as long as a lock is needed.
+    _originals: Vec<File>,
+}
+
+/// Copies the bytes of the file and of its journal or log, whatever they hold; nobody may be writing.
+pub(crate) fn keep_raw(path: &Path, label: &str) -> Result<KeptRaw, EngineError> {
+    let kept = place(path, label)?;
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut originals = Vec::new();
+    // The file itself comes last: its name says that all of it is there.
+    for rest in ["-journal", "-wal", ""] {
+        let (from, to) = (beside(&path, rest), beside(&kept, rest));
+        if !from.exists() {
+            continue;
+        }
+        let part = beside(&to, ".part");
+        let original = copy_bytes(&from, &part).map_err(|error| unkept(&to, &error))?;
+        originals.push(original);
+        finish(&part, &to)?;
+    }
+    Ok(KeptRaw {
+        path: kept,
+        _originals: originals,
+    })
+}
+
+fn copy_bytes(from: &Path, to: &Path) -> io::Result<File> {
+    let mut original = File::open(from)?;
+    io::copy(&mut original, &mut File::create(to)?)?;
+    Ok(original)
+}
+
 /// A name beside the file that nobody has: `shop.db.before-0007`.
 fn place(path: &Path, label: &str) -> Result<PathBuf, EngineError> {
     const MOST: u32 = 1_000;
@@ -128,7 +164,7 @@ fn prove(copy: &Connection, expect: &Sums) -> Result<(), EngineError> {
         .map_err(from_sqlite)?;
     if sound != "ok" {
         return Err(
-            EngineError::new(ErrorKind::Other, "the copy of the file is damaged")
+            EngineError::new(ErrorKind::Damaged, "the copy of the file is damaged")
                 .detail(sound)
                 .hint("run `pragma integrity_check` on the database: it may be damaged itself"),
         );
@@ -152,12 +188,13 @@ fn finish(part: &Path, kept: &Path) -> Result<(), EngineError> {
             None => Ok(()),
         }
     };
-    durable().map_err(|error| {
-        let kind = match error.kind() {
-            io::ErrorKind::StorageFull => ErrorKind::OutOfSpace,
-            _ => ErrorKind::Other,
-        };
-        EngineError::new(kind, format!("{} cannot be kept", kept.display()))
-            .detail(error.to_string())
-    })
+    durable().map_err(|error| unkept(kept, &error))
+}
+
+fn unkept(kept: &Path, error: &io::Error) -> EngineError {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull => ErrorKind::OutOfSpace,
+        _ => ErrorKind::Other,
+    };
+    EngineError::new(kind, format!("{} cannot be kept", kept.display())).detail(error.to_string())
 }

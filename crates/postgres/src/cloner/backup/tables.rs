@@ -52,7 +52,7 @@ pub(super) fn restore(
     watch.reached("before the tables are committed");
     bring(&programs, into, &dump, watch)?;
     watch.reached("tables committed");
-    compare(tables, into)?;
+    // The rows were compared before they were brought over in one transaction: whoever writes by now may do so.
     Ok(vec![
         "foreign keys of and to these tables are left out: add them once the rows fit".to_owned(),
     ])
