@@ -240,7 +240,10 @@ impl Place {
     /// # Errors
     /// When it cannot be made or read.
     pub fn prepare(&self) -> Result<Vec<String>, PlaceError> {
-        fs::create_dir_all(&self.folder).map_err(failed("make the folder", &self.folder))?;
+        private_folder()
+            .recursive(true)
+            .create(&self.folder)
+            .map_err(failed("make the folder", &self.folder))?;
         self.sweep()
     }
 
@@ -308,7 +311,7 @@ impl Place {
             if self.folder.join(&name).exists() {
                 continue;
             }
-            match fs::create_dir(&folder) {
+            match private_folder().create(&folder) {
                 Ok(()) => match Draft::in_folder(self, name, folder) {
                     // Somebody who swept at that very instant took it for one that nobody makes.
                     Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
@@ -452,6 +455,17 @@ impl Place {
         broken.sort();
         Ok((records, broken))
     }
+}
+
+/// What is in a backup is what is in the database: nobody else may look into its folder.
+fn private_folder() -> fs::DirBuilder {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -668,6 +682,18 @@ mod tests {
             },
             "the manifest cannot be read",
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_look_into_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scene = Scene::new();
+        let made = scene.make(TIME);
+        for folder in [&scene.place.folder, &made.folder] {
+            let mode = fs::metadata(folder).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+        }
     }
 
     #[test]

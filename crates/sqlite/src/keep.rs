@@ -48,40 +48,20 @@ pub(crate) fn keep_beside(
     done
 }
 
-/// A file that is damaged, kept byte for byte under another name with what the library had beside it.
-pub(crate) struct KeptRaw {
-    /// The file's new name.
-    pub(crate) path: PathBuf,
-    /// The originals: closing one gives up every lock that this process has on it, so they stay open as long as a lock is needed.
-    _originals: Vec<File>,
-}
-
-/// Copies the bytes of the file and of its journal or log, whatever they hold; nobody may be writing.
-pub(crate) fn keep_raw(path: &Path, label: &str) -> Result<KeptRaw, EngineError> {
+/// Copies the bytes of a damaged file and of its journal or log, whatever they hold; nobody may be writing.
+pub(crate) fn keep_raw(path: &Path, label: &str) -> Result<PathBuf, EngineError> {
     let kept = place(path, label)?;
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut originals = Vec::new();
     // The file itself comes last: its name says that all of it is there.
     for rest in ["-journal", "-wal", ""] {
         let (from, to) = (beside(&path, rest), beside(&kept, rest));
-        if !from.exists() {
-            continue;
+        if from.exists() {
+            let part = beside(&to, ".part");
+            fs::copy(&from, &part).map_err(|error| unkept(&to, &error))?;
+            finish(&part, &to)?;
         }
-        let part = beside(&to, ".part");
-        let original = copy_bytes(&from, &part).map_err(|error| unkept(&to, &error))?;
-        originals.push(original);
-        finish(&part, &to)?;
     }
-    Ok(KeptRaw {
-        path: kept,
-        _originals: originals,
-    })
-}
-
-fn copy_bytes(from: &Path, to: &Path) -> io::Result<File> {
-    let mut original = File::open(from)?;
-    io::copy(&mut original, &mut File::create(to)?)?;
-    Ok(original)
+    Ok(kept)
 }
 
 /// A name beside the file that nobody has: `shop.db.before-0007`.
@@ -197,4 +177,26 @@ fn unkept(kept: &Path, error: &io::Error) -> EngineError {
         _ => ErrorKind::Other,
     };
     EngineError::new(kind, format!("{} cannot be kept", kept.display())).detail(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_is_kept_with_what_lies_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.db");
+        for (rest, text) in [("", "no database"), ("-wal", "a log")] {
+            fs::write(beside(&path, rest), text).unwrap();
+        }
+        for expect in ["shop.db.before-x", "shop.db.before-x.2"] {
+            let kept = keep_raw(&path, "x").unwrap();
+            assert_eq!(kept.file_name().unwrap(), expect);
+            assert_eq!(fs::read_to_string(&kept).unwrap(), "no database");
+            let log = beside(&kept, "-wal");
+            assert_eq!(fs::read_to_string(log).unwrap(), "a log");
+            assert!(!beside(&kept, "-journal").exists());
+        }
+    }
 }

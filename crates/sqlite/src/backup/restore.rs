@@ -1,4 +1,4 @@
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
@@ -73,9 +73,17 @@ pub(super) fn scratch_of(
     Ok(tag)
 }
 
+/// Copies a file so that nobody else may read the copy: who may is for its owner to say.
 fn copy(from: &Path, to: &Path, watch: &dyn BackupWatch) -> io::Result<()> {
     let mut from = File::open(from)?;
-    let mut to = File::create(to)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut to = options.open(to)?;
     let of = from.metadata()?.len();
     let mut chunk = vec![0_u8; CHUNK];
     let mut done = 0;
@@ -145,13 +153,12 @@ impl RestoredFile {
             Err(error) => return Err(error),
         }
         watch.reached("live file held");
-        let mut raw = None;
         let kept = match keep::keep_beside(&live, path, "restore") {
             Ok(kept) => kept.path,
-            // What is damaged cannot be proven: it is kept as it is, for whoever wants to save something from it.
+            // What is damaged cannot be proven, nor written into.
             Err(error) if error.kind == ErrorKind::Damaged => {
-                let bytes = raw.insert(keep::keep_raw(path, "restore")?);
-                bytes.path.display().to_string()
+                drop(live);
+                return self.replace(watch);
             }
             Err(error) => return Err(error),
         };
@@ -174,17 +181,16 @@ impl RestoredFile {
             .map_err(from_sqlite)?;
         live.close().map_err(|(_, error)| from_sqlite(error))?;
         restored.close().map_err(|(_, error)| from_sqlite(error))?;
-        drop(raw);
         Ok(kept)
     }
 
-    /// Keeps the bytes of a file that the library cannot even lock, and gives its name to the restored one.
+    /// Keeps the bytes of a damaged file, for whoever wants to save something from it, and gives its name to the restored one.
     fn replace(&self, watch: &dyn BackupWatch) -> Result<String, EngineError> {
         let path = &self.into.path;
         if !process::holders(path).is_empty() {
             return Err(in_use(path));
         }
-        let kept = keep::keep_raw(path, "restore")?.path;
+        let kept = keep::keep_raw(path, "restore")?;
         watch.reached("damaged file kept");
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         let replace = || -> io::Result<()> {
@@ -198,6 +204,7 @@ impl RestoredFile {
             }
             sync_folder_of(&path)?;
             watch.reached("damaged file alone");
+            fs::set_permissions(self.tag.database(), fs::metadata(&path)?.permissions())?;
             fs::rename(self.tag.database(), &path)?;
             sync_folder_of(&path)
         };

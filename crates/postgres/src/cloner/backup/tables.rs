@@ -66,7 +66,16 @@ struct Room {
 impl Room {
     fn make() -> Result<Self, EngineError> {
         let folder = std::env::temp_dir().join(super::super::scratch_name());
-        fs::create_dir(&folder).map_err(|error| unwritable(&folder, &error))?;
+        // Rows lie in it for a while.
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::DirBuilderExt as _;
+            builder.mode(0o700);
+        }
+        builder
+            .create(&folder)
+            .map_err(|error| unwritable(&folder, &error))?;
         Ok(Self { folder })
     }
 }
@@ -199,6 +208,15 @@ fn bring(
 mod tests {
     use super::*;
     use tightrope_model::TableShape;
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_look_into_the_room() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let room = Room::make().unwrap();
+        let mode = fs::metadata(&room.folder).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 
     #[test]
     fn the_contents_keep_the_schema_and_the_rows_of_some_tables() {
