@@ -257,33 +257,3 @@ fn old_backups_go_and_what_is_needed_stays(stage: &Stage) {
         "Nothing to remove.",
     );
 }
-
-/// What was done by halves may have to be undone by restoring: the backup from before it stays.
-#[test]
-fn postgres_what_a_half_done_run_needs_stays() {
-    let stage = Stage::postgres();
-    stage.write(
-        "tightrope.toml",
-        "[backup]\nto = \"backups\"\nkeep_last = 1\nkeep_daily = 0\nkeep_weekly = 0\n",
-    );
-    stage.write(
-        "migrations/0001_index/up.sql",
-        "alter table customers add column x integer;\ncreate unique index concurrently c on orders (customer);\n",
-    );
-    stage.write(
-        "migrations/0001_index/down.sql",
-        "drop index concurrently c;\nalter table customers drop column x;\n",
-    );
-    stage.backup();
-    let apply = ["apply", "--yes", "--unrehearsed", "--reason", "a test"];
-    let outcome = stage.tightrope(&apply).run();
-    assert_says(&outcome.stderr, "unique");
-    stage.backup();
-    let pruned = stage.run(&["backup", "prune", "--yes", "--json"], 0).json();
-    let kept = &pruned["kept"][1];
-    assert_eq!(
-        kept["because"][0], "a migration that is not sealed needs it",
-        "{pruned}"
-    );
-    assert_eq!(stage.names().len(), 2);
-}
