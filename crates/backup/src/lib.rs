@@ -11,6 +11,7 @@
 mod drill;
 mod files;
 mod manifest;
+mod name;
 mod place;
 mod predict;
 mod proof;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::files::{digest_all, digest_of, list};
+use crate::name::BackupName;
 use crate::record::{sync_folder, write_durably};
 use crate::{DrillRecord, FileDigest, Manifest, ManifestError, Progress, Proof, SigningKey};
 
@@ -125,6 +126,28 @@ impl Found {
         self.folder.join(DATA)
     }
 
+    /// When it was begun, and which of that second it is. Where the name does not say so, the manifest does, or else the folder.
+    fn begun(&self) -> (Timestamp, u32) {
+        if let Some(name) = BackupName::parse(&self.name) {
+            return (name.begun, name.number);
+        }
+        let changed = || {
+            let changed = fs::metadata(&self.folder).and_then(|folder| folder.modified());
+            changed.ok().and_then(|time| Timestamp::try_from(time).ok())
+        };
+        let time = match &self.manifest {
+            Ok(manifest) => Some(manifest.taken()),
+            Err(_) => changed(),
+        };
+        // What nothing is known of might be the newest.
+        (time.unwrap_or(Timestamp::MAX), 1)
+    }
+
+    /// Whether it could be a backup of the database of that name, for all that its own name says.
+    pub fn may_be_of(&self, database: &str) -> bool {
+        BackupName::parse(&self.name).is_none_or(|name| name.may_be_of(database))
+    }
+
     /// What can be seen to be wrong without reading the files: their names and sizes.
     pub fn look(&self) -> Vec<Damage> {
         let manifest = match &self.manifest {
@@ -212,17 +235,15 @@ impl Place {
         &self.folder
     }
 
-    /// The key that records are signed with.
-    pub fn key(&self) -> Option<&SigningKey> {
-        self.key.as_ref()
-    }
-
     /// Makes the folder if it is not there, and removes what dead makers have left in it; gives the names.
     ///
     /// # Errors
     /// When it cannot be made or read.
     pub fn prepare(&self) -> Result<Vec<String>, PlaceError> {
-        fs::create_dir_all(&self.folder).map_err(failed("make the folder", &self.folder))?;
+        private_folder()
+            .recursive(true)
+            .create(&self.folder)
+            .map_err(failed("make the folder", &self.folder))?;
         self.sweep()
     }
 
@@ -284,27 +305,13 @@ impl Place {
     /// When the folder cannot be written.
     pub fn begin(&self, database: &str, time: Timestamp) -> Result<Draft, PlaceError> {
         const TRIES: u32 = 100;
-        let plain: String = database
-            .chars()
-            .map(|c| {
-                if c.is_alphanumeric() || matches!(c, '_' | '-') {
-                    c
-                } else {
-                    '-'
-                }
-            })
-            .collect();
-        let stem = format!("{plain}-{}", time.strftime("%Y%m%dT%H%M%SZ"));
         for number in 1..=TRIES {
-            let name = match number {
-                1 => stem.clone(),
-                _ => format!("{stem}-{number}"),
-            };
+            let name = BackupName::new(database, time, number).text();
             let folder = self.folder.join(format!(".{name}{PART}"));
             if self.folder.join(&name).exists() {
                 continue;
             }
-            match fs::create_dir(&folder) {
+            match private_folder().create(&folder) {
                 Ok(()) => match Draft::in_folder(self, name, folder) {
                     // Somebody who swept at that very instant took it for one that nobody makes.
                     Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
@@ -318,18 +325,15 @@ impl Place {
         Err(failed("begin a backup in", &self.folder)(taken))
     }
 
-    /// All backups, oldest first.
+    /// All backups, oldest first: in the order in which they were begun, which their names say, so that also one whose manifest
+    /// cannot be read has its turn.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn list(&self) -> Result<Vec<Found>, PlaceError> {
         let names = self.names(|name| !name.starts_with('.') && name != DRILLS)?;
         let mut found: Vec<Found> = names.into_iter().map(|name| self.look_at(name)).collect();
-        found.sort_by_key(|one| {
-            one.manifest
-                .as_ref()
-                .map_or(Timestamp::UNIX_EPOCH, |it| it.taken())
-        });
+        found.sort_by_cached_key(Found::begun);
         Ok(found)
     }
 
@@ -453,6 +457,17 @@ impl Place {
     }
 }
 
+/// What is in a backup is what is in the database: nobody else may look into its folder.
+fn private_folder() -> fs::DirBuilder {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder
+}
+
 fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
@@ -517,20 +532,22 @@ impl Draft {
         Ok(manifest)
     }
 
-    /// Gives the backup its name: from here on it is one.
+    /// Gives the backup its name: from here on it is one. `named` is called when that is durable.
     ///
     /// # Errors
     /// When the name cannot be given.
-    pub fn finish(mut self) -> Result<PathBuf, PlaceError> {
+    pub fn finish(mut self, named: impl FnOnce()) -> Result<PathBuf, PlaceError> {
         let folder = self.place.join(&self.name);
         let finish = || -> io::Result<()> {
-            fs::remove_file(self.folder.join(LOCK))?;
             sync_folder(&self.folder)?;
-            fs::rename(&self.folder, &folder)?;
-            sync_folder(&self.place)
+            fs::rename(&self.folder, &folder)
         };
         finish().map_err(failed("finish the backup", &folder))?;
         self.finished = true;
+        sync_folder(&self.place).map_err(failed("make durable the names in", &self.place))?;
+        named();
+        // The lock goes last: a draft without one would be swept by nobody. Beside a name it means nothing, should it stay.
+        let _ = fs::remove_file(folder.join(LOCK));
         Ok(folder)
     }
 }
@@ -586,7 +603,16 @@ mod tests {
                     ..manifest(&name, time)
                 })
                 .unwrap();
-            draft.finish().unwrap();
+            let lock = self.place.folder.join(&name).join(LOCK);
+            draft
+                .finish(|| {
+                    assert!(
+                        lock.exists(),
+                        "a draft has its lock for as long as it is one"
+                    )
+                })
+                .unwrap();
+            assert!(!lock.exists());
             self.place.find(&name).unwrap()
         }
     }
@@ -656,6 +682,35 @@ mod tests {
             },
             "the manifest cannot be read",
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_look_into_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scene = Scene::new();
+        let made = scene.make(TIME);
+        for folder in [&scene.place.folder, &made.folder] {
+            let mode = fs::metadata(folder).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+        }
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_keeps_its_turn() {
+        let scene = Scene::new();
+        let made = [TIME, TIME, "2026-01-02T03:04:06Z"].map(|time| scene.make(time).name);
+        let names = || -> Vec<String> {
+            let all = scene.place.list().unwrap();
+            all.into_iter().map(|found| found.name).collect()
+        };
+        assert_eq!(names(), made);
+        for name in &made {
+            fs::remove_file(scene.place.folder.join(name).join(MANIFEST)).unwrap();
+            assert_eq!(names(), made, "without the manifest of {name}");
+        }
+        let found = scene.place.find(&made[0]).unwrap();
+        assert!(found.may_be_of("shop.db") && !found.may_be_of("billing"));
     }
 
     #[test]

@@ -36,6 +36,17 @@ pub struct Kept {
     pub because: Vec<&'static str>,
 }
 
+impl Kept {
+    /// Whether it stays because it may have to be restored, and not for its age alone.
+    pub fn is_relied_on(&self) -> bool {
+        let relied_on = [NEEDED, NEWEST_PROVEN];
+        self.because.iter().any(|why| relied_on.contains(why))
+    }
+}
+
+const NEEDED: &str = "a migration that is not sealed needs it";
+const NEWEST_PROVEN: &str = "the newest that is proven";
+
 /// Says of each backup (its name, the instant it is of, and whether it is proven) why it stays.
 ///
 /// The newest one that was taken before each of the `needed` instants stays, whatever its age: a migration that is not sealed
@@ -78,17 +89,17 @@ pub fn retain(
     for instant in needed {
         let before = |found: &&(String, Timestamp, bool)| found.1 <= *instant;
         if let Some(at) = newest_first.iter().position(&before) {
-            keep(at, "a migration that is not sealed needs it");
+            keep(at, NEEDED);
         }
         if let Some(at) = newest_first
             .iter()
             .position(|found| found.2 && before(found))
         {
-            keep(at, "a migration that is not sealed needs it");
+            keep(at, NEEDED);
         }
     }
     if let Some(at) = newest_first.iter().position(|found| found.2) {
-        keep(at, "the newest that is proven");
+        keep(at, NEWEST_PROVEN);
     }
     kept
 }

@@ -117,11 +117,11 @@ impl Context {
             (None, None) => from_environment(),
         };
         if let Some(url) = given {
-            let rehearse_url = None;
+            let url = configuration::with_password(&url);
             return Ok(Some(Target {
-                url: configuration::with_password(&url),
-                rehearse_url,
-                backup: None,
+                backup: configuration.backup_at(&url)?,
+                url,
+                rehearse_url: None,
             }));
         }
         configuration.target(self.options.target.as_deref())

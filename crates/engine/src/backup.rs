@@ -124,6 +124,12 @@ pub trait Backup: Send + Sync {
     /// When it cannot be reached.
     fn identity(&self, url: &DatabaseUrl) -> Result<Option<DatabaseId>, EngineError>;
 
+    /// The database's name as its URL has it: what is left to know of one that is gone or cannot be reached.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    fn name_in(&self, url: &DatabaseUrl) -> Result<String, EngineError>;
+
     /// The folder in which the database keeps its data, if it is on this machine and can be found out.
     fn data_folder(&self, url: &DatabaseUrl) -> Option<PathBuf>;
 

@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Cancelled,
     /// What is asked for is not supported by this engine or version.
     Unsupported,
+    /// The database's own files are damaged.
+    Damaged,
     /// Anything else.
     Other,
 }

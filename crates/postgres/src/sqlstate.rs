@@ -41,6 +41,8 @@ const CODES: &[(&str, ErrorKind)] = &[
     ("53200", ErrorKind::OutOfSpace),
     ("53300", ErrorKind::Unreachable), // too many connections
     ("54000", ErrorKind::Unsupported),
+    ("XX001", ErrorKind::Damaged),
+    ("XX002", ErrorKind::Damaged),
     ("P0001", ErrorKind::Raised),
     ("P0004", ErrorKind::Raised), // ASSERT
 ];

@@ -177,7 +177,7 @@ pub fn pruned(pruned: &Pruned, style: &Style) -> String {
     for name in &pruned.untouched {
         page.field(
             &format!("{}  ", pad(name, 30)),
-            "left alone: damaged, or of another database",
+            "left alone: damaged, failed, or of another database",
         );
     }
     page.gap();
@@ -207,12 +207,17 @@ pub fn restored(restored: &RestoredBackup, style: &Style) -> String {
             ago(&restored.manifest.taken_at, style.now)
         ),
     );
-    let equal = format!(
-        "{} and {} equal to the manifest",
-        plural(restored.tables as u64, "table", "tables"),
-        plural(restored.rows, "row", "rows")
-    );
-    page.field("  equal   ", &style.good(&equal));
+    if restored.tables > 0 || restored.manifest.has_checksums() {
+        let equal = format!(
+            "{} and {} equal to the manifest",
+            plural(restored.tables as u64, "table", "tables"),
+            plural(restored.rows, "row", "rows")
+        );
+        page.field("  equal   ", &style.good(&equal));
+    } else {
+        let words = "rows were not compared: the backup was taken without checksums";
+        page.field("  rows    ", &style.careful(words));
+    }
     if !restored.only.is_empty() {
         page.field("  only    ", &restored.only.join(", "));
     }
@@ -227,20 +232,20 @@ pub fn restored(restored: &RestoredBackup, style: &Style) -> String {
 
 /// A backup that was taken, as JSON.
 pub fn backup_taken_json(taken: &BackupTaken, proven: Option<&BackupProven>) -> Value {
-    let mut value = json!(taken);
+    let mut value = without_settings(json!(taken));
     value["proof"] = json!(proven.map(|proven| &proven.proof));
     value
 }
 
 /// A backup that was proven, as JSON.
 pub fn backup_proven_json(proven: &BackupProven) -> Value {
-    json!(proven)
+    without_settings(json!(proven))
 }
 
 /// All backups, as JSON.
 pub fn backups_json(all: &[BackupListed]) -> Value {
     let each = all.iter().map(|one| {
-        let mut value = json!(one);
+        let mut value = without_settings(json!(one));
         value["state"] = json!(one.state());
         value
     });
@@ -254,7 +259,16 @@ pub fn pruned_json(pruned: &Pruned) -> Value {
 
 /// What was restored, as JSON.
 pub fn restored_json(restored: &RestoredBackup) -> Value {
-    json!(restored)
+    without_settings(json!(restored))
+}
+
+/// The values of a database's settings are for the restored one alone: applications keep secrets in them. They stay in the backup.
+fn without_settings(mut value: Value) -> Value {
+    let properties = value.pointer_mut("/manifest/properties");
+    if let Some(properties) = properties.and_then(Value::as_object_mut) {
+        properties.remove("settings");
+    }
+    value
 }
 
 #[cfg(test)]
@@ -262,6 +276,16 @@ mod tests {
     use super::*;
     use crate::style::test_style;
     use tightrope_backup::Kept;
+
+    #[test]
+    fn settings_stay_in_the_backup() {
+        let properties = json!({ "encoding": "UTF8", "settings": "[\"app.token=geheim\"]" });
+        let value = without_settings(json!({ "manifest": { "properties": properties } }));
+        assert_eq!(
+            value["manifest"]["properties"],
+            json!({ "encoding": "UTF8" })
+        );
+    }
 
     #[test]
     fn what_goes_and_why_the_rest_stays() {

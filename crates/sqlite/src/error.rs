@@ -45,6 +45,7 @@ fn kind_of(extended: i32, message: &str) -> ErrorKind {
         ffi::SQLITE_CANTOPEN => ErrorKind::Unreachable,
         ffi::SQLITE_INTERRUPT => ErrorKind::Cancelled,
         ffi::SQLITE_SCHEMA => ErrorKind::Transient,
+        ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => ErrorKind::Damaged,
         ffi::SQLITE_ERROR => kind_of_message(message),
         _ => ErrorKind::Other,
     }

@@ -48,6 +48,22 @@ pub(crate) fn keep_beside(
     done
 }
 
+/// Copies the bytes of a damaged file and of its journal or log, whatever they hold; nobody may be writing.
+pub(crate) fn keep_raw(path: &Path, label: &str) -> Result<PathBuf, EngineError> {
+    let kept = place(path, label)?;
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    // The file itself comes last: its name says that all of it is there.
+    for rest in ["-journal", "-wal", ""] {
+        let (from, to) = (beside(&path, rest), beside(&kept, rest));
+        if from.exists() {
+            let part = beside(&to, ".part");
+            fs::copy(&from, &part).map_err(|error| unkept(&to, &error))?;
+            finish(&part, &to)?;
+        }
+    }
+    Ok(kept)
+}
+
 /// A name beside the file that nobody has: `shop.db.before-0007`.
 fn place(path: &Path, label: &str) -> Result<PathBuf, EngineError> {
     const MOST: u32 = 1_000;
@@ -128,7 +144,7 @@ fn prove(copy: &Connection, expect: &Sums) -> Result<(), EngineError> {
         .map_err(from_sqlite)?;
     if sound != "ok" {
         return Err(
-            EngineError::new(ErrorKind::Other, "the copy of the file is damaged")
+            EngineError::new(ErrorKind::Damaged, "the copy of the file is damaged")
                 .detail(sound)
                 .hint("run `pragma integrity_check` on the database: it may be damaged itself"),
         );
@@ -152,12 +168,35 @@ fn finish(part: &Path, kept: &Path) -> Result<(), EngineError> {
             None => Ok(()),
         }
     };
-    durable().map_err(|error| {
-        let kind = match error.kind() {
-            io::ErrorKind::StorageFull => ErrorKind::OutOfSpace,
-            _ => ErrorKind::Other,
-        };
-        EngineError::new(kind, format!("{} cannot be kept", kept.display()))
-            .detail(error.to_string())
-    })
+    durable().map_err(|error| unkept(kept, &error))
+}
+
+fn unkept(kept: &Path, error: &io::Error) -> EngineError {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull => ErrorKind::OutOfSpace,
+        _ => ErrorKind::Other,
+    };
+    EngineError::new(kind, format!("{} cannot be kept", kept.display())).detail(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_is_kept_with_what_lies_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.db");
+        for (rest, text) in [("", "no database"), ("-wal", "a log")] {
+            fs::write(beside(&path, rest), text).unwrap();
+        }
+        for expect in ["shop.db.before-x", "shop.db.before-x.2"] {
+            let kept = keep_raw(&path, "x").unwrap();
+            assert_eq!(kept.file_name().unwrap(), expect);
+            assert_eq!(fs::read_to_string(&kept).unwrap(), "no database");
+            let log = beside(&kept, "-wal");
+            assert_eq!(fs::read_to_string(log).unwrap(), "a log");
+            assert!(!beside(&kept, "-journal").exists());
+        }
+    }
 }

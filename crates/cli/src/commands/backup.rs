@@ -2,11 +2,10 @@ use std::path::{Path, PathBuf};
 
 use tightrope_backup::Place;
 use tightrope_lifecycle::{
-    BackupListed, Project, ProveOptions, TakeBackupOptions, Watchers, list_backups, prove_backup,
-    prune_backups, take_backup,
+    BackupListed, Project, ProveOptions, Silent, TakeBackupOptions, Watchers, list_backups,
+    prove_backup, prune_backups, take_backup,
 };
 
-use crate::configuration::key_of_environment;
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
@@ -58,9 +57,7 @@ impl PlaceArgs {
     /// Has the project's backups where the command line says.
     pub(super) fn settle(&self, project: &mut Project) {
         if let Some(folder) = &self.to {
-            let known = project.backup.place.as_ref();
-            let key = known.and_then(|place| place.key().cloned());
-            let key = key.or_else(key_of_environment);
+            let key = project.backup.key.clone();
             project.backup.place = Some(Place::new(absolute(folder), key));
         }
         project.backup.jobs = self.jobs.unwrap_or(project.backup.jobs);
@@ -188,9 +185,7 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, CommandError> {
         |style| tightrope_report::backups(&all, style),
         || tightrope_report::backups_json(&all),
     );
-    let newest = all
-        .iter()
-        .rfind(|one| one.of_target || one.manifest.is_none());
+    let newest = all.iter().rfind(|one| one.of_target);
     Ok(match newest.map(BackupListed::state) {
         Some("proven") => Exit::Done,
         _ => Exit::NotProven,
@@ -199,7 +194,15 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, CommandError> {
 
 fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, CommandError> {
     let project = project(&args.place, context)?;
-    let look = prune_backups(&project, true)?;
+    let prune = |dry_run| {
+        let progress = Progress::new(context.terminal);
+        let watchers = Watchers {
+            listener: &progress,
+            edges: &Silent,
+        };
+        prune_backups(&project, dry_run, watchers)
+    };
+    let look = prune(true)?;
     let pruned = if args.dry_run || look.removed.is_empty() {
         look
     } else {
@@ -208,7 +211,7 @@ fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, CommandError> {
                 tightrope_report::pruned(&look, style)
             })?;
         }
-        prune_backups(&project, false)?
+        prune(false)?
     };
     context.terminal.show(
         |style| tightrope_report::pruned(&pruned, style),

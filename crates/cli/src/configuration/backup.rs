@@ -68,7 +68,11 @@ impl BackupTable {
             .as_ref()
             .map(|prove| prove.url.read(home, "prove"));
         Ok(BackupSettings {
-            place: self.to.as_ref().map(|to| Place::new(home.join(to), key)),
+            place: self
+                .to
+                .as_ref()
+                .map(|to| Place::new(home.join(to), key.clone())),
+            key,
             prove_url: prove_url.transpose()?,
             verify: self.verify.as_ref().map(|verify| home.join(verify)),
             jobs: self.jobs.unwrap_or(default.jobs).max(1),
@@ -102,7 +106,7 @@ impl BackupTable {
 }
 
 /// The key that the environment gives, if it does.
-pub(crate) fn key_of_environment() -> Option<SigningKey> {
+pub(super) fn key_of_environment() -> Option<SigningKey> {
     let secret = std::env::var(KEY_VARIABLE).ok()?;
     (!secret.trim().is_empty()).then(|| SigningKey::from_secret(&secret))
 }

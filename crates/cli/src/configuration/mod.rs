@@ -16,7 +16,6 @@ use tightrope_script::Format;
 use crate::errors::CommandError;
 use crate::exit::Exit;
 
-pub(crate) use backup::key_of_environment;
 pub(crate) use password::with_password;
 
 /// The file's name.
@@ -168,6 +167,28 @@ impl Configuration {
         }))
     }
 
+    /// What the own table of the target with that URL says of backups: who names the database by its URL means that target all
+    /// the same. A URL that only a command gives is not asked for.
+    pub(crate) fn backup_at(
+        &self,
+        url: &DatabaseUrl,
+    ) -> Result<Option<BackupSettings>, CommandError> {
+        for (name, target) in &self.file.targets {
+            let Some(backup) = &target.backup else {
+                continue;
+            };
+            let is_it = |known: DatabaseUrl| {
+                known.secret() == url.secret()
+                    || file_of(&known).is_some_and(|file| Some(file) == file_of(url))
+            };
+            // A target that cannot be read is another one: this one was.
+            if !target.url.is_of_a_command() && target.url.read(&self.home, name).is_ok_and(is_it) {
+                return backup.settings(&self.home).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
     /// What is asked of backups: by the target's own table, else by the one for all; with what `apply` asks for.
     pub(crate) fn backup(
         &self,
@@ -176,7 +197,10 @@ impl Configuration {
         let settings = match (own, &self.file.backup) {
             (Some(own), _) => own,
             (None, Some(all)) => all.settings(&self.home)?,
-            (None, None) => BackupSettings::default(),
+            (None, None) => BackupSettings {
+                key: backup::key_of_environment(),
+                ..BackupSettings::default()
+            },
         };
         let policy = &self.file.policy;
         Ok(BackupSettings {
@@ -185,6 +209,16 @@ impl Configuration {
             ..settings
         })
     }
+}
+
+/// The file that a URL of SQLite names, from the root.
+fn file_of(url: &DatabaseUrl) -> Option<PathBuf> {
+    let text = url.secret();
+    let path = text
+        .strip_prefix("sqlite://")
+        .or_else(|| text.strip_prefix("sqlite:"))
+        .or_else(|| (!text.contains("://")).then_some(text))?;
+    std::path::absolute(path.split('?').next()?).ok()
 }
 
 fn names<T>(targets: &BTreeMap<String, T>) -> String {

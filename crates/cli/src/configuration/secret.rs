@@ -110,6 +110,11 @@ impl Secret {
         }
     }
 
+    /// Whether a command has to be run to get it.
+    pub(super) fn is_of_a_command(&self) -> bool {
+        matches!(self, Self::Command(_))
+    }
+
     /// Whether it stands in the file itself.
     pub(super) fn is_written_down(&self) -> bool {
         matches!(self, Self::Plain(_))

@@ -31,9 +31,11 @@ impl From<BackupError> for CommandError {
                 "name a folder on another disk: `--to FOLDER`, or `to` under [targets.NAME.backup]",
             ),
             BackupError::NoBackups => Self::of(Exit::Error, error),
-            BackupError::NoneThere { .. } => {
-                Self::of(Exit::Error, error).hint("take one with `tightrope backup --prove`")
-            }
+            BackupError::NoneThere { .. } => Self::of(Exit::Error, error)
+                .hint("take one with `tightrope backup --prove`")
+                .hint("or name the backup that is meant: `tightrope backup list` shows them all"),
+            BackupError::SeveralDatabases { .. } => Self::of(Exit::Refused, error)
+                .hint("name the backup: `tightrope backup list` shows them all"),
             BackupError::Unknown { ref near, .. } => {
                 let near = near.as_ref().map(|near| format!("did you mean `{near}`?"));
                 Self::of(Exit::Error, error)
@@ -88,6 +90,8 @@ impl From<BackupError> for CommandError {
             BackupError::DrillOverdue { .. } => {
                 Self::of(Exit::Refused, error).hint("hold one: `tightrope drill restore`")
             }
+            BackupError::Time { .. } => Self::of(Exit::Error, error)
+                .hint("nothing was removed; `tightrope status` says what is applied"),
             BackupError::Drill(_) => Self::of(Exit::Error, error),
         }
     }

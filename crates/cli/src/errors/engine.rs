@@ -72,6 +72,7 @@ pub(super) fn engine_hint(error: &EngineError) -> Option<String> {
         }
         ErrorKind::Transient => "run the same command again",
         ErrorKind::OutOfSpace => "free some space, then run the same command again",
+        ErrorKind::Damaged => "restore a backup: `tightrope backup list` shows them",
         ErrorKind::ConnectionLost => "run `tightrope status` to see where things stand",
         ErrorKind::BadUrl => {
             "URLs look like postgres://user@host:5432/name or sqlite://path/to/file.db"

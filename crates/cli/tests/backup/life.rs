@@ -12,6 +12,7 @@ on_both_engines!(
     verify_queries_have_to_hold,
     what_is_in_the_way_is_said,
     old_backups_go_and_what_is_needed_stays,
+    what_is_damaged_or_failed_keeps_no_place,
 );
 
 fn a_backup_is_taken_proven_and_restored(stage: &Stage) {
@@ -150,6 +151,8 @@ fn without_checksums_there_is_no_proof(stage: &Stage) {
     let new = stage.beside("restored");
     let restored = stage.run(&["restore", "--into", &new, "--to", "backups"], 0);
     assert_says(&restored.stdout, "only its schema was compared");
+    assert_says(&restored.stdout, "rows were not compared");
+    assert!(!restored.stdout.contains("equal"), "{}", restored.stdout);
     assert_eq!(stage.state_of(&new).unwrap(), stage.state());
 }
 
@@ -197,6 +200,41 @@ fn what_is_in_the_way_is_said(stage: &Stage) {
     let outcome = stage.run(&["backup", "--to", "backups"], 1);
     assert_says(&outcome.stderr, "stands in tightrope.toml itself");
     assert!(!outcome.stderr.contains("written down"));
+}
+
+/// A proof is of the files as they were: what is relied on is read whole before anything is removed.
+fn what_is_damaged_or_failed_keeps_no_place(stage: &Stage) {
+    stage.write(
+        "tightrope.toml",
+        "[backup]\nto = \"backups\"\nverify = \"verify.sql\"\nkeep_last = 1\nkeep_daily = 0\nkeep_weekly = 0\n",
+    );
+    stage.write("verify.sql", "select true;\n");
+    stage.run(&["backup", "--prove"], 0);
+    stage.run(&["backup", "--prove"], 0);
+    stage.backup();
+    let names = stage.names();
+    let file = stage.largest_file(&stage.path("backups").join(&names[1]));
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    stage.write("verify.sql", "select count(*) = 0 from orders;\n");
+    stage.run(&["backup", "--prove"], 3);
+    let pruned = stage.run(&["backup", "prune", "--yes", "--json"], 0).json();
+    assert_eq!(pruned["removed"].as_array().unwrap().len(), 0, "{pruned}");
+    assert_eq!(stage.names().len(), 4);
+    let untouched = pruned["untouched"].as_array().unwrap();
+    assert_eq!(untouched.len(), 2, "{pruned}");
+    let kept = pruned["kept"].as_array().unwrap();
+    let because = |at: usize| kept[at]["because"][0].as_str().unwrap();
+    assert_eq!(
+        (kept[0]["name"].as_str().unwrap(), because(0)),
+        (&*names[2], "one of the last")
+    );
+    assert_eq!(
+        (kept[1]["name"].as_str().unwrap(), because(1)),
+        (&*names[0], "the newest that is proven")
+    );
 }
 
 fn old_backups_go_and_what_is_needed_stays(stage: &Stage) {

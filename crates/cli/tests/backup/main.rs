@@ -4,8 +4,10 @@
 mod damage;
 mod drills;
 mod gate;
+mod keys;
 mod killed;
 mod life;
+mod newest;
 mod places;
 mod stage;
 #[path = "../crash/killed.rs"]

@@ -124,6 +124,18 @@ impl Stage {
         }
     }
 
+    /// Loses the database.
+    pub(crate) fn drop_database(&self) {
+        match &self.database {
+            None => fs::remove_file(self.url.trim_start_matches("sqlite://")).unwrap(),
+            Some(database) => {
+                let mut admin = database.server().connect("postgres").unwrap();
+                let drop = format!("drop database \"{}\"", database.name);
+                admin.batch_execute(&drop).unwrap();
+            }
+        }
+    }
+
     /// What `--overwrite` has to say.
     pub(crate) fn name(&self) -> String {
         match &self.database {
@@ -176,6 +188,16 @@ impl Stage {
         collect(&backup.join("data"), &mut files);
         files.sort_by_key(|file| fs::metadata(file).unwrap().len());
         files.pop().unwrap()
+    }
+
+    /// The names of all backups, oldest first.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let listed = self
+            .tightrope(&["backup", "list", "--to", "backups", "--json"])
+            .run();
+        let backups = listed.json()["backups"].as_array().unwrap().clone();
+        let name = |one: &serde_json::Value| one["name"].as_str().unwrap().to_owned();
+        backups.iter().map(name).collect()
     }
 
     /// The states of all backups, as `list` says.

@@ -16,6 +16,9 @@ fn restore<'a>(stage: &'a Stage, table: &'a str) -> [&'a str; 7] {
 }
 
 fn a_table_that_was_dropped_comes_back(stage: &Stage) {
+    stage.write("migrations/0001_x/up.sql", "create table x (id integer);");
+    stage.write("migrations/0001_x/down.sql", "drop table x;");
+    stage.run(&["apply", "--yes"], 0);
     let before = stage.state();
     stage.backup();
     stage.sql("drop view big; drop table orders; update customers set name = 'changed since' where id = 1");
@@ -29,6 +32,7 @@ fn a_table_that_was_dropped_comes_back(stage: &Stage) {
         );
         stage.sql("alter table orders add foreign key (customer) references customers");
     }
+    assert_says(&stage.run(&["log"], 0).stdout, "tables-restored");
     let (fingerprint, sums) = stage.state();
     assert_eq!(fingerprint.logical, before.0.logical);
     assert_eq!(sums[1], before.1[1], "orders");

@@ -1,7 +1,7 @@
 use std::error::Error;
 
 use tightrope_backup::{Damage, PlaceError};
-use tightrope_engine::{EngineError, Unfit, UnknownScheme};
+use tightrope_engine::{EngineError, ErrorKind, Unfit, UnknownScheme};
 use tightrope_model::TableName;
 use tightrope_store::StoreError;
 
@@ -47,6 +47,19 @@ pub enum BackupError {
         database: String,
         /// Where.
         place: String,
+    },
+    /// The target is gone or cannot be reached, and backups of several databases of its name are there.
+    #[error(
+        "`{database}` cannot be asked which of the databases in {place} it is: {}",
+        ids.join(", ")
+    )]
+    SeveralDatabases {
+        /// The name that they share.
+        database: String,
+        /// Where.
+        place: String,
+        /// Which databases they are.
+        ids: Vec<String>,
     },
     /// No backup has that name.
     #[error("no backup is called `{name}` in {place}")]
@@ -148,6 +161,14 @@ pub enum BackupError {
         /// Which, and since when.
         because: String,
     },
+    /// A time in tightrope's tables, on which it depends which backups are needed, is none.
+    #[error(
+        "`{time}` in tightrope's tables is no time, so that it is not known which backups are needed"
+    )]
+    Time {
+        /// What stands there.
+        time: String,
+    },
     /// The drill cannot be held.
     #[error("cannot hold the drill: {0}")]
     Drill(String),
@@ -158,6 +179,47 @@ impl BackupError {
     pub(crate) fn doing(doing: &'static str) -> impl FnOnce(EngineError) -> Self {
         move |source| Self::Engine { doing, source }
     }
+
+    /// What it says against the backup, or against restoring it there; none where the surroundings failed, and it says nothing.
+    pub(crate) fn findings(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Damaged { damage, .. } => Some(damage.iter().map(ToString::to_string).collect()),
+            Self::NotEqual { failures, .. } => Some(failures.clone()),
+            Self::Unfit { .. } | Self::NoChecksums { .. } => Some(vec![whole(self)]),
+            Self::Engine { source, .. } | Self::Store(StoreError::Engine(source)) => {
+                (!is_of_the_surroundings(source.kind)).then(|| vec![whole(self)])
+            }
+            Self::Store(_) => Some(vec![whole(self)]),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the place of restoring that cannot hold the backup, which another place could.
+    pub(crate) fn is_of_the_place(&self) -> bool {
+        match self {
+            Self::Unfit { .. } => true,
+            Self::Engine { source, .. } => source.kind == ErrorKind::Unsupported,
+            _ => false,
+        }
+    }
+}
+
+/// Whether such an error comes from the server or its disk, and would not come again elsewhere.
+fn is_of_the_surroundings(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Unreachable
+            | ErrorKind::AuthenticationFailed
+            | ErrorKind::DatabaseMissing
+            | ErrorKind::BadUrl
+            | ErrorKind::PermissionDenied
+            | ErrorKind::LockNotGranted
+            | ErrorKind::InUse
+            | ErrorKind::Transient
+            | ErrorKind::OutOfSpace
+            | ErrorKind::ConnectionLost
+            | ErrorKind::Cancelled
+    )
 }
 
 /// An error with all that is behind it, in one line.

@@ -25,8 +25,8 @@ pub use take::{BackupTaken, TakeBackupOptions, take_backup};
 
 pub(crate) use error::whole;
 pub(crate) use gate::require;
-pub(crate) use list::now;
+pub(crate) use list::{TargetNow, of_this_database};
 pub(crate) use prove::prove_found;
-pub(crate) use restore::find;
+pub(crate) use restore::{find, of_target};
 pub(crate) use settings::place_of;
 pub(crate) use way::way_back;

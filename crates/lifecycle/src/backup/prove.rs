@@ -2,12 +2,12 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tightrope_backup::{Found, Manifest, Proof};
-use tightrope_engine::{BackupFiles, BackupWatch as _, DatabaseUrl};
+use tightrope_backup::{Damage, Found, Manifest, Place, Proof};
+use tightrope_engine::{BackupFiles, BackupWatch as _, DatabaseUrl, Server};
 
 use super::compare::{Compared, compare};
 use super::restore::find;
-use super::settings::{place_of, taker};
+use super::settings::taker;
 use super::take::record;
 use super::watch::Watch;
 use super::{BackupError, list};
@@ -54,61 +54,40 @@ pub(crate) fn prove_found(
     found: &Found,
     watchers: Watchers<'_>,
 ) -> Result<BackupProven, BackupError> {
-    let watch = Watch(watchers);
     let began = Instant::now();
-    let damage = found.check(&watch.bytes("bytes checked"));
+    let damage = found.check(&Watch(watchers).bytes("bytes checked"));
     let files_ms = milliseconds(began);
-    let manifest = match &found.manifest {
-        Ok(manifest) if damage.is_empty() => manifest.as_ref().clone(),
-        _ => {
-            return Err(BackupError::Damaged {
-                name: found.name.clone(),
-                damage,
-            });
+    let Ok(manifest) = &found.manifest else {
+        return Err(BackupError::Damaged {
+            name: found.name.clone(),
+            damage,
+        });
+    };
+    let manifest = manifest.as_ref().clone();
+    let tried = match try_out(project, found, damage, &manifest, watchers) {
+        Ok(tried) => tried,
+        Err(error) => {
+            let against = error.findings().filter(|_| !error.is_of_the_place());
+            if let Some(failures) = against.filter(|_| manifest.has_checksums()) {
+                // An older proof must not stand beside what was found since. That it could not be written is less news than that.
+                let failed = proof_of(&manifest, &manifest.server, failures);
+                let _ = put_on_record(project, found, failed, watchers);
+            }
+            return Err(error);
         }
     };
-    if !manifest.has_checksums() {
-        return Err(BackupError::NoChecksums {
-            name: found.name.clone(),
-        });
-    }
-    let tried = try_out(project, found, &manifest, watchers)?;
     let proof = Proof {
-        tightrope_proof: Proof::LAYOUT,
-        backup: manifest.name.clone(),
-        manifest: manifest
-            .seal
-            .unwrap_or_else(|| tightrope_model::Digest::of("")),
-        proven_at: Timestamp::now().to_string(),
-        server_version: tried.server.version.clone(),
-        server_major: tried.server.major.clone(),
         files_ms,
         restore_ms: tried.restore_ms,
         compare_ms: tried.compare_ms,
         tables: tried.compared.tables,
         rows: tried.compared.rows,
         queries: tried.compared.queries,
-        source_bytes: manifest.source_bytes,
-        failures: tried.compared.failures.clone(),
-        seal: None,
-        signature: None,
+        ..proof_of(&manifest, &tried.server, tried.compared.failures)
     };
-    watch.reached("before the proof");
-    let proof = place_of(project)?.write_proof(found, proof)?;
-    watch.reached("proof written");
-    let action = if proof.passed() {
-        "backup-proven"
-    } else {
-        "backup-not-equal"
-    };
-    let detail = serde_json::json!({
-        "backup": manifest.name,
-        "manifest": manifest.seal,
-        "milliseconds": proof.milliseconds(),
-        "failures": proof.failures,
-    });
+    let (proof, remark) = put_on_record(project, found, proof, watchers)?;
     let mut remarks = tried.remarks;
-    remarks.extend(record(project, action, detail, watchers));
+    remarks.extend(remark);
     if !proof.passed() {
         return Err(BackupError::NotEqual {
             name: manifest.name,
@@ -123,21 +102,84 @@ pub(crate) fn prove_found(
     })
 }
 
+/// The record of a restore of which nothing was measured yet.
+fn proof_of(manifest: &Manifest, server: &Server, failures: Vec<String>) -> Proof {
+    Proof {
+        tightrope_proof: Proof::LAYOUT,
+        backup: manifest.name.clone(),
+        manifest: manifest
+            .seal
+            .unwrap_or_else(|| tightrope_model::Digest::of("")),
+        proven_at: Timestamp::now().to_string(),
+        server_version: server.version.clone(),
+        server_major: server.major.clone(),
+        files_ms: 0,
+        restore_ms: 0,
+        compare_ms: 0,
+        tables: 0,
+        rows: 0,
+        queries: 0,
+        source_bytes: manifest.source_bytes,
+        failures,
+        seal: None,
+        signature: None,
+    }
+}
+
+/// Writes the proof beside the backup, and puts it on the ledger of the target; gives a remark where that did not work.
+fn put_on_record(
+    project: &Project,
+    found: &Found,
+    proof: Proof,
+    watchers: Watchers<'_>,
+) -> Result<(Proof, Option<String>), BackupError> {
+    let watch = Watch(watchers);
+    watch.reached("before the proof");
+    let beside = found.folder.parent().unwrap_or(&found.folder);
+    let proof = Place::new(beside, project.backup.key.clone()).write_proof(found, proof)?;
+    watch.reached("proof written");
+    let action = if proof.passed() {
+        "backup-proven"
+    } else {
+        "backup-not-equal"
+    };
+    let detail = serde_json::json!({
+        "backup": proof.backup,
+        "manifest": proof.manifest,
+        "milliseconds": proof.milliseconds(),
+        "failures": proof.failures,
+    });
+    let remark = record(project, action, detail, watchers);
+    Ok((proof, remark))
+}
+
 struct TriedOut {
-    server: tightrope_engine::Server,
+    server: Server,
     restore_ms: u64,
     compare_ms: u64,
     compared: Compared,
     remarks: Vec<String>,
 }
 
-/// Restores it where proofs are made, compares, and removes it again.
+/// Restores it where proofs are made, if its files are whole, compares, and removes it again.
 fn try_out(
     project: &Project,
     found: &Found,
+    damage: Vec<Damage>,
     manifest: &Manifest,
     watchers: Watchers<'_>,
 ) -> Result<TriedOut, BackupError> {
+    if !damage.is_empty() {
+        return Err(BackupError::Damaged {
+            name: found.name.clone(),
+            damage,
+        });
+    }
+    if !manifest.has_checksums() {
+        return Err(BackupError::NoChecksums {
+            name: found.name.clone(),
+        });
+    }
     let failed = BackupError::doing;
     let engine = project.engine()?;
     let taker = taker(engine.as_ref())?;

@@ -1,10 +1,14 @@
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use tightrope_backup::{Found, Kept, ProofStanding, retain};
 
 use super::settings::place_of;
+use super::watch::Watch;
 use super::{BackupError, list};
 use crate::project::{Access, Project};
+use crate::run::Watchers;
 use crate::situation::Situation;
 
 /// What stays and what goes.
@@ -16,33 +20,66 @@ pub struct Pruned {
     pub kept: Vec<Kept>,
     /// The backups that went, with their sizes.
     pub removed: Vec<(String, u64)>,
-    /// Those that are damaged or of another database: they are a person's to remove.
+    /// Those that are damaged, were not equal when they were restored, or are of another database: they are a person's to remove.
     pub untouched: Vec<String>,
 }
 
 /// Removes the backups of the target that no rule keeps.
 ///
+/// Those that stay because something relies on them are read whole first: one that turns out damaged satisfies no rule, and the
+/// next one takes its turn.
+///
 /// # Errors
 /// When the target cannot be asked which migrations are not sealed, or a backup cannot be removed.
-pub fn prune_backups(project: &Project, dry_run: bool) -> Result<Pruned, BackupError> {
+pub fn prune_backups(
+    project: &Project,
+    dry_run: bool,
+    watchers: Watchers<'_>,
+) -> Result<Pruned, BackupError> {
     let place = place_of(project)?;
     place.prepare()?;
     let now = list::now(project)?;
     let needed = unsealed(project)?;
-    let (ours, others): (Vec<Found>, Vec<Found>) = place.list()?.into_iter().partition(|found| {
-        let manifest = found.manifest.as_ref();
-        found.look().is_empty() && manifest.is_ok_and(|manifest| now.is_of(manifest))
-    });
-    let facts: Vec<(String, Timestamp, bool)> = ours
-        .iter()
-        .filter_map(|found| {
-            let manifest = found.manifest.as_ref().ok()?;
-            let standing = now.standing(manifest, found.proof.as_ref());
-            let proven = matches!(standing, ProofStanding::Proven | ProofStanding::Stale(_));
-            Some((found.name.clone(), manifest.taken(), proven))
-        })
-        .collect();
-    let judged = retain(&facts, &project.backup.retention, &needed);
+    let counts = |found: &Found| {
+        let Ok(manifest) = &found.manifest else {
+            return false;
+        };
+        let standing = now.standing(manifest, found.proof.as_ref());
+        now.is_of(manifest)
+            && !matches!(standing, ProofStanding::Failed(_))
+            && found.look().is_empty()
+    };
+    let (mut ours, mut others): (Vec<Found>, Vec<Found>) =
+        place.list()?.into_iter().partition(counts);
+    let mut whole = BTreeSet::new();
+    let judged = loop {
+        let facts: Vec<(String, Timestamp, bool)> = ours
+            .iter()
+            .filter_map(|found| {
+                let manifest = found.manifest.as_ref().ok()?;
+                let standing = now.standing(manifest, found.proof.as_ref());
+                let proven = matches!(standing, ProofStanding::Proven | ProofStanding::Stale(_));
+                Some((found.name.clone(), manifest.taken(), proven))
+            })
+            .collect();
+        let judged = retain(&facts, &project.backup.retention, &needed);
+        let relied_on = judged
+            .iter()
+            .find(|one| one.is_relied_on() && !whole.contains(&one.name));
+        let Some(name) = relied_on.map(|one| one.name.clone()) else {
+            break judged;
+        };
+        let damaged = ours.iter().position(|found| {
+            let progress = Watch(watchers);
+            found.name == name && !found.check(&progress.bytes("bytes checked")).is_empty()
+        });
+        match damaged {
+            Some(at) => others.push(ours.remove(at)),
+            None => {
+                whole.insert(name);
+            }
+        }
+    };
     let (kept, going): (Vec<Kept>, Vec<Kept>) =
         judged.into_iter().partition(|one| !one.because.is_empty());
     let mut removed = Vec::new();
@@ -66,17 +103,23 @@ pub fn prune_backups(project: &Project, dry_run: bool) -> Result<Pruned, BackupE
     })
 }
 
-/// When the migrations that are not sealed were applied.
+/// When the migrations that are not sealed were applied, and when a run that is open was begun.
 fn unsealed(project: &Project) -> Result<Vec<Timestamp>, BackupError> {
     let engine = project.engine()?;
     let mut session = project
         .connect(engine.as_ref(), Access::Read)
         .map_err(BackupError::doing("connect"))?;
     let situation = Situation::read(session.as_mut())?;
-    let times = situation
+    let unsealed = situation
         .applied
         .iter()
-        .filter(|migration| migration.sealed_at.is_none())
-        .filter_map(|migration| migration.applied_at.parse().ok());
-    Ok(times.collect())
+        .filter(|migration| migration.sealed_at.is_none());
+    let open = situation.open_run.iter().map(|run| &run.at);
+    let times = unsealed.map(|migration| &migration.applied_at).chain(open);
+    times
+        .map(|time| {
+            time.parse()
+                .map_err(|_| BackupError::Time { time: time.clone() })
+        })
+        .collect()
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -6,12 +7,13 @@ use tightrope_backup::{Found, Manifest, Place};
 use tightrope_engine::{Backup, BackupFiles, DatabaseUrl, TableContent, tables_named};
 use tightrope_model::{TableName, nearest};
 
+use super::BackupError;
 use super::compare::compare;
+use super::list::TargetNow;
 use super::prove::milliseconds;
 use super::settings::{place_of, taker};
 use super::take::record;
 use super::watch::Watch;
-use super::{BackupError, list};
 use crate::project::Project;
 use crate::run::Watchers;
 
@@ -161,7 +163,13 @@ impl Restoring<'_> {
         let kept = restored
             .take_place(self.options.overwrite.is_some(), &watch)
             .map_err(failed("give the restored database its name"))?;
-        remarks.extend(self.record(kept.as_deref()));
+        let detail = serde_json::json!({
+            "backup": self.manifest.name,
+            "manifest": self.manifest.seal,
+            "taken_at": self.manifest.taken_at,
+            "kept": kept,
+        });
+        remarks.extend(self.record("restored", detail));
         Ok(RestoredBackup {
             name: self.manifest.name.clone(),
             manifest: self.manifest.clone(),
@@ -191,7 +199,7 @@ impl Restoring<'_> {
         let chosen: Vec<TableContent> = chosen.into_iter().cloned().collect();
         self.sweep()?;
         let began = Instant::now();
-        let remarks = self
+        let mut remarks = self
             .taker
             .restore_tables(
                 &self.files,
@@ -201,18 +209,30 @@ impl Restoring<'_> {
             )
             .map_err(BackupError::doing("restore the tables"))?;
         let restore_ms = milliseconds(began);
-        let rows = chosen.iter().filter_map(|table| table.checksum.as_ref());
+        let only: Vec<String> = chosen
+            .iter()
+            .map(|table| table.shape.table.to_string())
+            .collect();
+        let detail = serde_json::json!({
+            "backup": self.manifest.name,
+            "manifest": self.manifest.seal,
+            "taken_at": self.manifest.taken_at,
+            "tables": only,
+        });
+        remarks.extend(self.record("tables-restored", detail));
+        // What has no checksum was not compared.
+        let sums: Vec<_> = chosen
+            .iter()
+            .filter_map(|table| table.checksum.as_ref())
+            .collect();
         Ok(RestoredBackup {
             name: self.manifest.name.clone(),
             manifest: self.manifest.clone(),
             into: self.options.into.redacted(),
             kept: None,
-            only: chosen
-                .iter()
-                .map(|table| table.shape.table.to_string())
-                .collect(),
-            tables: chosen.len(),
-            rows: rows.map(|sum| sum.rows).sum(),
+            only,
+            tables: sums.len(),
+            rows: sums.iter().map(|sum| sum.rows).sum(),
             times: TimesOfRestore {
                 check_ms: self.check_ms,
                 restore_ms,
@@ -279,19 +299,13 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    /// The restored database remembers in its own ledger that it was restored.
-    fn record(&self, kept: Option<&str>) -> Option<String> {
+    /// The database that was restored into remembers it in its own ledger.
+    fn record(&self, action: &str, detail: serde_json::Value) -> Option<String> {
         let restored = Project {
             url: self.options.into.clone(),
             ..self.project.clone()
         };
-        let detail = serde_json::json!({
-            "backup": self.manifest.name,
-            "manifest": self.manifest.seal,
-            "taken_at": self.manifest.taken_at,
-            "kept": kept,
-        });
-        record(&restored, "restored", detail, self.watchers)
+        record(&restored, action, detail, self.watchers)
     }
 }
 
@@ -303,11 +317,7 @@ pub(crate) fn find(project: &Project, named: Option<&str>) -> Result<Found, Back
     if name.contains(std::path::MAIN_SEPARATOR) {
         let path = Path::new(name);
         let place = path.parent().unwrap_or(Path::new("/"));
-        let key = project
-            .backup
-            .place
-            .as_ref()
-            .and_then(|place| place.key().cloned());
+        let key = project.backup.key.clone();
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         return Place::new(place, key)
             .find(&file_name)
@@ -333,18 +343,32 @@ pub(crate) fn find(project: &Project, named: Option<&str>) -> Result<Found, Back
 /// The newest backup of the target. A damaged one that might be newer is not passed over in silence: it is the one that is given.
 fn newest(project: &Project) -> Result<Found, BackupError> {
     let place = place_of(project)?;
-    let id = list::now(project)?.id;
-    let ours = |found: &Found| match (&found.manifest, &id) {
-        (Ok(manifest), Some(id)) => manifest.database == *id,
-        // A target that is gone cannot be asked: its name is what is left.
-        (Ok(_), None) => true,
-        (Err(_), _) => false,
-    };
-    let all = place.list()?;
-    all.into_iter()
-        .rfind(ours)
-        .ok_or_else(|| BackupError::NoneThere {
-            database: id.map_or_else(|| project.url.redacted(), |id| id.name),
+    let mut ours = of_target(project)?;
+    ours.pop().ok_or_else(|| BackupError::NoneThere {
+        database: project.url.redacted(),
+        place: place.folder().display().to_string(),
+    })
+}
+
+/// The backups of the target, oldest first, with those that could be of it.
+///
+/// # Errors
+/// When the target cannot be asked who it is, and several databases of its name have backups there.
+pub(crate) fn of_target(project: &Project) -> Result<Vec<Found>, BackupError> {
+    let place = place_of(project)?;
+    let now = TargetNow::of(project, None)?;
+    let mut ours = place.list()?;
+    ours.retain(|found| now.has(found));
+    let ids: BTreeSet<&str> = ours
+        .iter()
+        .filter_map(|found| Some(found.manifest.as_ref().ok()?.database.id.as_str()))
+        .collect();
+    if ids.len() > 1 {
+        return Err(BackupError::SeveralDatabases {
+            database: now.name,
             place: place.folder().display().to_string(),
-        })
+            ids: ids.into_iter().map(str::to_owned).collect(),
+        });
+    }
+    Ok(ours)
 }

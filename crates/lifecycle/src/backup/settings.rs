@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use tightrope_backup::{Place, Retention};
+use tightrope_backup::{Place, Retention, SigningKey};
 use tightrope_engine::{Backup, DatabaseUrl, Engine};
 
 use super::BackupError;
@@ -11,6 +11,8 @@ use crate::Project;
 pub struct BackupSettings {
     /// Where they are kept; none means that nobody has said.
     pub place: Option<Place>,
+    /// What records are signed with, and have to be, in whatever place they are.
+    pub key: Option<SigningKey>,
     /// Where they are restored to be proven; none means where copies for rehearsal are made, else beside the target.
     pub prove_url: Option<DatabaseUrl>,
     /// A script of queries that must hold on a restored backup.
@@ -33,6 +35,7 @@ impl Default for BackupSettings {
     fn default() -> Self {
         Self {
             place: None,
+            key: None,
             prove_url: None,
             verify: None,
             jobs: 2,

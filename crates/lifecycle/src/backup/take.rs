@@ -98,8 +98,8 @@ pub fn take_backup(
         ..manifest
     })?;
     watch.reached("manifest written");
-    let folder = draft.finish()?;
-    watch.reached("backup named");
+    let folder = draft.finish(|| watch.reached("backup named"))?;
+    watch.reached("backup unlocked");
     let detail = serde_json::json!({
         "backup": manifest.name,
         "manifest": manifest.seal,

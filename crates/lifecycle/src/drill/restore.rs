@@ -1,8 +1,9 @@
 use jiff::Timestamp;
 use tightrope_backup::{DrillKind, DrillRecord, DrillVerdict, Found};
-use tightrope_engine::DatabaseId;
 
-use crate::backup::{BackupError, BackupProven, find, now, place_of, prove_found};
+use crate::backup::{
+    BackupError, BackupProven, TargetNow, find, of_target, of_this_database, place_of, prove_found,
+};
 use crate::project::Project;
 use crate::run::Watchers;
 
@@ -29,15 +30,12 @@ pub fn drill_restore(
 ) -> Result<DrillRecord, BackupError> {
     let place = place_of(project)?;
     let found = choose(project, choice)?;
-    let proven = prove_found(project, &found, watchers);
-    let database = match (now(project)?.id, &found.manifest) {
-        (Some(id), _) => id,
-        (None, Ok(manifest)) => manifest.database.clone(),
-        (None, Err(_)) => DatabaseId {
-            id: project.url.redacted(),
-            name: project.url.redacted(),
-        },
+    of_this_database(project, &found)?;
+    let database = match &found.manifest {
+        Ok(manifest) => manifest.database.clone(),
+        Err(_) => TargetNow::of(project, None)?.named(),
     };
+    let proven = prove_found(project, &found, watchers);
     let (verdict, findings, bytes, milliseconds) = outcome(proven)?;
     let record = DrillRecord {
         tightrope_drill: DrillRecord::LAYOUT,
@@ -60,12 +58,7 @@ fn choose(project: &Project, choice: &DrillChoice) -> Result<Found, BackupError>
         DrillChoice::Latest => find(project, None),
         DrillChoice::Named(name) => find(project, Some(name)),
         DrillChoice::Random => {
-            let id = now(project)?.id;
-            let mut ours = place_of(project)?.list()?;
-            ours.retain(|found| {
-                let manifest = found.manifest.as_ref();
-                manifest.is_ok_and(|it| id.as_ref().is_none_or(|id| it.database == *id))
-            });
+            let mut ours = of_target(project)?;
             if ours.is_empty() {
                 return find(project, None);
             }
@@ -76,7 +69,8 @@ fn choose(project: &Project, choice: &DrillChoice) -> Result<Found, BackupError>
 
 type Outcome = (DrillVerdict, Vec<String>, u64, u64);
 
-/// What fails of the backup is the drill's verdict; what keeps the drill from being held is an error.
+/// That nothing could be restored from the backup is the drill's verdict, whatever the reason; what keeps the drill from being
+/// held, such as a server that cannot be reached, is an error.
 fn outcome(proven: Result<BackupProven, BackupError>) -> Result<Outcome, BackupError> {
     match proven {
         Ok(proven) => {
@@ -90,20 +84,9 @@ fn outcome(proven: Result<BackupProven, BackupError>) -> Result<Outcome, BackupE
                 milliseconds,
             ))
         }
-        Err(BackupError::Damaged { damage, .. }) => {
-            let findings = damage.iter().map(ToString::to_string).collect();
-            Ok((DrillVerdict::Fail, findings, 0, 0))
-        }
-        Err(BackupError::NotEqual { failures, .. }) => Ok((DrillVerdict::Fail, failures, 0, 0)),
-        Err(BackupError::Engine {
-            doing: doing @ "restore the backup",
-            source,
-        }) => Ok((
-            DrillVerdict::Fail,
-            vec![format!("cannot {doing}: {source}")],
-            0,
-            0,
-        )),
-        Err(error) => Err(error),
+        Err(error) => match error.findings() {
+            Some(findings) => Ok((DrillVerdict::Fail, findings, 0, 0)),
+            None => Err(error),
+        },
     }
 }

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use tightrope_backup::{DrillKind, DrillRecord, DrillVerdict};
-use tightrope_engine::{CopyPlace, DatabaseId, Engine, Scratch};
+use tightrope_engine::{CopyPlace, Engine, Scratch};
 use tightrope_model::{TableName, Version};
 
-use crate::backup::{BackupError, BackupSettings, now, place_of, whole};
+use crate::backup::{BackupError, BackupSettings, TargetNow, place_of, whole};
 use crate::fill::{Filling, fill};
 use crate::project::{Access, Project};
 use crate::rehearse::State;
@@ -19,8 +19,8 @@ use crate::{ApplyOptions, Event, prepare_apply};
 /// How many rows each table gets while the window is open.
 const WRITES: usize = 5;
 
-/// Runs a migration forward on a copy, writes into every table, rolls it back and compares; puts the drill on the record,
-/// whatever comes out.
+/// Runs a migration forward on a copy and back, and compares every value; then once more with rows written into every table in
+/// between, and counts them. Puts the drill on the record, whatever comes out.
 ///
 /// It is the first pending migration, or else the newest applied one, which is rolled back on the copy first.
 ///
@@ -57,10 +57,7 @@ pub fn drill_rollback(
     let held = drill.hold()?;
     let bytes = copy.report().bytes.unwrap_or(0);
     drop(copy);
-    let database = now(project)?.id.unwrap_or_else(|| DatabaseId {
-        id: project.url.redacted(),
-        name: project.url.redacted(),
-    });
+    let database = TargetNow::of(project, None)?.named();
     let record = DrillRecord {
         tightrope_drill: DrillRecord::LAYOUT,
         kind: DrillKind::Rollback,
@@ -114,27 +111,54 @@ impl Drill<'_> {
     fn hold(&self) -> Result<Held, BackupError> {
         let (version, migration) = self.make_ready()?;
         let before = self.state()?;
+        let mut held = Held {
+            migration,
+            milliseconds: 0,
+            findings: Vec::new(),
+            failures: Vec::new(),
+        };
+        // What was there can be compared value for value only while nobody writes.
+        self.forward(&version)?;
+        if self.back(&mut held)?.is_some() {
+            compare_values(&before, &self.state()?, &mut held);
+        }
+        if !held.failures.is_empty() {
+            return Ok(held);
+        }
+        self.forward(&version)?;
+        let written = self.write()?;
+        if let Some(done) = self.back(&mut held)? {
+            let nets = done.migrations.iter().filter_map(|one| one.net.as_ref());
+            let quarantined: Vec<TableName> = nets
+                .flat_map(|net| net.quarantined.iter().map(|row| row.table.clone()))
+                .collect();
+            compare_counts(&before, &self.state()?, &written, &quarantined, &mut held);
+        }
+        Ok(held)
+    }
+
+    fn forward(&self, version: &Version) -> Result<(), BackupError> {
         let options = ApplyOptions {
-            to: Some(version),
+            to: Some(version.clone()),
             ..ApplyOptions::default()
         };
         let prepared = prepare_apply(&self.project, &options, self.watchers).map_err(not_held)?;
         prepared.run(self.watchers).map_err(not_held)?;
-        let written = self.write()?;
+        Ok(())
+    }
+
+    /// Rolls back against the clock; none if that failed, which the drill has as a failure then.
+    fn back(&self, held: &mut Held) -> Result<Option<RolledBack>, BackupError> {
         let began = Instant::now();
         let rolled_back = self.roll_back();
-        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut held = Held {
-            migration,
-            milliseconds,
-            findings: Vec::new(),
-            failures: Vec::new(),
-        };
+        held.milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         match rolled_back {
-            Err(why) => held.failures.push(format!("the rollback failed: {why}")),
-            Ok(done) => compare(&before, &self.state()?, &written, &done, &mut held),
+            Ok(done) => Ok(Some(done)),
+            Err(why) => {
+                held.failures.push(format!("the rollback failed: {why}"));
+                Ok(None)
+            }
         }
-        Ok(held)
     }
 
     /// Finds the migration, and brings the copy to where it is the first that is pending.
@@ -222,20 +246,26 @@ impl Drill<'_> {
     }
 }
 
-/// Everything of before is there, and every row that was written since.
-fn compare(
+/// The schema is what it was, and so is every value of every row.
+fn compare_values(before: &State, now: &State, held: &mut Held) {
+    compare_schemas(before, now, held);
+    for (table, sum) in &before.checksums {
+        if now.checksums.get(table) != Some(sum) {
+            held.failures
+                .push(format!("rows of `{table}` are not what they were"));
+        }
+    }
+}
+
+/// As many rows are there as before, with those that were written since, but for those in quarantine.
+fn compare_counts(
     before: &State,
     now: &State,
     written: &BTreeMap<TableName, u64>,
-    done: &RolledBack,
+    quarantined: &[TableName],
     held: &mut Held,
 ) {
-    if now.fingerprint.logical != before.fingerprint.logical {
-        held.failures
-            .push("the schema is not what it was".to_owned());
-    }
-    let nets = done.migrations.iter().filter_map(|one| one.net.as_ref());
-    let quarantined: usize = nets.map(|net| net.quarantined.len()).sum();
+    compare_schemas(before, now, held);
     let (mut rows, mut kept) = (0, 0);
     for (table, sum) in &before.checksums {
         let more = written.get(table).copied().unwrap_or(0);
@@ -243,10 +273,9 @@ fn compare(
         rows += sum.rows;
         kept += more;
         let missing = (sum.rows + more).saturating_sub(found);
-        if more == 0 && quarantined == 0 && now.checksums.get(table) != Some(sum) {
-            held.failures
-                .push(format!("rows of `{table}` are not what they were"));
-        } else if missing > quarantined as u64 {
+        // A table that has another name after the migration could be any of those of before.
+        let may_be_of = |name: &&TableName| *name == table || !before.checksums.contains_key(name);
+        if missing > quarantined.iter().filter(may_be_of).count() as u64 {
             held.failures.push(format!(
                 "{missing} rows of `{table}` are missing after the rollback"
             ));
@@ -255,12 +284,86 @@ fn compare(
     held.findings.push(format!(
         "schema and {rows} rows as before, {kept} rows written since kept"
     ));
-    if quarantined > 0 {
+    if !quarantined.is_empty() {
         held.findings
-            .push(format!("{quarantined} rows went to quarantine"));
+            .push(format!("{} rows went to quarantine", quarantined.len()));
+    }
+}
+
+fn compare_schemas(before: &State, now: &State, held: &mut Held) {
+    if now.fingerprint.logical != before.fingerprint.logical {
+        held.failures
+            .push("the schema is not what it was".to_owned());
     }
 }
 
 fn not_held(error: impl Error) -> BackupError {
     BackupError::Drill(whole(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tightrope_model::{Catalog, TableChecksum};
+
+    fn state(tables: &[(&str, u64, &str)]) -> State {
+        let catalog = Catalog::new([], Vec::new());
+        let sum = |(name, rows, sum): &(&str, u64, &str)| {
+            let checksum = TableChecksum {
+                rows: *rows,
+                first: (*sum).to_owned(),
+                second: (*sum).to_owned(),
+            };
+            (TableName::new("", *name), checksum)
+        };
+        State {
+            fingerprint: catalog.fingerprint(),
+            catalog,
+            checksums: tables.iter().map(sum).collect(),
+        }
+    }
+
+    fn failures(compare: impl FnOnce(&mut Held)) -> Vec<String> {
+        let mut held = Held {
+            migration: String::new(),
+            milliseconds: 0,
+            findings: Vec::new(),
+            failures: Vec::new(),
+        };
+        compare(&mut held);
+        held.failures
+    }
+
+    #[test]
+    fn a_lost_value_is_found_though_no_row_is_missing() {
+        let before = state(&[("a", 3, "1"), ("b", 5, "2")]);
+        let check = |now: &State, expect: &[&str]| {
+            assert_eq!(failures(|held| compare_values(&before, now, held)), expect);
+        };
+        check(&before, &[]);
+        let lost = state(&[("a", 3, "1"), ("b", 5, "9")]);
+        check(&lost, &["rows of `b` are not what they were"]);
+        check(
+            &state(&[("b", 5, "2")]),
+            &["rows of `a` are not what they were"],
+        );
+    }
+
+    #[test]
+    fn rows_in_quarantine_excuse_those_of_their_table_alone() {
+        let before = state(&[("a", 3, "1"), ("b", 5, "2")]);
+        let (a, b) = (TableName::new("", "a"), TableName::new("", "b"));
+        let written = BTreeMap::from([(a.clone(), 2), (b.clone(), 2)]);
+        let check = |now: &State, quarantined: &[TableName], expect: &[&str]| {
+            let found = failures(|held| compare_counts(&before, now, &written, quarantined, held));
+            assert_eq!(found, expect);
+        };
+        check(&state(&[("a", 5, "3"), ("b", 7, "4")]), &[], &[]);
+        let now = state(&[("a", 4, "3"), ("b", 7, "4")]);
+        let missing = ["1 rows of `a` are missing after the rollback"];
+        check(&now, &[], &missing);
+        check(&now, &[b], &missing);
+        check(&now, &[a], &[]);
+        check(&now, &[TableName::new("", "renamed")], &[]);
+    }
 }

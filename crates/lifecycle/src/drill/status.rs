@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tightrope_backup::{DrillKind, DrillRecord, DrillVerdict, Prediction, predict};
 
-use crate::backup::{BackupError, now, place_of};
+use crate::backup::{BackupError, TargetNow, place_of};
 use crate::project::Project;
 
 /// How the drills of one kind stand.
@@ -46,10 +46,10 @@ impl DrillStatus {
 /// When the place cannot be read, or the target cannot be asked who it is.
 pub fn drill_status(project: &Project) -> Result<DrillStatus, BackupError> {
     let (all, broken) = place_of(project)?.drills()?;
-    let id = now(project)?.id;
+    let target = TargetNow::of(project, None)?;
     let ours: Vec<DrillRecord> = all
         .into_iter()
-        .filter(|drill| id.as_ref().is_none_or(|id| drill.database == *id))
+        .filter(|drill| target.is(&drill.database))
         .collect();
     let engine = project.engine()?;
     // A database whose size cannot be asked has no prediction, and that is said.

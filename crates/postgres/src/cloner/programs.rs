@@ -66,10 +66,16 @@ impl Programs {
 
     /// The command of one of the programs.
     pub(super) fn command(&self, name: &str) -> Command {
-        match &self.folder {
+        let mut command = match &self.folder {
             Some(folder) => Command::new(folder.join(name)),
             None => Command::new(name),
+        };
+        for name in OURS {
+            command.env_remove(name);
         }
+        // What it says is read here, in one language.
+        command.env("LC_ALL", "C");
+        command
     }
 }
 
@@ -93,6 +99,9 @@ fn debian_folders() -> Vec<PathBuf> {
         .filter(|folder| folder.join("pg_dump").exists())
         .collect()
 }
+
+/// Our own secrets, which are no child's business.
+const OURS: &[&str] = &["TIGHTROPE_BACKUP_KEY", "TIGHTROPE_URL"];
 
 /// Variables of libpq that could lead a child elsewhere than the URL says.
 const INHERITED: &[&str] = &[
@@ -174,6 +183,21 @@ fn ssl_mode(target: &Target) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn our_secrets_are_no_child_s_business() {
+        let programs = super::Programs {
+            folder: None,
+            major: 0,
+        };
+        let command = programs.command("pg_dump");
+        let gone: Vec<_> = command
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name.to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(gone, ["TIGHTROPE_BACKUP_KEY", "TIGHTROPE_URL"]);
+    }
+
     use super::*;
     use tightrope_engine::DatabaseUrl;
 

@@ -38,6 +38,10 @@ impl Backup for FileCloner {
         Ok(url.path.exists().then(|| identity(&url)))
     }
 
+    fn name_in(&self, url: &DatabaseUrl) -> Result<String, EngineError> {
+        Ok(FileUrl::parse(url)?.file_name())
+    }
+
     fn data_folder(&self, url: &DatabaseUrl) -> Option<PathBuf> {
         let path = std::fs::canonicalize(FileUrl::parse(url).ok()?.path).ok()?;
         path.parent().map(Path::to_owned)

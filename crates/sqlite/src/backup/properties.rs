@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use tightrope_engine::{EngineError, Unfit};
+use tightrope_engine::{EngineError, ErrorKind, Unfit};
 
 use crate::connect;
 use crate::error::from_sqlite;
@@ -59,7 +59,7 @@ pub(super) fn has_write_ahead_log(properties: &BTreeMap<String, String>) -> bool
         .is_some_and(|mode| mode == "wal")
 }
 
-/// Collations that this library does not have, and the encoding of a file that is there already.
+/// Collations that this library does not have, and the encoding of a file that is there already, unless it is damaged.
 pub(super) fn unfit(
     properties: &BTreeMap<String, String>,
     into: &FileUrl,
@@ -68,7 +68,12 @@ pub(super) fn unfit(
     if let Some(wanted) = properties.get(ENCODING)
         && into.path.is_file()
     {
-        let there = connect::open(into, true, true, &LockTimeout::new())?;
+        let there = match connect::open(into, true, true, &LockTimeout::new()) {
+            Ok(there) => there,
+            // Nobody can read it any more: it has no encoding that could be lost.
+            Err(error) if error.kind == ErrorKind::Damaged => return Ok(unfit),
+            Err(error) => return Err(error),
+        };
         let found: String = there
             .pragma_query_value(None, ENCODING, |row| row.get(0))
             .map_err(from_sqlite)?;

@@ -1,4 +1,4 @@
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
@@ -73,9 +73,17 @@ pub(super) fn scratch_of(
     Ok(tag)
 }
 
+/// Copies a file so that nobody else may read the copy: who may is for its owner to say.
 fn copy(from: &Path, to: &Path, watch: &dyn BackupWatch) -> io::Result<()> {
     let mut from = File::open(from)?;
-    let mut to = File::create(to)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut to = options.open(to)?;
     let of = from.metadata()?.len();
     let mut chunk = vec![0_u8; CHUNK];
     let mut done = 0;
@@ -135,10 +143,25 @@ impl RestoredFile {
     /// Keeps the live file beside itself, and writes the restored one into it; nobody else gets in between.
     fn overwrite(&self, watch: &dyn BackupWatch) -> Result<String, EngineError> {
         let path = &self.into.path;
-        let mut live = connect::open(&self.into, false, true, &LockTimeout::new())?;
-        hold(&live, path)?;
+        let mut live = connect::open_unread(&self.into, false, &LockTimeout::new())?;
+        match hold(&live, path) {
+            Ok(()) => {}
+            Err(error) if error.kind == ErrorKind::Damaged => {
+                drop(live);
+                return self.replace(watch);
+            }
+            Err(error) => return Err(error),
+        }
         watch.reached("live file held");
-        let kept = keep::keep_beside(&live, path, "restore")?.path;
+        let kept = match keep::keep_beside(&live, path, "restore") {
+            Ok(kept) => kept.path,
+            // What is damaged cannot be proven, nor written into.
+            Err(error) if error.kind == ErrorKind::Damaged => {
+                drop(live);
+                return self.replace(watch);
+            }
+            Err(error) => return Err(error),
+        };
         watch.reached("live file kept");
         // A log of its own would tie the live file to its page size.
         live.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(()))
@@ -159,6 +182,41 @@ impl RestoredFile {
         live.close().map_err(|(_, error)| from_sqlite(error))?;
         restored.close().map_err(|(_, error)| from_sqlite(error))?;
         Ok(kept)
+    }
+
+    /// Keeps the bytes of a damaged file, for whoever wants to save something from it, and gives its name to the restored one.
+    fn replace(&self, watch: &dyn BackupWatch) -> Result<String, EngineError> {
+        let path = &self.into.path;
+        if !process::holders(path).is_empty() {
+            return Err(in_use(path));
+        }
+        let kept = keep::keep_raw(path, "restore")?;
+        watch.reached("damaged file kept");
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        let replace = || -> io::Result<()> {
+            File::open(self.tag.database())?.sync_all()?;
+            for part in ["-journal", "-wal", "-shm"] {
+                // It would be played into the restored one; its copy is durable.
+                match fs::remove_file(beside(&path, part)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            sync_folder_of(&path)?;
+            watch.reached("damaged file alone");
+            fs::set_permissions(self.tag.database(), fs::metadata(&path)?.permissions())?;
+            fs::rename(self.tag.database(), &path)?;
+            sync_folder_of(&path)
+        };
+        replace().map_err(|error| {
+            EngineError::new(
+                ErrorKind::Other,
+                format!("{} cannot be replaced", path.display()),
+            )
+            .detail(error.to_string())
+        })?;
+        watch.reached("damaged file replaced");
+        Ok(kept.display().to_string())
     }
 }
 
@@ -207,6 +265,13 @@ fn refuse_remains(path: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
 /// Makes the file durable and gives it a second name, never that of another file; the scratch name goes with the tag.
 fn link(scratch: &Path, path: &Path) -> Result<(), EngineError> {
     let link = || -> io::Result<()> {
@@ -217,10 +282,7 @@ fn link(scratch: &Path, path: &Path) -> Result<(), EngineError> {
             Err(_) if !path.exists() => fs::rename(scratch, path)?,
             other => other?,
         }
-        match path.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        sync_folder_of(path)
     };
     link().map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => is_there(path),

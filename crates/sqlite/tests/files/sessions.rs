@@ -51,7 +51,7 @@ fn what_cannot_be_opened_says_why() {
         "is a folder",
     );
     std::fs::write(folder.join("text.db"), "x".repeat(2_000)).unwrap();
-    check_refused(&at("text.db"), false, ErrorKind::Other, "not a database");
+    check_refused(&at("text.db"), false, ErrorKind::Damaged, "not a database");
     check_refused(":memory:", false, ErrorKind::Unsupported, "in memory");
     connect(&at("new.db"), false).unwrap();
     assert!(folder.join("new.db").exists());

@@ -18,6 +18,7 @@ use tightrope_engine::{
 };
 
 use super::PostgresCloner;
+use crate::connect::Target;
 use crate::session::PostgresSession;
 
 /// The dump in a backup's folder.
@@ -40,6 +41,10 @@ impl Backup for PostgresCloner {
             Err(error) if error.kind == ErrorKind::DatabaseMissing => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn name_in(&self, url: &DatabaseUrl) -> Result<String, EngineError> {
+        Ok(Target::parse(url)?.database().to_owned())
     }
 
     fn data_folder(&self, url: &DatabaseUrl) -> Option<PathBuf> {
