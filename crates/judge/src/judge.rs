@@ -8,7 +8,7 @@ use crate::look::Look;
 use crate::ruling::{Decision, Ruling, Verdict};
 use crate::settings::OnFailure;
 use crate::statistics::{next_look, quantile, share};
-use crate::track::Track;
+use crate::track::{Series, Track};
 
 /// How often all comparisons of a watch together may cry wolf.
 const BUDGET: f64 = 0.0075;
@@ -314,7 +314,10 @@ impl Judge {
         let state = &mut self.states[index];
         state.level = level;
         if let (Some(level), Some(now), false) = (level, now, last) {
-            state.remember((now / level - 1.0) * 100.0);
+            let percent = (now / level - 1.0) * 100.0;
+            if percent.is_finite() {
+                state.remember(percent);
+            }
         }
         let due = samples >= state.next || last;
         if !due || before < least || samples < least || state.failed.is_some() {
@@ -522,6 +525,10 @@ impl Judge {
         if let Some(why) = self.lost(&criterion.condition).filter(|_| over) {
             return (Verdict::Inconclusive, Some(why));
         }
+        if let (Condition::Change { .. }, None) = (&criterion.condition, state.compared) {
+            let why = "there is nothing to compare with".to_owned();
+            return (Verdict::Inconclusive, Some(why));
+        }
         if let Condition::Change { bound, percent, .. } = &criterion.condition
             && let Some(found) = state.compared
             && is_beyond(found.ratio, *bound, *percent)
@@ -593,20 +600,24 @@ impl Judge {
                             series.after.len()
                         ));
                     }
-                    let last_ms = series.after.last().map_or(0, |sample| sample.at_ms);
-                    if over && self.elapsed_ms - last_ms > self.last_part_ms() {
-                        return Some(format!(
-                            "`{probe}` gives no more samples: the traffic has stopped"
-                        ));
+                    if over && self.has_stopped(series) {
+                        return Some(stopped(probe));
                     }
                 }
-                Condition::Limit { measure, stat, .. } => {
-                    let samples = match stat {
-                        Some(_) => track.series(measure.as_deref()).after.len(),
-                        None => usize::try_from(track.good).unwrap_or(usize::MAX),
-                    };
+                // A counter that stands still says that nothing has happened; samples that do not come say nothing.
+                Condition::Limit { .. } if track.since().is_some() => {
+                    if track.good < least as u64 {
+                        return Some(format!("`{probe}` has {} of {least} samples", track.good));
+                    }
+                }
+                Condition::Limit { measure, .. } => {
+                    let series = track.series(measure.as_deref());
+                    let samples = series.after.len();
                     if samples < least {
                         return Some(format!("`{probe}` has {samples} of {least} samples"));
+                    }
+                    if over && self.has_stopped(series) {
+                        return Some(stopped(probe));
                     }
                 }
                 Condition::Invariant(_) => {}
@@ -617,6 +628,12 @@ impl Judge {
 
     fn is_stale(&self, track: &Track) -> bool {
         let last_ms = track.last_growth_ms.unwrap_or(0);
+        self.elapsed_ms.saturating_sub(last_ms) > self.last_part_ms()
+    }
+
+    /// Whether no sample has come in the last part of the watch.
+    fn has_stopped(&self, series: &Series) -> bool {
+        let last_ms = series.after.last().map_or(0, |sample| sample.at_ms);
         self.elapsed_ms.saturating_sub(last_ms) > self.last_part_ms()
     }
 
@@ -672,10 +689,11 @@ fn values(samples: &[Sample]) -> Vec<f64> {
     samples.iter().map(|sample| sample.value).collect()
 }
 
-fn measured_by(
-    series: &crate::track::Series,
-    control: &crate::track::Series,
-) -> (Vec<f64>, Vec<f64>) {
+fn stopped(probe: &str) -> String {
+    format!("`{probe}` gives no more samples: the traffic has stopped")
+}
+
+fn measured_by(series: &Series, control: &Series) -> (Vec<f64>, Vec<f64>) {
     let Some(level) = quantile(&values(&control.before), 0.5) else {
         return (values(&series.before), Vec::new());
     };
@@ -693,6 +711,9 @@ fn is_beyond(ratio: f64, bound: Bound, percent: f64) -> bool {
 }
 
 fn signed(ratio: f64) -> String {
+    if ratio.is_infinite() {
+        return "no longer 0 as in the baseline".to_owned();
+    }
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 

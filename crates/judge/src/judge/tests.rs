@@ -420,3 +420,51 @@ fn a_baseline_says_how_good_it_is() {
         Some("does not work: connection refused")
     );
 }
+
+#[test]
+fn samples_that_do_not_come_pass_no_limit() {
+    let mut silent = Watch::new(&["checkout over 500 ms"], "");
+    silent.look(false, &[("checkout", quiet(1.0))]).apply();
+    silent.looks(true, 50, &[("checkout", samples(&[]))]);
+    silent.ends_undecided("`checkout` has 0 of 20 samples");
+
+    for sentence in ["checkout over 500 ms", "p95 of checkout over 500 ms"] {
+        let mut stopped = Watch::new(&[sentence], "");
+        stopped.look(false, &[("checkout", quiet(1.0))]).apply();
+        stopped.looks(true, 6, &[("checkout", quiet(1.0))]);
+        stopped.looks(true, 44, &[("checkout", samples(&[]))]);
+        stopped.ends_undecided("`checkout` gives no more samples");
+
+        let mut flowing = Watch::new(&[sentence], "");
+        flowing.look(false, &[("checkout", quiet(1.0))]).apply();
+        flowing.looks(true, 50, &[("checkout", quiet(1.0))]);
+        assert_eq!(flowing.end(), Decision::Keep, "{sentence}");
+    }
+}
+
+#[test]
+fn what_was_nothing_in_the_baseline_is_compared_too() {
+    let depth = |after: f64| {
+        let mut watch = Watch::new(&["depth up by more than 20 %"], "");
+        let seen = |value| [("depth", Observation::level(value))];
+        watch.looks(false, 30, &seen(0.0)).apply();
+        watch.looks(true, 50, &seen(after));
+        watch
+    };
+    depth(5_000.0).fails("no longer 0 as in the baseline");
+    assert_eq!(depth(0.0).end(), Decision::Keep);
+}
+
+#[test]
+fn a_statement_is_asked_for_one_of_its_measures() {
+    for sentence in ["by_customer over 5", "more than 10 by_customer"] {
+        let list = format!("[watch]\ncriteria = [{sentence:?}]\n");
+        let text = SETTINGS.replacen("[watch]\n", &list, 1);
+        let (criteria, findings) = crate::read(Path::new("tightrope.toml"), &text);
+        assert!(criteria.criteria.is_empty(), "{sentence}");
+        assert!(
+            findings[0].message.contains("say what of the statement"),
+            "{findings:?}"
+        );
+    }
+}
