@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::compare::{Compared, Sample, compare, relative, stands_apart, statistic};
 use crate::criterion::{Bound, Condition, Criteria, Stat};
-use crate::look::Look;
+use crate::look::{Look, Observation};
 use crate::ruling::{Decision, Ruling, Verdict};
-use crate::settings::OnFailure;
+use crate::settings::{OnFailure, ProbeSource};
 use crate::statistics::{next_look, quantile, share};
 use crate::track::{Series, Track};
 
@@ -14,6 +14,8 @@ use crate::track::{Series, Track};
 const BUDGET: f64 = 0.0075;
 /// So many looks one after the other a probe has to fail until it counts as down: once is a hiccup.
 const FAILING_LOOKS: u32 = 3;
+/// So many samples are enough to stand apart by a limit of less than twice or half.
+const PLAIN_SAMPLES: usize = 8;
 /// Of so many looks one may be lost.
 const LOST_OF: u64 = 10;
 /// In the last part of the watch something must still have happened.
@@ -82,8 +84,15 @@ impl Judge {
     /// Takes a look; they come in their order.
     pub fn add(&mut self, look: &Look) {
         for (name, seen) in &look.seen {
+            let source = self.criteria.probes.get(name).map(|probe| &probe.source);
+            let asks_target = !matches!(source, Some(ProbeSource::Command { .. }));
             let track = self.tracks.entry(name.clone()).or_default();
-            track.add(look.after, look.elapsed_ms, seen);
+            match seen {
+                Observation::Failed(failure) if look.unreachable && asks_target => {
+                    track.lose(look.after, failure);
+                }
+                seen => track.add(look.after, look.elapsed_ms, seen),
+            }
         }
         if look.after {
             self.elapsed_ms = self.elapsed_ms.max(look.elapsed_ms);
@@ -255,7 +264,7 @@ impl Judge {
             }
         };
         // A look without a value says nothing: it neither breaks a row of looks beyond the limit nor makes it longer.
-        let Some(now) = now.filter(|_| track.failing == 0) else {
+        let Some(now) = now.filter(|_| track.sees()) else {
             return;
         };
         let is_beyond = match bound {
@@ -347,7 +356,9 @@ impl Judge {
             return;
         };
         let (change, number) = (signed(found.ratio), after.len());
-        if stands_apart(&before, &after, *bound, factor) {
+        // A few samples that hang together say little, unless they are far away.
+        let is_plain = after.len() >= PLAIN_SAMPLES || factor >= 2.0 || factor <= 0.5;
+        if is_plain && found.lasts && stands_apart(&before, &after, *bound, factor) {
             state.failed = Some(format!(
                 "{change} on {number} samples, beyond all of the baseline"
             ));
@@ -652,7 +663,7 @@ impl Judge {
         condition.probes().into_iter().find_map(|probe| {
             let track = self.track(probe)?;
             let all = track.good + track.lost;
-            if track.lost * LOST_OF <= all && track.failing == 0 {
+            if track.lost * LOST_OF <= all && track.sees() {
                 return None;
             }
             let resets = match track.resets {
