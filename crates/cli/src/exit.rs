@@ -91,8 +91,8 @@ pub(crate) const TABLE: [Row; 11] = [
         Exit::Alert,
         9,
         "alert",
-        "`apply --watch` and `watch`: a criterion failed and nothing was rolled back, or there was too little data to pass. A person has \
-         to decide; the migration is applied.",
+        "`apply --watch` and `watch`: a criterion failed and nothing was rolled back, there was too little data to pass, or of several \
+         migrations only some were applied. A person has to decide; the migration is applied.",
     ),
     (
         Exit::Usage,

@@ -17,7 +17,7 @@ pub(crate) struct Sample {
 /// What comparing gave.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Compared {
-    /// The statistic now over the one before: 1.2 is a fifth more.
+    /// The statistic now over the one before: 1.2 is a fifth more; infinite where it was 0 before and is not now.
     pub(crate) ratio: f64,
     /// How likely so much would be by chance.
     pub(crate) p: f64,
@@ -44,8 +44,9 @@ pub(crate) fn compare(
     bound: Bound,
     margin: f64,
 ) -> Option<Compared> {
-    let ratio = statistic(after, stat)? / statistic(before, stat)?;
-    if !ratio.is_finite() {
+    let (now, then) = (statistic(after, stat)?, statistic(before, stat)?);
+    let ratio = if now == then { 1.0 } else { now / then };
+    if ratio.is_nan() {
         return None;
     }
     let turned = |samples: &[f64]| -> Vec<f64> { samples.iter().map(|sample| -sample).collect() };
@@ -178,7 +179,13 @@ mod tests {
         assert_eq!(compare(&[], &more, median, Bound::Over, 1.0), None);
         let allowed = compare(&before, &more, median, Bound::Over, 1.6).unwrap();
         assert!(allowed.ratio > 1.4 && allowed.p > 0.5, "{allowed:?}");
-        assert_eq!(compare(&[0.0; 9], &more, median, Bound::Over, 1.0), None);
+        let nothing = compare(&[0.0; 9], &[0.0; 9], median, Bound::Over, 1.0).unwrap();
+        assert!(nothing.ratio == 1.0 && !nothing.lasts, "{nothing:?}");
+        let from_nothing = compare(&[0.0; 30], &more, median, Bound::Over, 1.0).unwrap();
+        assert!(
+            from_nothing.ratio.is_infinite() && from_nothing.lasts,
+            "{from_nothing:?}"
+        );
     }
 
     #[test]

@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::compare::{Compared, Sample, compare, relative, stands_apart, statistic};
 use crate::criterion::{Bound, Condition, Criteria, Stat};
-use crate::look::Look;
+use crate::look::{Look, Observation};
 use crate::ruling::{Decision, Ruling, Verdict};
-use crate::settings::OnFailure;
+use crate::settings::{OnFailure, ProbeSource};
 use crate::statistics::{next_look, quantile, share};
-use crate::track::Track;
+use crate::track::{Series, Track};
 
 /// How often all comparisons of a watch together may cry wolf.
 const BUDGET: f64 = 0.0075;
 /// So many looks one after the other a probe has to fail until it counts as down: once is a hiccup.
 const FAILING_LOOKS: u32 = 3;
+/// So many samples are enough to stand apart by a limit of less than twice or half.
+const PLAIN_SAMPLES: usize = 8;
 /// Of so many looks one may be lost.
 const LOST_OF: u64 = 10;
 /// In the last part of the watch something must still have happened.
@@ -82,8 +84,15 @@ impl Judge {
     /// Takes a look; they come in their order.
     pub fn add(&mut self, look: &Look) {
         for (name, seen) in &look.seen {
+            let source = self.criteria.probes.get(name).map(|probe| &probe.source);
+            let asks_target = !matches!(source, Some(ProbeSource::Command { .. }));
             let track = self.tracks.entry(name.clone()).or_default();
-            track.add(look.after, look.elapsed_ms, seen);
+            match seen {
+                Observation::Failed(failure) if look.unreachable && asks_target => {
+                    track.lose(look.after, failure);
+                }
+                seen => track.add(look.after, look.elapsed_ms, seen),
+            }
         }
         if look.after {
             self.elapsed_ms = self.elapsed_ms.max(look.elapsed_ms);
@@ -255,7 +264,7 @@ impl Judge {
             }
         };
         // A look without a value says nothing: it neither breaks a row of looks beyond the limit nor makes it longer.
-        let Some(now) = now.filter(|_| track.failing == 0) else {
+        let Some(now) = now.filter(|_| track.sees()) else {
             return;
         };
         let is_beyond = match bound {
@@ -314,7 +323,10 @@ impl Judge {
         let state = &mut self.states[index];
         state.level = level;
         if let (Some(level), Some(now), false) = (level, now, last) {
-            state.remember((now / level - 1.0) * 100.0);
+            let percent = (now / level - 1.0) * 100.0;
+            if percent.is_finite() {
+                state.remember(percent);
+            }
         }
         let due = samples >= state.next || last;
         if !due || before < least || samples < least || state.failed.is_some() {
@@ -344,7 +356,9 @@ impl Judge {
             return;
         };
         let (change, number) = (signed(found.ratio), after.len());
-        if stands_apart(&before, &after, *bound, factor) {
+        // A few samples that hang together say little, unless they are far away.
+        let is_plain = after.len() >= PLAIN_SAMPLES || factor >= 2.0 || factor <= 0.5;
+        if is_plain && found.lasts && stands_apart(&before, &after, *bound, factor) {
             state.failed = Some(format!(
                 "{change} on {number} samples, beyond all of the baseline"
             ));
@@ -522,6 +536,10 @@ impl Judge {
         if let Some(why) = self.lost(&criterion.condition).filter(|_| over) {
             return (Verdict::Inconclusive, Some(why));
         }
+        if let (Condition::Change { .. }, None) = (&criterion.condition, state.compared) {
+            let why = "there is nothing to compare with".to_owned();
+            return (Verdict::Inconclusive, Some(why));
+        }
         if let Condition::Change { bound, percent, .. } = &criterion.condition
             && let Some(found) = state.compared
             && is_beyond(found.ratio, *bound, *percent)
@@ -593,20 +611,24 @@ impl Judge {
                             series.after.len()
                         ));
                     }
-                    let last_ms = series.after.last().map_or(0, |sample| sample.at_ms);
-                    if over && self.elapsed_ms - last_ms > self.last_part_ms() {
-                        return Some(format!(
-                            "`{probe}` gives no more samples: the traffic has stopped"
-                        ));
+                    if over && self.has_stopped(series) {
+                        return Some(stopped(probe));
                     }
                 }
-                Condition::Limit { measure, stat, .. } => {
-                    let samples = match stat {
-                        Some(_) => track.series(measure.as_deref()).after.len(),
-                        None => usize::try_from(track.good).unwrap_or(usize::MAX),
-                    };
+                // A counter that stands still says that nothing has happened; samples that do not come say nothing.
+                Condition::Limit { .. } if track.since().is_some() => {
+                    if track.good < least as u64 {
+                        return Some(format!("`{probe}` has {} of {least} samples", track.good));
+                    }
+                }
+                Condition::Limit { measure, .. } => {
+                    let series = track.series(measure.as_deref());
+                    let samples = series.after.len();
                     if samples < least {
                         return Some(format!("`{probe}` has {samples} of {least} samples"));
+                    }
+                    if over && self.has_stopped(series) {
+                        return Some(stopped(probe));
                     }
                 }
                 Condition::Invariant(_) => {}
@@ -617,6 +639,12 @@ impl Judge {
 
     fn is_stale(&self, track: &Track) -> bool {
         let last_ms = track.last_growth_ms.unwrap_or(0);
+        self.elapsed_ms.saturating_sub(last_ms) > self.last_part_ms()
+    }
+
+    /// Whether no sample has come in the last part of the watch.
+    fn has_stopped(&self, series: &Series) -> bool {
+        let last_ms = series.after.last().map_or(0, |sample| sample.at_ms);
         self.elapsed_ms.saturating_sub(last_ms) > self.last_part_ms()
     }
 
@@ -635,7 +663,7 @@ impl Judge {
         condition.probes().into_iter().find_map(|probe| {
             let track = self.track(probe)?;
             let all = track.good + track.lost;
-            if track.lost * LOST_OF <= all && track.failing == 0 {
+            if track.lost * LOST_OF <= all && track.sees() {
                 return None;
             }
             let resets = match track.resets {
@@ -672,10 +700,11 @@ fn values(samples: &[Sample]) -> Vec<f64> {
     samples.iter().map(|sample| sample.value).collect()
 }
 
-fn measured_by(
-    series: &crate::track::Series,
-    control: &crate::track::Series,
-) -> (Vec<f64>, Vec<f64>) {
+fn stopped(probe: &str) -> String {
+    format!("`{probe}` gives no more samples: the traffic has stopped")
+}
+
+fn measured_by(series: &Series, control: &Series) -> (Vec<f64>, Vec<f64>) {
     let Some(level) = quantile(&values(&control.before), 0.5) else {
         return (values(&series.before), Vec::new());
     };
@@ -693,6 +722,9 @@ fn is_beyond(ratio: f64, bound: Bound, percent: f64) -> bool {
 }
 
 fn signed(ratio: f64) -> String {
+    if ratio.is_infinite() {
+        return "no longer 0 as in the baseline".to_owned();
+    }
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 

@@ -12,6 +12,9 @@ pub struct Look {
     pub elapsed_ms: u64,
     /// What was seen, by probe; a probe that was not due is not in it.
     pub seen: BTreeMap<String, Observation>,
+    /// Whether the watcher itself could not reach the target: that a probe on it gave nothing then is no news of the migration.
+    #[serde(default)]
+    pub unreachable: bool,
 }
 
 /// What one probe saw.

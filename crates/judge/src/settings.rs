@@ -39,6 +39,9 @@ pub enum ProbeSource {
         sql: String,
         /// A query that gives up to where there is something to read.
         cursor: Option<String>,
+        /// The tables that it reads, which nobody else may write to while it is measured around a script.
+        #[serde(default)]
+        tables: Vec<String>,
     },
     /// The rows that have come into a table since the migration: an application's errors.
     Table {
@@ -128,6 +131,8 @@ struct WatchTable {
 struct ProbeTable {
     sql: Option<String>,
     cursor: Option<String>,
+    #[serde(default)]
+    tables: Vec<String>,
     table: Option<String>,
     #[serde(rename = "where")]
     condition: Option<String>,
@@ -291,6 +296,7 @@ impl Reading<'_> {
                     ProbeSource::Sql {
                         sql,
                         cursor: table.cursor,
+                        tables: table.tables,
                     },
                 )
             }),

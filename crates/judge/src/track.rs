@@ -45,6 +45,8 @@ pub(crate) struct Track {
     pub(crate) lost: u64,
     /// How many looks one after the other have failed by now.
     pub(crate) failing: u32,
+    /// Whether the target could not be reached at its last look.
+    blind: bool,
     /// The last failure.
     pub(crate) failure: Option<Failure>,
     /// How often its counters were reset.
@@ -72,7 +74,20 @@ impl Track {
         self.totals.get("count").map(|total| total.since)
     }
 
+    /// Whether its last look gave something.
+    pub(crate) fn sees(&self) -> bool {
+        self.failing == 0 && !self.blind
+    }
+
+    /// A look that gave nothing because the target could not be reached at all.
+    pub(crate) fn lose(&mut self, after: bool, failure: &Failure) {
+        self.blind = true;
+        self.failure = Some(failure.clone());
+        self.lost += u64::from(after);
+    }
+
     pub(crate) fn add(&mut self, after: bool, at_ms: u64, seen: &Observation) {
+        self.blind = false;
         match seen {
             Observation::Failed(failure) => {
                 self.failing += 1;

@@ -96,8 +96,8 @@ impl Store<'_> {
         self.session.begin()?;
         let outcome = self.take_lease_inside(resource, holder, &liveness);
         match &outcome {
-            Ok(LeaseOutcome::Taken { .. }) => self.session.commit()?,
-            Ok(LeaseOutcome::Held { .. }) | Err(_) => self.session.roll_back()?,
+            Ok(_) => self.session.commit()?,
+            Err(_) => self.session.roll_back()?,
         }
         outcome
     }

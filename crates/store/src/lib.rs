@@ -30,7 +30,7 @@ pub use journal::{
 pub use lease::{HEARTBEAT_TTL_S, Holder, Lease, LeaseOutcome};
 pub use ledger::{LedgerBreak, LedgerEntry, LedgerTail, Record};
 pub use quarantine::QuarantinedRow;
-pub use watch::{OpenWatch, WatchPhase, WatchRecord};
+pub use watch::{AppliedMark, OpenWatch, WatchPhase, WatchRecord};
 
 use tightrope_engine::Session;
 

@@ -5,7 +5,7 @@ use tightrope_engine::Alive;
 use tightrope_model::{Digest, Value};
 
 use crate::lease::to_json;
-use crate::{Holder, Lease, LeaseOutcome, Store, StoreError, StoredScript};
+use crate::{AppliedMigration, Holder, Lease, LeaseOutcome, Store, StoreError, StoredScript};
 
 /// The layout of the store that came with watches.
 const LAYOUT_WITH_WATCHES: i64 = 3;
@@ -24,10 +24,48 @@ pub struct WatchRecord {
     pub migrations: Vec<String>,
     /// What identifies their versions.
     pub version_keys: Vec<String>,
+    /// The digests of their forward scripts, in the same order.
+    #[serde(default)]
+    pub forwards: Vec<Digest>,
+    /// Their applications, as soon as they are watched: what is applied later under the same version is another one.
+    #[serde(default)]
+    pub applied: Vec<AppliedMark>,
     /// The version that stays when they are rolled back; none if they are the first.
     pub stays: Option<String>,
     /// Their verify scripts.
     pub verify: Vec<StoredScript>,
+}
+
+/// Which application of a migration it is: the same version may be rolled back, mended and applied again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedMark {
+    /// What identifies the version.
+    pub version_key: String,
+    /// The forward script's digest.
+    pub forward: Digest,
+    /// The run that applied it.
+    pub run: String,
+}
+
+impl From<&AppliedMigration> for AppliedMark {
+    fn from(migration: &AppliedMigration) -> Self {
+        Self {
+            version_key: migration.version_key.clone(),
+            forward: migration.forward,
+            run: migration.run.clone(),
+        }
+    }
+}
+
+impl WatchRecord {
+    /// Whether that is what is watched, and no other migration that has taken its place.
+    pub fn is_watched(&self, mark: &AppliedMark) -> bool {
+        if !self.applied.is_empty() {
+            return self.applied.contains(mark);
+        }
+        let mut agreed = self.version_keys.iter().zip(&self.forwards);
+        agreed.any(|(key, forward)| *key == mark.version_key && *forward == mark.forward)
+    }
 }
 
 /// Where a watch stands.
@@ -200,6 +238,36 @@ impl Store<'_> {
         Ok(())
     }
 
+    /// Writes anew what is known of a watch, inside the open transaction.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn update_watch(&mut self, number: i64, record: &WatchRecord) -> Result<(), StoreError> {
+        let table = self.table("watch");
+        self.session.query(
+            &format!("update {table} set record = $1 where number = $2"),
+            &[Value::from(to_json(record)), Value::from(number)],
+        )?;
+        Ok(())
+    }
+
+    /// The number of the last look that is durable; 0 where there is none.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn last_look(&mut self, watch: i64) -> Result<i64, StoreError> {
+        let table = self.table("watch_look");
+        let rows = self.session.query(
+            &format!("select coalesce(max(number), 0) from {table} where watch = $1"),
+            &[Value::from(watch)],
+        )?;
+        Ok(rows
+            .first()
+            .and_then(|row| row[0].integer())
+            .unwrap_or(0)
+            .max(0))
+    }
+
     /// Adds what was seen, as JSON. The number is the look's place in the watch: of two who add the same, one fails.
     ///
     /// # Errors
@@ -231,20 +299,28 @@ impl Store<'_> {
         Ok(read.collect())
     }
 
-    /// The keys of the applied versions: cheaper than all of their records.
+    /// Which of the watched migrations are applied now, by their own applications; in the order of the versions.
     ///
     /// # Errors
-    /// When the connection breaks.
-    pub fn applied_keys(&mut self) -> Result<Vec<String>, StoreError> {
+    /// When a row cannot be read.
+    pub fn still_applied(&mut self, record: &WatchRecord) -> Result<Vec<AppliedMark>, StoreError> {
         let table = self.table("migration");
-        let rows = self.session.query(
-            &format!("select version_key from {table} order by sequence"),
-            &[],
-        )?;
-        let keys = rows
-            .iter()
-            .map(|row| row[0].text().unwrap_or_default().to_owned());
-        Ok(keys.collect())
+        let mut marks = Vec::new();
+        for key in &record.version_keys {
+            let rows = self.session.query(
+                &format!("select record from {table} where version_key = $1"),
+                &[Value::from(key.as_str())],
+            )?;
+            for row in &rows {
+                let mark: AppliedMark = serde_json::from_str(row[0].text().unwrap_or_default())
+                    .map_err(|error| StoreError::Damaged {
+                        table: "migration",
+                        what: error.to_string(),
+                    })?;
+                marks.extend(Some(mark).filter(|mark| record.is_watched(mark)));
+            }
+        }
+        Ok(marks)
     }
 }
 

@@ -89,11 +89,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         let applied = match prepared.run(watchers) {
             Ok(applied) => applied,
             Err(error) => {
-                watch.call_off("nothing, or not all of it, was applied");
-                return Err(error.into());
+                let because = format!("apply failed: {error}");
+                let left = watch.call_off(&because);
+                return Err(CommandError::from(error).called_off(&left));
             }
         };
-        watch.applied()?;
+        watch
+            .applied()
+            .map_err(|error| CommandError::from(error).while_watching())?;
         context
             .terminal
             .stream(&serde_json::json!({ "event": "applied", "migrations": applied.migrations }));

@@ -51,7 +51,9 @@ pub(super) fn go_on(
     context: &Context,
 ) -> Result<Exit, CommandError> {
     let ask = |because: &[String], way_back: &WayBackNow| ask(context, because, way_back);
-    let watched = watch.go_on(&ask)?;
+    let watched = watch
+        .go_on(&ask)
+        .map_err(|error| CommandError::from(error).while_watching())?;
     screen.clear();
     let exit = exit_of(&watched);
     context.terminal.show_line(

@@ -180,3 +180,62 @@ fn what_would_lose_rows_is_not_rolled_back_by_itself() {
         1
     );
 }
+
+/// Everything that tightrope does while it watches an idle database is no rollback of the application's.
+#[test]
+fn tightrope_s_own_reading_is_no_rollback() {
+    let stage = Stage::postgres();
+    stage.criteria(&["rollbacks > 0", "the verify script fails"], "");
+    stage.write(
+        "migrations/0002_extra/verify.sql",
+        "select count(*) > 0 from orders;",
+    );
+    stage.rehearsed(
+        "0002_extra",
+        "alter table orders add column extra text;",
+        "alter table orders drop column extra;",
+    );
+    stage.run(&["apply", "--yes", "--watch", "4s"], 0);
+}
+
+#[test]
+fn an_invariant_by_probe_names_the_tables_that_are_held_still() {
+    let stage = Stage::postgres();
+    stage.criteria(
+        &["total equal before and after"],
+        "[watch.probes.total]\nsql = \"select sum(amount) from orders\"",
+    );
+    stage.rehearsed(
+        "0002_extra",
+        "alter table orders add column extra text;",
+        "alter table orders drop column extra;",
+    );
+    let outcome = stage.run(&["apply", "--yes", "--watch", "2s"], 4);
+    assert!(outcome.stderr.contains("name its tables"), "{outcome}");
+    assert_eq!(stage.count_in_ledger("applied"), 1);
+    stage.criteria(
+        &["total equal before and after"],
+        "[watch.probes.total]\nsql = \"select sum(amount) from orders\"\ntables = [\"orders\"]",
+    );
+    let load = stage.load(3);
+    stage.run(&["apply", "--yes", "--watch", "2s"], 0);
+    stage.has_all(&load.stop());
+}
+
+#[test]
+fn an_invariant_that_cannot_be_measured_afterwards_is_named() {
+    let stage = Stage::postgres();
+    stage.criteria(
+        &["total equal before and after"],
+        "[watch.probes.total]\nsql = \"select count(note) from orders\"\ntables = [\"orders\"]",
+    );
+    stage.rehearsed("0002_drop_note", "alter table orders drop column note;", "");
+    let outcome = stage.tightrope(&["apply", "--yes", "--watch", "2s"]).run();
+    assert_ne!(outcome.code, Some(0), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("the criterion `total equal before and after` cannot be measured"),
+        "{outcome}"
+    );
+}

@@ -62,24 +62,122 @@ fn two_do_not_watch_the_same() {
     running.wait();
 }
 
-/// Killed between the decision and the rollback: the decision stands, and is carried out once.
-#[test]
-fn a_watcher_killed_after_its_decision_is_finished() {
+fn killed_at(edge: &str, rolled_back: usize) -> Stage {
     let stage = Stage::sqlite();
     stage.criteria(&["more than 10 errors"], "");
     stage.rehearsed("0002_drop_note", DROP_NOTE.0, DROP_NOTE.1);
     let paused = stage
         .tightrope(&["apply", "--yes", "--watch", "10min"])
-        .env("TIGHTROPE_PAUSE_AT", "rolled back by the watch");
+        .env("TIGHTROPE_PAUSE_AT", edge);
     let mut running = paused.spawn();
     running.wait_for_stderr_line("watching 0002_drop_note", LONG);
     stage.errors(11);
     running.wait_for_stderr_line("paused at edge", LONG);
     running.sigkill();
     running.wait();
+    assert_eq!(stage.count_in_ledger("watch-failed"), 1);
+    assert_eq!(stage.count_in_ledger("rolled-back"), rolled_back);
+    stage
+}
+
+/// The decision stands, and is carried out once.
+#[test]
+fn a_watcher_killed_between_its_decision_and_the_rollback_is_finished() {
+    let stage = killed_at("decided to roll back", 0);
     stage.run(&["watch"], 8);
     assert_eq!(stage.count_in_ledger("rolled-back"), 1);
     assert_eq!(stage.ledger().last().unwrap(), "watch-ended");
+}
+
+#[test]
+fn a_watcher_killed_after_the_rollback_does_not_roll_back_again() {
+    let stage = killed_at("rolled back by the watch", 1);
+    stage.run(&["watch"], 8);
+    assert_eq!(stage.count_in_ledger("rolled-back"), 1);
+    assert_eq!(stage.ledger().last().unwrap(), "watch-ended");
+}
+
+/// Rolled back by hand, mended and applied again under the same version: that is another migration, which nobody has judged.
+#[test]
+fn a_migration_that_took_the_place_of_the_judged_one_is_left_alone() {
+    let stage = killed_at("decided to roll back", 0);
+    stage.run(&["rollback", "--to", "0001", "--yes"], 0);
+    std::fs::remove_dir_all(stage.path("migrations/0002_drop_note")).unwrap();
+    stage.rehearsed(
+        "0002_drop_note",
+        "alter table orders add column extra text;",
+        "alter table orders drop column extra;",
+    );
+    stage.run(&["apply", "--yes"], 0);
+    stage.run(&["watch"], 8);
+    assert_eq!(stage.count_in_ledger("rolled-back"), 1);
+    assert_eq!(stage.number("select count(extra) from orders"), 0);
+}
+
+/// The same script applied anew is another application, too.
+#[test]
+fn a_migration_that_was_applied_again_is_left_alone() {
+    let stage = killed_at("decided to roll back", 0);
+    stage.run(&["rollback", "--to", "0001", "--yes"], 0);
+    stage.run(&["apply", "--yes"], 0);
+    stage.run(&["watch"], 8);
+    assert_eq!(stage.count_in_ledger("rolled-back"), 1);
+}
+
+/// Of two pending migrations the second fails: the first is live, and that is what is said.
+#[test]
+fn what_is_applied_when_a_run_fails_is_an_alert() {
+    let stage = Stage::sqlite();
+    stage.criteria(&["row count of orders equal"], "");
+    stage.migration(
+        "0002_extra",
+        "alter table orders add column extra text;",
+        "alter table orders drop column extra;",
+    );
+    stage.rehearsed(
+        "0003_fewer",
+        "delete from orders where id = 1;",
+        "insert into orders (id, customer, amount, note) values (1, 1, 10, 'n1');",
+    );
+    let outcome = stage.run(&["apply", "--yes", "--watch", "10min"], 9);
+    assert!(
+        outcome
+            .stderr
+            .contains("0002_extra stays applied, and is not watched"),
+        "{outcome}"
+    );
+    assert!(!outcome.stderr.contains("nothing was changed"), "{outcome}");
+    assert_eq!(stage.number("select count(extra) from orders"), 0);
+    assert_eq!(stage.ledger().last().unwrap(), "watch-ended");
+    let nothing = stage.run(&["watch"], 0);
+    assert!(
+        nothing.stdout.contains("Nothing is being watched."),
+        "{nothing}"
+    );
+}
+
+/// While the script runs, nobody looks, and the watch's lease is kept alive all the same.
+#[test]
+fn a_watch_lives_while_the_script_runs() {
+    let stage = Stage::postgres();
+    stage.criteria(&["more than 10 errors"], "");
+    stage.rehearsed("0002_drop_note", DROP_NOTE.0, DROP_NOTE.1);
+    let paused = stage
+        .tightrope(&["apply", "--yes", "--watch", "10min"])
+        .env("TIGHTROPE_PAUSE_AT", "script run");
+    let mut running = paused.spawn();
+    running.wait_for_stderr_line("paused at edge", LONG);
+    stage.sql(
+        "create table beat as select heartbeat_at from tightrope.lease where resource = 'watch'",
+    );
+    let later = "select count(*) from tightrope.lease l join beat b on l.heartbeat_at <> b.heartbeat_at where resource = 'watch'";
+    let begun = std::time::Instant::now();
+    while stage.number(later) == 0 {
+        assert!(begun.elapsed() < LONG, "the watch has no pulse");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    running.sigkill();
+    running.wait();
 }
 
 fn by_hand(stage: &Stage) {

@@ -151,6 +151,7 @@ pub(crate) fn latencies(window: &Window, seed: u64) -> Outcome {
                 after,
                 elapsed_ms,
                 seen,
+                unreachable: false,
             });
             if let Decision::Fail { .. } = judge.decision(false) {
                 return Outcome {
@@ -204,6 +205,7 @@ pub(crate) fn blocks(dropped: bool, looks: (usize, usize), seed: u64) -> Outcome
                 after,
                 elapsed_ms,
                 seen: BTreeMap::from([("by_customer".to_owned(), seen)]),
+                unreachable: false,
             });
             if let Decision::Fail { .. } = judge.decision(false) {
                 return Outcome {

@@ -35,6 +35,7 @@ fn criteria(sentences: &[&str], more: &str) -> Criteria {
 }
 
 /// A watch of looks two seconds apart.
+#[derive(Clone)]
 struct Watch {
     judge: Judge,
     at_ms: u64,
@@ -57,6 +58,7 @@ impl Watch {
             after,
             elapsed_ms: self.at_ms,
             seen: seen.collect(),
+            unreachable: false,
         });
         self
     }
@@ -386,6 +388,7 @@ fn whoever_replays_the_looks_comes_to_the_same_rulings() {
             after,
             elapsed_ms: watch.at_ms,
             seen: seen.into(),
+            unreachable: false,
         });
     }
     let text = serde_json::to_string(&looks).unwrap();
@@ -419,4 +422,119 @@ fn a_baseline_says_how_good_it_is() {
         blind[2].1.as_deref(),
         Some("does not work: connection refused")
     );
+}
+
+#[test]
+fn samples_that_do_not_come_pass_no_limit() {
+    let mut silent = Watch::new(&["checkout over 500 ms"], "");
+    silent.look(false, &[("checkout", quiet(1.0))]).apply();
+    silent.looks(true, 50, &[("checkout", samples(&[]))]);
+    silent.ends_undecided("`checkout` has 0 of 20 samples");
+
+    for sentence in ["checkout over 500 ms", "p95 of checkout over 500 ms"] {
+        let mut stopped = Watch::new(&[sentence], "");
+        stopped.look(false, &[("checkout", quiet(1.0))]).apply();
+        stopped.looks(true, 6, &[("checkout", quiet(1.0))]);
+        stopped.looks(true, 44, &[("checkout", samples(&[]))]);
+        stopped.ends_undecided("`checkout` gives no more samples");
+
+        let mut flowing = Watch::new(&[sentence], "");
+        flowing.look(false, &[("checkout", quiet(1.0))]).apply();
+        flowing.looks(true, 50, &[("checkout", quiet(1.0))]);
+        assert_eq!(flowing.end(), Decision::Keep, "{sentence}");
+    }
+}
+
+#[test]
+fn what_was_nothing_in_the_baseline_is_compared_too() {
+    let depth = |after: f64| {
+        let mut watch = Watch::new(&["depth up by more than 20 %"], "");
+        let seen = |value| [("depth", Observation::level(value))];
+        watch.looks(false, 30, &seen(0.0)).apply();
+        watch.looks(true, 50, &seen(after));
+        watch
+    };
+    depth(5_000.0).fails("no longer 0 as in the baseline");
+    assert_eq!(depth(0.0).end(), Decision::Keep);
+}
+
+#[test]
+fn a_statement_is_asked_for_one_of_its_measures() {
+    for sentence in ["by_customer over 5", "more than 10 by_customer"] {
+        let list = format!("[watch]\ncriteria = [{sentence:?}]\n");
+        let text = SETTINGS.replacen("[watch]\n", &list, 1);
+        let (criteria, findings) = crate::read(Path::new("tightrope.toml"), &text);
+        assert!(criteria.criteria.is_empty(), "{sentence}");
+        assert!(
+            findings[0].message.contains("say what of the statement"),
+            "{findings:?}"
+        );
+    }
+}
+
+#[test]
+fn a_target_that_nobody_reaches_is_no_reason_to_go_back() {
+    let unreachable = |watch: &mut Watch, probe: &str| {
+        watch.at_ms += 2_000;
+        let seen = (probe.to_owned(), failed(FailureKind::Down));
+        watch.judge.add(&Look {
+            after: true,
+            elapsed_ms: watch.at_ms,
+            seen: BTreeMap::from([seen]),
+            unreachable: true,
+        });
+    };
+    let mut watch = Watch::new(&["more than 10 errors"], "");
+    watch.look(false, &[("errors", count(0.0))]).apply();
+    watch.looks(true, 40, &[("errors", count(0.0))]);
+    for _ in 0..4 {
+        unreachable(&mut watch, "errors");
+    }
+    assert_eq!(watch.judge.decision(false), Decision::GoOn);
+    watch
+        .clone()
+        .ends_undecided("`errors` gave nothing in 4 of 44 looks");
+    watch.look(true, &[("errors", count(0.0))]);
+    assert_eq!(watch.end(), Decision::Keep);
+
+    let program = "[watch]\nfor = \"100s\"\n[watch.probes.health]\ncommand = [\"true\"]\n";
+    let mut other = Watch::new(
+        &["health over 5"],
+        &program.replacen("[watch]\nfor = \"100s\"\n", "", 1),
+    );
+    other
+        .look(false, &[("health", Observation::level(1.0))])
+        .apply();
+    for _ in 0..3 {
+        unreachable(&mut other, "health");
+    }
+    other.fails("`health` does not work");
+}
+
+#[test]
+fn a_few_samples_do_not_stand_apart_by_little() {
+    let mut watch = Watch::new(&["blocks per call of by_customer up by more than 20 %"], "");
+    let mut calls = 0.0;
+    let mut blocks = 0.0;
+    let mut statement = |per_call: f64| {
+        (calls, blocks) = (calls + 1.0, blocks + per_call);
+        Observation::Totals {
+            values: BTreeMap::from([("calls".to_owned(), calls), ("blocks".to_owned(), blocks)]),
+            epoch: None,
+        }
+    };
+    // Each resembles the one before so much that few of them count.
+    for look in 0..20 {
+        let per_call = 10.0 + f64::from(look) / 20.0;
+        watch.look(false, &[("by_customer", statement(per_call))]);
+    }
+    watch.apply();
+    for _ in 0..6 {
+        watch.look(true, &[("by_customer", statement(14.0))]);
+    }
+    assert_eq!(watch.judge.decision(false), Decision::GoOn);
+    for _ in 0..6 {
+        watch.look(true, &[("by_customer", statement(14.0))]);
+    }
+    watch.fails("beyond all of the baseline");
 }

@@ -92,6 +92,11 @@ pub fn begin_watch<'p>(
             .iter()
             .map(|migration| version_key(migration))
             .collect(),
+        forwards: migrations
+            .iter()
+            .map(|migration| migration.forward.digest())
+            .collect(),
+        applied: Vec::new(),
         stays: newest.map(|one| one.version.clone()),
         verify,
     };
@@ -117,7 +122,8 @@ pub fn begin_watch<'p>(
     };
     let mut watch = Watch::new(parts, Vec::new());
     if let Err(error) = watch.take_baseline() {
-        watch.call_off("a probe does not work");
+        // Nothing was run; what cannot be recorded of that is the next command's to say.
+        let _ = watch.call_off("a probe does not work");
         return Err(error);
     }
     prepared.held = Some(held.for_watch(number));
@@ -159,14 +165,7 @@ fn close_what_was_left(session: &mut dyn tightrope_engine::Session) -> Result<()
     {
         return Err(WatchError::Held { by, seconds });
     }
-    let applied = store.applied_keys()?;
-    if open.phase == WatchPhase::Before
-        && !open
-            .record
-            .version_keys
-            .iter()
-            .any(|key| applied.contains(key))
-    {
+    if open.phase == WatchPhase::Before && store.still_applied(&open.record)?.is_empty() {
         store.move_watch(
             open.number,
             WatchPhase::Ended,

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tightrope_judge::Policy;
-use tightrope_store::{StoreError, WatchPhase};
+use tightrope_store::{AppliedMark, AppliedMigration, StoreError, WatchPhase};
 
 use super::events::WatchEvent;
+use super::post::{Moved, WatchStep};
 use super::report::{Outcome, WatchError, Watched};
 use super::run::{Ask, Watch};
 use super::way_back;
@@ -39,7 +40,15 @@ impl Watch<'_> {
             "rulings": self.judge.rulings(false),
             "way_back": self.way_back,
         });
-        self.record(WatchPhase::RollingBack, "watch-failed", detail, None)?;
+        self.record(&WatchStep {
+            phase: WatchPhase::RollingBack,
+            action: "watch-failed",
+            detail,
+            outcome: None,
+            update: None,
+            unless_applied: None,
+        })?;
+        self.watchers.edges.reached("decided to roll back");
         self.roll_back(because, Outcome::RolledBackByHand)
     }
 
@@ -53,24 +62,9 @@ impl Watch<'_> {
         if policy == Policy::Alert {
             return Ok(Err("the policy is alert".to_owned()));
         }
-        let record = &self.open.record;
-        let begun = Instant::now();
-        self.way_back = loop {
-            let looked =
-                way_back::look(self.project, record.stays.as_deref(), &record.version_keys);
-            match looked {
-                Ok((way_back, Some(_))) => break way_back,
-                // A server that has just come back answers a moment later.
-                Ok((way_back, None)) if begun.elapsed() > PAUSE * 20 => break way_back,
-                Ok((_, None)) => {}
-                Err(error) if begun.elapsed() > PATIENCE => return Err(error),
-                Err(_) => {}
-            }
-            std::thread::sleep(PAUSE);
-        };
-        if !self.way_back.lossless {
-            let why = self.way_back.because.clone().unwrap_or_default();
-            return Ok(Err(format!("the way back is not open without loss: {why}")));
+        self.look_at_the_way_back()?;
+        if let Some(why) = self.would_lose() {
+            return Ok(Err(why));
         }
         if policy == Policy::Ask && !ask(because, &self.way_back) {
             return Ok(Err("nobody has said yes".to_owned()));
@@ -78,9 +72,44 @@ impl Watch<'_> {
         Ok(Ok(()))
     }
 
-    /// A process died in the middle of rolling back, or right after: the decision stands.
-    pub(super) fn finish_rolling_back(self) -> Result<Watched, WatchError> {
+    /// Reads the gauge, with patience; true where a rollback is half done.
+    fn look_at_the_way_back(&mut self) -> Result<bool, WatchError> {
+        let begun = Instant::now();
+        loop {
+            match way_back::look(self.project, &self.open.record) {
+                Ok((way_back, Some(prepared))) => {
+                    self.way_back = way_back;
+                    return Ok(prepared.interrupted().is_some());
+                }
+                // A server that has just come back answers a moment later.
+                Ok((way_back, None)) if begun.elapsed() > PAUSE * 20 => {
+                    self.way_back = way_back;
+                    return Ok(false);
+                }
+                Ok((_, None)) => {}
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error),
+                Err(_) => {}
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn would_lose(&self) -> Option<String> {
+        let why = self.way_back.because.clone().unwrap_or_default();
+        (!self.way_back.lossless).then(|| format!("the way back is not open without loss: {why}"))
+    }
+
+    /// A process died in the middle of rolling back, or right after: the decision stands, as long as it is still the same migration
+    /// and its way back has stayed open. What is half rolled back is finished.
+    pub(super) fn finish_rolling_back(mut self) -> Result<Watched, WatchError> {
         let because = vec!["it was decided before the watcher died".to_owned()];
+        let applied = self.surely_applied()?;
+        if !applied.is_empty()
+            && !self.look_at_the_way_back()?
+            && let Some(why) = self.would_lose()
+        {
+            return self.over(Outcome::Alert, because, Some(why), None);
+        }
         self.roll_back(because, Outcome::RolledBack)
     }
 
@@ -104,8 +133,42 @@ impl Watch<'_> {
                     | RollbackError::Situation(_)
             );
             if !may_pass || begun.elapsed() > PATIENCE {
-                let why = format!("the rollback failed: {}", way_back::in_words(&error));
-                return self.over(Outcome::Alert, because, Some(why), None);
+                return self.after_a_failure(because, &error);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// A rollback gave an error: it may have happened all the same, if it was the answer that was lost.
+    fn after_a_failure(
+        mut self,
+        because: Vec<String>,
+        error: &RollbackError,
+    ) -> Result<Watched, WatchError> {
+        let why = way_back::in_words(error);
+        match self.surely_applied() {
+            Ok(applied) if applied.is_empty() => {
+                self.over(Outcome::RolledBack, because, None, None)
+            }
+            Ok(_) => {
+                let why = format!("the rollback failed: {why}");
+                self.over(Outcome::Alert, because, Some(why), None)
+            }
+            Err(lost) if is_lost(&lost) => Err(lost),
+            Err(_) => Err(WatchError::InDoubt { because: why }),
+        }
+    }
+
+    /// What of the watched migrations is applied, once nobody is at work any more; with patience.
+    fn surely_applied(&mut self) -> Result<Vec<AppliedMark>, WatchError> {
+        let begun = Instant::now();
+        loop {
+            match self.post.surely_applied(self.watchers, &self.open.record) {
+                Err(error) if is_lost(&error) || begun.elapsed() > PATIENCE => return Err(error),
+                Err(error) => self.tell(&WatchEvent::Unreachable {
+                    because: way_back::in_words(&error),
+                }),
+                Ok(applied) => return Ok(applied),
             }
             std::thread::sleep(PAUSE);
         }
@@ -116,21 +179,17 @@ impl Watch<'_> {
         let record = &self.open.record;
         let options = way_back::options(record.stays.as_deref());
         let prepared = crate::rollback::prepare_rollback(self.project, &options)?;
-        let is_ours = |key: &String| record.version_keys.contains(key);
+        let is_ours = |one: &AppliedMigration| record.is_watched(&AppliedMark::from(one));
         let left = prepared
             .situation()
             .applied
             .iter()
-            .filter(|one| is_ours(&one.version_key))
+            .filter(|one| is_ours(one))
             .count();
         if left == 0 && prepared.interrupted().is_none() {
             return Ok(None);
         }
-        if prepared
-            .migrations()
-            .iter()
-            .any(|one| !is_ours(&one.version_key))
-        {
+        if prepared.migrations().iter().any(|one| !is_ours(one)) {
             return Err(RollbackError::MovedOn);
         }
         let done = prepared.run(self.watchers)?;
@@ -169,6 +228,22 @@ impl Watch<'_> {
         because: &[String],
         not_rolled_back: Option<&str>,
     ) -> Result<(), WatchError> {
+        self.end_if(outcome, because, not_rolled_back, false)
+            .map(drop)
+    }
+
+    /// Ends a watch of which nothing is applied, if that is so at the very moment.
+    pub(super) fn end_unless_applied(&mut self, because: &[String]) -> Result<Moved, WatchError> {
+        self.end_if(Outcome::NotApplied, because, None, true)
+    }
+
+    fn end_if(
+        &mut self,
+        outcome: Outcome,
+        because: &[String],
+        not_rolled_back: Option<&str>,
+        unless_applied: bool,
+    ) -> Result<Moved, WatchError> {
         let name = outcome.name();
         let detail = json!({
             "watch": self.open.number,
@@ -181,38 +256,33 @@ impl Watch<'_> {
             "looks": self.looks,
         });
         let text = json!({ "outcome": name, "because": because }).to_string();
-        self.record(WatchPhase::Ended, "watch-ended", detail, Some(&text))?;
-        self.tell(&WatchEvent::Ended {
-            outcome: name,
-            because: because.to_vec(),
-        });
-        Ok(())
+        let record = self.open.record.clone();
+        let moved = self.record(&WatchStep {
+            phase: WatchPhase::Ended,
+            action: "watch-ended",
+            detail,
+            outcome: Some(&text),
+            update: None,
+            unless_applied: unless_applied.then_some(&record),
+        })?;
+        if let Moved::Yes = moved {
+            self.tell(&WatchEvent::Ended {
+                outcome: name,
+                because: because.to_vec(),
+            });
+        }
+        Ok(moved)
     }
 
     /// Makes a decision durable; somebody else at work is waited for, a server that restarts, too.
-    fn record(
-        &mut self,
-        phase: WatchPhase,
-        action: &str,
-        detail: serde_json::Value,
-        outcome: Option<&str>,
-    ) -> Result<(), WatchError> {
+    pub(super) fn record(&mut self, step: &WatchStep<'_>) -> Result<Moved, WatchError> {
         let (begun, watchers) = (Instant::now(), self.watchers);
         loop {
-            let error =
-                match self
-                    .post
-                    .record(watchers, phase, action, None, detail.clone(), outcome)
-                {
-                    Ok(()) => return Ok(()),
-                    Err(error) => error,
-                };
-            let is_lost = matches!(
-                error,
-                WatchError::Store(StoreError::LeaseLost { .. })
-                    | WatchError::Run(RunError::Store(StoreError::LeaseLost { .. }))
-            );
-            if is_lost || begun.elapsed() > PATIENCE {
+            let error = match self.post.record(watchers, step) {
+                Ok(moved) => return Ok(moved),
+                Err(error) => error,
+            };
+            if is_lost(&error) || begun.elapsed() > PATIENCE {
                 return Err(error);
             }
             self.tell(&WatchEvent::Unreachable {
@@ -221,4 +291,13 @@ impl Watch<'_> {
             std::thread::sleep(PAUSE);
         }
     }
+}
+
+/// Whether another process has taken over.
+fn is_lost(error: &WatchError) -> bool {
+    matches!(
+        error,
+        WatchError::Store(StoreError::LeaseLost { .. })
+            | WatchError::Run(RunError::Store(StoreError::LeaseLost { .. }))
+    )
 }

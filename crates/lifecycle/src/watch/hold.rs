@@ -34,8 +34,8 @@ pub(crate) struct Held {
 
 #[derive(Clone, Debug)]
 enum Measure {
-    /// A query that gives one value, and the table that it is about.
-    Query(String, Option<TableName>),
+    /// A query that gives one value, and the tables that it is about.
+    Query(String, Vec<TableName>),
     Checksum(TableShape),
 }
 
@@ -48,8 +48,10 @@ impl Held {
         watch: i64,
         criteria: &Criteria,
         catalog: &Catalog,
-        session: &dyn Session,
+        session: &mut dyn Session,
     ) -> Result<Self, WatchError> {
+        // A server lets others write while a transaction is open; an engine without one has only one writer.
+        let can_write_meanwhile = session.vitals().is_some();
         let mut held = Self {
             watch,
             what: Vec::new(),
@@ -59,11 +61,10 @@ impl Held {
             let Condition::Invariant(invariant) = &criterion.condition else {
                 continue;
             };
-            let measure = measure(invariant, criteria, catalog, session).map_err(|because| {
-                WatchError::NotMeasurable {
-                    criterion: criterion.text.clone(),
-                    because,
-                }
+            let measure = measure(invariant, criteria, catalog, session, can_write_meanwhile);
+            let measure = measure.map_err(|because| WatchError::NotMeasurable {
+                criterion: criterion.text.clone(),
+                because,
             })?;
             held.what.push((criterion.text.clone(), measure));
         }
@@ -81,7 +82,7 @@ impl Held {
         let tables: Vec<TableName> = self
             .what
             .iter()
-            .filter_map(|(_, measure)| measure.table())
+            .flat_map(|(_, measure)| measure.tables())
             .collect();
         if let Some(vitals) = session.vitals() {
             vitals.hold_still(&tables)?;
@@ -118,6 +119,7 @@ impl Held {
             after: true,
             elapsed_ms: 0,
             seen,
+            unreachable: false,
         };
         Ok(Ok((
             self.watch,
@@ -128,25 +130,37 @@ impl Held {
     fn measure(&self, session: &mut dyn Session) -> Result<Measured, EngineError> {
         self.what
             .iter()
-            .map(|(_, measure)| match measure {
-                Measure::Query(sql, _) => one_value(session, sql),
-                Measure::Checksum(shape) => {
-                    let sums = session.checksums(std::slice::from_ref(shape))?;
-                    let sum = sums
-                        .first()
-                        .map(|sum| format!("{} rows, {} {}", sum.rows, sum.first, sum.second));
-                    Ok(sum.unwrap_or_default())
-                }
+            .map(|(criterion, measure)| {
+                measure.value(session).map_err(|mut error| {
+                    error.message = format!(
+                        "the criterion `{criterion}` cannot be measured: {}",
+                        error.message
+                    );
+                    error
+                })
             })
             .collect()
     }
 }
 
 impl Measure {
-    fn table(&self) -> Option<TableName> {
+    fn value(&self, session: &mut dyn Session) -> Result<String, EngineError> {
         match self {
-            Self::Query(_, table) => table.clone(),
-            Self::Checksum(shape) => Some(shape.table.clone()),
+            Self::Query(sql, _) => one_value(session, sql),
+            Self::Checksum(shape) => {
+                let sums = session.checksums(std::slice::from_ref(shape))?;
+                let sum = sums
+                    .first()
+                    .map(|sum| format!("{} rows, {} {}", sum.rows, sum.first, sum.second));
+                Ok(sum.unwrap_or_default())
+            }
+        }
+    }
+
+    fn tables(&self) -> Vec<TableName> {
+        match self {
+            Self::Query(_, tables) => tables.clone(),
+            Self::Checksum(shape) => vec![shape.table.clone()],
         }
     }
 }
@@ -164,6 +178,7 @@ fn measure(
     criteria: &Criteria,
     catalog: &Catalog,
     session: &dyn Session,
+    can_write_meanwhile: bool,
 ) -> Result<Measure, String> {
     let quoted = |table: &TableName| match table.schema.is_empty() {
         true => session.quote(&table.name),
@@ -178,7 +193,7 @@ fn measure(
             let table = shape(catalog, table)?.table.clone();
             Ok(Measure::Query(
                 format!("select count(*) from {}", quoted(&table)),
-                Some(table),
+                vec![table],
             ))
         }
         Invariant::Sum { table, column } => {
@@ -192,13 +207,26 @@ fn measure(
             let sum = as_text(&format!("sum({})", session.quote(column)), session);
             Ok(Measure::Query(
                 format!("select {sum} from {}", quoted(&table.table)),
-                Some(table.table.clone()),
+                vec![table.table.clone()],
             ))
         }
         Invariant::Checksum { table } => Ok(Measure::Checksum(shape(catalog, table)?.clone())),
         Invariant::Probe { probe } => match criteria.probes.get(probe).map(|probe| &probe.source) {
-            Some(ProbeSource::Sql { sql, .. }) => {
-                Ok(Measure::Query(super::probe::as_texts(sql, session), None))
+            Some(ProbeSource::Sql { sql, tables, .. }) => {
+                if tables.is_empty() && can_write_meanwhile {
+                    return Err(format!(
+                        "others may write to what `{probe}` reads while the script runs: name its tables, `tables = [\"orders\"]` under \
+                         [watch.probes.{probe}]"
+                    ));
+                }
+                let tables: Result<Vec<TableName>, String> = tables
+                    .iter()
+                    .map(|table| shape(catalog, table).map(|shape| shape.table.clone()))
+                    .collect();
+                Ok(Measure::Query(
+                    super::probe::as_texts(sql, session),
+                    tables?,
+                ))
             }
             _ => Err(format!("`{probe}` is not measured by a query")),
         },

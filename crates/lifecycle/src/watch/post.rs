@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use tightrope_engine::Session;
+use tightrope_engine::{ErrorKind, Session};
 use tightrope_judge::Look;
-use tightrope_store::{Holder, Lease, LeaseOutcome, Store, StoreError, WatchPhase};
+use tightrope_store::{
+    AppliedMark, Holder, Lease, LeaseOutcome, Store, StoreError, WatchPhase, WatchRecord,
+};
 
+use super::pulse::Pulse;
 use super::report::WatchError;
 use crate::project::{Access, Project};
 use crate::run::{Run, Watchers};
@@ -18,7 +21,11 @@ const MOST_WAITING: usize = 10_000;
 pub(super) struct Post<'p> {
     project: &'p Project,
     session: Option<Box<dyn Session>>,
+    /// Beats while there is a session: a lease whose session is gone must not look alive.
+    pulse: Option<Pulse>,
     lease: Lease,
+    /// How often the right to watch was asked for since it was last surely had: each may have counted the fencing number up.
+    asked: i64,
     pub(super) number: i64,
     /// The next look's number.
     next: i64,
@@ -48,7 +55,9 @@ impl<'p> Post<'p> {
         let post = Self {
             project,
             session: Some(session),
+            pulse: Some(pulse(project, &lease)?),
             lease,
+            asked: 0,
             number: 0,
             next: 1,
             waiting: Vec::new(),
@@ -63,22 +72,21 @@ impl<'p> Post<'p> {
         self
     }
 
-    /// Makes a look durable. Where the target cannot be reached it waits, and comes first when it can be again.
-    pub(super) fn keep(&mut self, look: &Look) -> Result<(), WatchError> {
+    /// Makes a look durable. Where the target cannot be reached it says so in the look, which waits, and comes first when it can be
+    /// again.
+    pub(super) fn keep(&mut self, look: &mut Look) -> Result<(), WatchError> {
+        let lives = self.says_that_it_lives();
+        look.unreachable = lives.as_ref().is_err_and(is_unreachable);
         let text = serde_json::to_string(look).unwrap_or_default();
         if self.waiting.len() < MOST_WAITING {
             self.waiting.push((self.next, text));
         }
         self.next += 1;
-        self.reach()?;
-        let (number, lease) = (self.number, self.lease.clone());
+        lives?;
+        let number = self.number;
         while !self.waiting.is_empty() {
             let (look, text) = self.waiting[0].clone();
-            let mut store = Store::new(self.reach()?);
-            let kept = store
-                .watch_heartbeat(&lease)
-                .and_then(|()| store.add_look(number, look, &text));
-            if let Err(error) = kept {
+            if let Err(error) = Store::new(self.reach()?).add_look(number, look, &text) {
                 self.session = None;
                 return Err(error.into());
             }
@@ -87,31 +95,71 @@ impl<'p> Post<'p> {
         Ok(())
     }
 
+    fn says_that_it_lives(&mut self) -> Result<(), WatchError> {
+        self.reach()?;
+        let lease = self.lease.clone();
+        let lives = Store::new(self.reach()?).watch_heartbeat(&lease);
+        if lives.is_err() {
+            self.session = None;
+        }
+        Ok(lives?)
+    }
+
     /// The session; opened anew, with the right to watch, where it broke.
     fn reach(&mut self) -> Result<&mut dyn Session, WatchError> {
         if let Some(session) = self.session.take() {
             return Ok(self.session.insert(session).as_mut());
         }
+        self.pulse = None;
         let engine = self.project.engine()?;
         let mut session = self.project.connect(engine.as_ref(), Access::Write)?;
         session.set_lock_timeout(self.project.policy.lock_timeout_ms)?;
-        let fencing = self.lease.fencing;
+        self.asked += 1;
         let (lease, from) = take_lease(self.project, session.as_mut())?;
-        // Between the two nobody else may have watched, or what they saw and decided is not known here.
-        if lease.fencing != fencing + 1 || from.is_some_and(|from| from != self.project.holder) {
-            return Err(StoreError::LeaseLost { ours: fencing }.into());
+        let fencing = self.lease.fencing;
+        let lost = || Err(StoreError::LeaseLost { ours: fencing }.into());
+        // Between the two nobody else may have watched, or what they saw and decided is not known here. An asking of ours whose
+        // answer was lost may have counted, too.
+        if lease.fencing > fencing + self.asked
+            || from.is_some_and(|from| from != self.project.holder)
+        {
+            return lost();
         }
-        self.lease = lease;
+        // The same goes for a look: what is there already is not written again.
+        let last = Store::new(session.as_mut()).last_look(self.number)?;
+        if last >= self.next {
+            return lost();
+        }
+        self.waiting.retain(|(number, _)| *number > last);
+        self.pulse = Some(pulse(self.project, &lease)?);
+        (self.lease, self.asked) = (lease, 0);
         Ok(self.session.insert(session).as_mut())
     }
 
-    /// The keys of the applied versions.
-    pub(super) fn applied_keys(&mut self) -> Result<Vec<String>, WatchError> {
-        let keys = Store::new(self.reach()?).applied_keys();
-        if keys.is_err() {
+    /// What of the watched migrations is still applied.
+    pub(super) fn still_applied(
+        &mut self,
+        record: &WatchRecord,
+    ) -> Result<Vec<AppliedMark>, WatchError> {
+        let applied = Store::new(self.reach()?).still_applied(record);
+        if applied.is_err() {
             self.session = None;
         }
-        Ok(keys?)
+        Ok(applied?)
+    }
+
+    /// The same under the run's lease: a commit of a run that broke has either happened by then, or never will.
+    pub(super) fn surely_applied(
+        &self,
+        watchers: Watchers<'_>,
+        record: &WatchRecord,
+    ) -> Result<Vec<AppliedMark>, WatchError> {
+        let engine = self.project.engine()?;
+        let session = self.project.connect(engine.as_ref(), Access::Write)?;
+        let mut run = Run::take(self.project, &engine, session, watchers)?;
+        let applied = run.in_transaction(|run| Ok(run.store().still_applied(record)?));
+        run.leave()?;
+        Ok(applied?)
     }
 
     /// What was measured inside the migrations' transactions.
@@ -127,31 +175,81 @@ impl<'p> Post<'p> {
     pub(super) fn record(
         &mut self,
         watchers: Watchers<'_>,
-        phase: WatchPhase,
-        action: &str,
-        version: Option<&str>,
-        detail: serde_json::Value,
-        outcome: Option<&str>,
-    ) -> Result<(), WatchError> {
+        step: &WatchStep<'_>,
+    ) -> Result<Moved, WatchError> {
         self.reach()?;
         let (number, lease) = (self.number, self.lease.clone());
         let engine = self.project.engine()?;
         let session = self.project.connect(engine.as_ref(), Access::Write)?;
         let mut run = Run::take(self.project, &engine, session, watchers)?;
         watchers.edges.reached("before the watch moves on");
+        let is_half_done = step.unless_applied.is_some() && run.is_half_done();
         let done = run.in_transaction(|run| {
             run.store().guard_watch(&lease)?;
-            run.store().move_watch(number, phase, outcome)?;
-            run.record(action, version, detail)?;
-            if phase == WatchPhase::Ended {
+            if let Some(record) = step.unless_applied {
+                let applied = run.store().still_applied(record)?;
+                if is_half_done || !applied.is_empty() {
+                    return Ok(Moved::Not {
+                        applied,
+                        is_half_done,
+                    });
+                }
+            }
+            if let Some(record) = step.update {
+                run.store().update_watch(number, record)?;
+            }
+            run.store().move_watch(number, step.phase, step.outcome)?;
+            run.record(step.action, None, step.detail.clone())?;
+            if step.phase == WatchPhase::Ended {
                 run.store().release_watch(&lease)?;
             }
-            Ok(())
+            Ok(Moved::Yes)
         });
         watchers.edges.reached("watch moved on");
         run.leave()?;
         Ok(done?)
     }
+}
+
+/// A step from one phase to the next.
+pub(super) struct WatchStep<'a> {
+    pub(super) phase: WatchPhase,
+    /// The ledger's word for it.
+    pub(super) action: &'static str,
+    pub(super) detail: serde_json::Value,
+    pub(super) outcome: Option<&'a str>,
+    /// What is known of the watch from now on.
+    pub(super) update: Option<&'a WatchRecord>,
+    /// The step is not taken if something of that is applied or half done.
+    pub(super) unless_applied: Option<&'a WatchRecord>,
+}
+
+/// Whether a step was taken.
+pub(super) enum Moved {
+    Yes,
+    Not {
+        applied: Vec<AppliedMark>,
+        is_half_done: bool,
+    },
+}
+
+/// Whether it was the target that did not answer.
+fn is_unreachable(error: &WatchError) -> bool {
+    let (WatchError::Engine(error) | WatchError::Store(StoreError::Engine(error))) = error else {
+        return false;
+    };
+    matches!(
+        error.kind,
+        ErrorKind::Unreachable | ErrorKind::ConnectionLost
+    )
+}
+
+fn pulse(project: &Project, lease: &Lease) -> Result<Pulse, WatchError> {
+    Ok(Pulse::start(
+        project.engine()?,
+        project.url.clone(),
+        lease.clone(),
+    ))
 }
 
 fn take_lease(

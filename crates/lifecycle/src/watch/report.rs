@@ -114,6 +114,17 @@ pub enum WatchError {
         /// For how many seconds.
         seconds: i64,
     },
+    /// Whether the rollback has happened cannot be read.
+    #[error(
+        "the rollback was begun, and whether it has happened cannot be asked any more: {because}"
+    )]
+    InDoubt {
+        /// What the rollback said.
+        because: String,
+    },
+    /// A migration of the watch is half applied.
+    #[error("a migration that was to be watched is half applied")]
+    HalfDone,
     /// A watch was left by a process that is gone.
     #[error("a watch of {migrations} was left open")]
     Open {

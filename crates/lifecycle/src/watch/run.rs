@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use tightrope_engine::Engine;
 use tightrope_judge::{Criteria, Decision, Judge, Look, Observation};
 use tightrope_script::Script;
-use tightrope_store::{OpenWatch, StoreError, WatchPhase};
+use tightrope_store::{AppliedMark, OpenWatch, StoreError, WatchPhase};
 
 use super::events::{WatchEvent, WatchListener};
 use super::hook;
-use super::post::Post;
+use super::post::{Moved, Post, WatchStep};
 use super::probe::Probers;
 use super::report::{Outcome, WatchError, Watched};
 use super::way_back::{self, WayBackNow};
@@ -33,6 +33,20 @@ pub(super) struct WatchParts<'p> {
     pub(super) criteria: Criteria,
     pub(super) watchers: Watchers<'p>,
     pub(super) listener: &'p dyn WatchListener,
+}
+
+/// What became of the watch of a run that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CalledOff {
+    /// Nothing was applied, and the watch is over.
+    NothingApplied,
+    /// Of several migrations these are applied and stay, and the watch is over.
+    Alert {
+        /// Their labels.
+        applied: Vec<String>,
+    },
+    /// Everything may be applied, or something is half done: the watch is open, and another process can go on with it.
+    LeftOpen,
 }
 
 /// A watch that this process has.
@@ -113,12 +127,13 @@ impl<'p> Watch<'p> {
     pub(super) fn look(&mut self, after: bool) -> Result<(), WatchError> {
         let until = Instant::now() + self.probers.tick();
         let seen = self.probers.look(until);
-        let look = Look {
+        let mut look = Look {
             after,
             elapsed_ms: self.elapsed_ms(),
             seen,
+            unreachable: false,
         };
-        match self.post.keep(&look) {
+        match self.post.keep(&mut look) {
             Ok(()) => self.watchers.edges.reached("look kept"),
             Err(WatchError::Store(error @ StoreError::LeaseLost { .. })) => {
                 return Err(error.into());
@@ -152,17 +167,16 @@ impl<'p> Watch<'p> {
 
     pub(super) fn begin_watching(&mut self) -> Result<(), WatchError> {
         self.open.phase = WatchPhase::Watching;
-        let detail =
-            serde_json::json!({ "watch": self.open.number, "digest": self.open.record.digest });
-        let watchers = self.watchers;
-        self.post.record(
-            watchers,
-            WatchPhase::Watching,
-            "watch-begun",
-            None,
-            detail,
-            None,
-        )?;
+        self.open.record.applied = self.post.still_applied(&self.open.record)?;
+        let record = self.open.record.clone();
+        self.record(&WatchStep {
+            phase: WatchPhase::Watching,
+            action: "watch-begun",
+            detail: serde_json::json!({ "watch": self.open.number, "digest": record.digest }),
+            outcome: None,
+            update: Some(&record),
+            unless_applied: None,
+        })?;
         self.tell(&WatchEvent::Watching {
             migrations: self.open.record.migrations.clone(),
             milliseconds: self.judge.criteria().watch_ms,
@@ -170,11 +184,36 @@ impl<'p> Watch<'p> {
         Ok(())
     }
 
-    /// Gives the watch up because nothing was applied.
-    pub fn call_off(&mut self, because: &str) {
+    /// Ends the watch of a run that failed, if that is certain to have applied nothing. Whatever is applied stays; that it is not
+    /// watched is an alert.
+    pub fn call_off(&mut self, because: &str) -> CalledOff {
         let because = vec![because.to_owned()];
-        // The error that brought us here is what a person has to see; a watch that stays open is closed by the next one.
-        let _ = self.end(Outcome::NotApplied, &because, None);
+        match self.end_unless_applied(&because) {
+            Ok(Moved::Yes) => CalledOff::NothingApplied,
+            Ok(Moved::Not {
+                applied,
+                is_half_done: false,
+            }) if !self.is_whole(&applied) => {
+                let why = Some("a person has to decide about what is applied");
+                match self.end(Outcome::Alert, &because, why) {
+                    Ok(()) => CalledOff::Alert {
+                        applied: self.labels(&applied),
+                    },
+                    Err(_) => CalledOff::LeftOpen,
+                }
+            }
+            // What is half done, or in doubt, is settled by the next command; the error that brought us here is what a person has
+            // to see.
+            Ok(Moved::Not { .. }) | Err(_) => CalledOff::LeftOpen,
+        }
+    }
+
+    fn labels(&self, applied: &[AppliedMark]) -> Vec<String> {
+        let record = &self.open.record;
+        let all = record.version_keys.iter().zip(&record.migrations);
+        all.filter(|(key, _)| applied.iter().any(|mark| mark.version_key == **key))
+            .map(|(_, label)| label.clone())
+            .collect()
     }
 
     /// Watches until it is decided, and does what follows.
@@ -185,10 +224,15 @@ impl<'p> Watch<'p> {
         if self.open.phase == WatchPhase::RollingBack {
             return self.finish_rolling_back();
         }
+        if self.open.phase == WatchPhase::Before {
+            let because = vec!["not all of it was applied before the watcher died".to_owned()];
+            let why = "a person has to decide about what is applied".to_owned();
+            return self.over(Outcome::Alert, because, Some(why), None);
+        }
         loop {
             self.look(true)?;
-            if let Ok(applied) = self.post.applied_keys()
-                && !self.is_applied(&applied)
+            if let Ok(applied) = self.post.still_applied(&self.open.record)
+                && !self.is_whole(&applied)
             {
                 let because = vec!["the migration is not applied any more".to_owned()];
                 return self.over(Outcome::RolledBackByHand, because, None, None);
@@ -215,13 +259,9 @@ impl<'p> Watch<'p> {
         }
     }
 
-    /// Whether all that is watched is still applied.
-    pub(super) fn is_applied(&self, applied: &[String]) -> bool {
-        self.open
-            .record
-            .version_keys
-            .iter()
-            .all(|key| applied.contains(key))
+    /// Whether that is all that is watched.
+    pub(super) fn is_whole(&self, applied: &[AppliedMark]) -> bool {
+        applied.len() >= self.open.record.version_keys.len()
     }
 
     fn gauge(&mut self) {
@@ -233,13 +273,12 @@ impl<'p> Watch<'p> {
         }
         self.gauged = Some(Instant::now());
         let record = &self.open.record;
-        self.way_back =
-            match way_back::look(self.project, record.stays.as_deref(), &record.version_keys) {
-                Ok((way_back, _)) => way_back,
-                Err(error) => WayBackNow {
-                    because: Some(way_back::in_words(&error)),
-                    ..WayBackNow::default()
-                },
-            };
+        self.way_back = match way_back::look(self.project, record) {
+            Ok((way_back, _)) => way_back,
+            Err(error) => WayBackNow {
+                because: Some(way_back::in_words(&error)),
+                ..WayBackNow::default()
+            },
+        };
     }
 }

@@ -2,8 +2,8 @@ use tightrope_judge::{Criteria, Look};
 use tightrope_store::{Store, WatchPhase};
 
 use super::events::{WatchEvent, WatchListener};
-use super::post::Post;
-use super::report::{Outcome, WatchError};
+use super::post::{Moved, Post};
+use super::report::WatchError;
 use super::run::{Watch, WatchParts};
 use crate::project::{Access, Project};
 use crate::run::Watchers;
@@ -31,7 +31,7 @@ pub fn take_over<'p>(
     let mut session = project.connect(engine.as_ref(), Access::Write)?;
     let mut store = Store::new(session.as_mut());
     // Looked at again: until we had the right to watch, somebody else had it.
-    let Some(mut open) = store.open_watch()? else {
+    let Some(open) = store.open_watch()? else {
         return Ok(None);
     };
     let damaged = |what: &serde_json::Error| WatchError::NotMeasurable {
@@ -46,16 +46,7 @@ pub fn take_over<'p>(
     let looks: Vec<Look> = looks
         .collect::<Result<_, _>>()
         .map_err(|error| damaged(&error))?;
-    let applied = store.applied_keys()?;
-    let is_applied = open
-        .record
-        .version_keys
-        .iter()
-        .any(|key| applied.contains(key));
     let (phase, number) = (open.phase, looks.len());
-    if phase == WatchPhase::Before && is_applied {
-        open.phase = WatchPhase::Watching;
-    }
     let post = post.at(open.number, last);
     let parts = WatchParts {
         project,
@@ -71,15 +62,17 @@ pub fn take_over<'p>(
         from,
         looks: number,
     });
-    match (phase, is_applied) {
-        (WatchPhase::Before, false) => {
-            let because =
-                vec!["the process that watched ended before anything was applied".to_owned()];
-            watch.end(Outcome::NotApplied, &because, None)?;
-            return Ok(None);
+    if phase == WatchPhase::Before {
+        let because = vec!["the process that watched ended before anything was applied".to_owned()];
+        match watch.end_unless_applied(&because)? {
+            Moved::Yes => return Ok(None),
+            Moved::Not {
+                is_half_done: true, ..
+            } => return Err(WatchError::HalfDone),
+            Moved::Not { applied, .. } if watch.is_whole(&applied) => watch.begin_watching()?,
+            // Of several only some: that is for a person, and said when it goes on.
+            Moved::Not { .. } => {}
         }
-        (WatchPhase::Before, true) => watch.begin_watching()?,
-        _ => {}
     }
     Ok(Some(watch))
 }

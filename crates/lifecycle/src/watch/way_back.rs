@@ -1,6 +1,6 @@
 use serde::Serialize;
 use tightrope_model::Version;
-use tightrope_store::AppliedMigration;
+use tightrope_store::{AppliedMark, AppliedMigration, WatchRecord};
 
 use super::report::WatchError;
 use crate::plan::label_of;
@@ -36,10 +36,9 @@ pub(super) fn options(stays: Option<&str>) -> RollbackOptions {
 /// Looks at the way back, and gives the rollback that would take it.
 pub(super) fn look<'p>(
     project: &'p Project,
-    stays: Option<&str>,
-    version_keys: &[String],
+    record: &WatchRecord,
 ) -> Result<(WayBackNow, Option<PreparedRollback<'p>>), WatchError> {
-    let mut prepared = match prepare_rollback(project, &options(stays)) {
+    let mut prepared = match prepare_rollback(project, &options(record.stays.as_deref())) {
         Ok(prepared) => prepared,
         Err(error) => {
             let because = Some(in_words(&error));
@@ -73,8 +72,8 @@ pub(super) fn look<'p>(
             .map(|certificate| certificate.rollback_ms);
         way.rollback_ms = way.rollback_ms.zip(took).map(|(sum, took)| sum + took);
         let label = label_of(&migration.version, &migration.name);
-        if !version_keys.contains(&migration.version_key) {
-            way.because = Some(format!("`{label}` was applied on top of it"));
+        if !record.is_watched(&AppliedMark::from(migration)) {
+            way.because = Some(format!("`{label}` was applied since"));
         }
         match gauges.get(&migration.version_key) {
             Some(gauge) => {

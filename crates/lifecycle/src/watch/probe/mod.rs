@@ -188,9 +188,9 @@ fn eye(
 ) -> Box<dyn Eye> {
     let line = || Line::new(project, engine, name, probe.timeout_ms);
     match &probe.source {
-        ProbeSource::Sql { sql, cursor: query } => {
-            Box::new(sql::Sql::new(line(), sql, query.as_deref(), cursor))
-        }
+        ProbeSource::Sql {
+            sql, cursor: query, ..
+        } => Box::new(sql::Sql::new(line(), sql, query.as_deref(), cursor)),
         ProbeSource::Table { table, condition } => {
             Box::new(table::Table::new(line(), table, condition.as_deref()))
         }
