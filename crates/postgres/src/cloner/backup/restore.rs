@@ -263,14 +263,27 @@ fn rename_all(maintenance: &mut Maintenance, sql: &str) -> Result<(), EngineErro
     }
 }
 
-/// A name for the database that is overwritten, with the server's time in it.
+/// A name that no database has, for the one that is overwritten, with the server's time in it. Two in one second get numbers.
 fn kept_name(maintenance: &mut Maintenance, name: &str) -> Result<String, EngineError> {
     let sql = "select to_char(clock_timestamp() at time zone 'utc', 'YYYYMMDD_HH24MISS')";
     let time = maintenance.column(sql)?.into_iter().flatten().next();
-    let suffix = format!("_before_{}", time.unwrap_or_default());
-    let mut end = name.len().min(LONGEST_NAME - suffix.len());
-    while !name.is_char_boundary(end) {
-        end -= 1;
+    let mut suffix = format!("_before_{}", time.unwrap_or_default());
+    let once = suffix.clone();
+    let mut number = 1;
+    loop {
+        let mut end = name.len().min(LONGEST_NAME - suffix.len());
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        let free = format!("{}{suffix}", &name[..end]);
+        let taken = maintenance.column(&format!(
+            "select 1 from pg_database where datname = {}",
+            crate::quote::literal(&free)
+        ))?;
+        if taken.is_empty() {
+            return Ok(free);
+        }
+        number += 1;
+        suffix = format!("{once}_{number}");
     }
-    Ok(format!("{}{suffix}", &name[..end]))
 }
