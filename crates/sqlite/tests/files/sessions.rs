@@ -73,7 +73,7 @@ fn a_damaged_file_is_told_apart() {
     let error = session.checksums(catalog.tables()).unwrap_err();
     assert_eq!(
         (error.kind, error.code.as_deref()),
-        (ErrorKind::Other, Some("SQLITE_CORRUPT")),
+        (ErrorKind::Damaged, Some("SQLITE_CORRUPT")),
         "{error:?}"
     );
     assert!(error.hint.unwrap().contains("integrity_check"));
