@@ -1,6 +1,6 @@
 //! What goes, last first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tightrope_model::{Attribute, AttributeLevel, Object, ObjectId, ObjectKind};
 
@@ -150,18 +150,10 @@ fn drop_all(
             write_drop(survey, key, script);
         }
     }
-    let mut gone: BTreeSet<&ObjectId> = BTreeSet::new();
     for id in sorted.iter().rev().filter(|id| going(id)) {
-        let Some(object) = survey.now.object(id) else {
-            continue;
-        };
-        // Of what refers to itself in a circle the whole may come first: its partitions go with it.
-        let is_part = object.attribute("partition_bound").is_some();
-        let went = is_part && object.depends_on.iter().any(|whole| gone.contains(whole));
-        if is_table(id.kind) {
-            gone.insert(&object.id);
-        }
-        if !went && !goes_with(survey, fates, object) {
+        if let Some(object) = survey.now.object(id)
+            && !goes_with(survey, fates, object)
+        {
             write_drop(survey, object, script);
         }
     }

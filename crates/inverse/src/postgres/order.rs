@@ -42,7 +42,7 @@ pub(super) fn needs(
 }
 
 /// All units of a catalog, each after what it needs; where there is a choice, by rank and name. A circle is broken at its
-/// unit of the lowest rank.
+/// unit of the lowest rank, and at a whole before its partitions.
 pub(super) fn sorted(
     catalog: &Catalog,
     needs: &BTreeMap<ObjectId, BTreeSet<ObjectId>>,
@@ -56,6 +56,10 @@ pub(super) fn sorted(
         }
     }
     let rank = |unit: &ObjectId| catalog.object(unit).map_or(0, names::rank);
+    let is_part = |unit: &ObjectId| {
+        let object = catalog.object(unit);
+        object.is_some_and(|object| object.attribute("partition_bound").is_some())
+    };
     let mut ready: BinaryHeap<Reverse<(u8, &ObjectId)>> = open
         .iter()
         .filter(|(_, count)| **count == 0)
@@ -65,7 +69,10 @@ pub(super) fn sorted(
     while !open.is_empty() {
         let next = match ready.pop() {
             Some(Reverse((_, unit))) => Some(unit),
-            None => open.keys().copied().min_by_key(|unit| (rank(unit), *unit)),
+            None => open
+                .keys()
+                .copied()
+                .min_by_key(|unit| (rank(unit), is_part(unit), *unit)),
         };
         let Some(unit) = next else { break };
         if open.remove(unit).is_none() {

@@ -614,10 +614,10 @@ fn a_new_table_in_hash_partitions_that_refers_to_itself_goes() {
     check_postgres(
         &["create table t (a integer primary key)"],
         &[
-            "do $do$ begin create table p (a integer not null, c integer, constraint k primary key (a), \
-           constraint f foreign key (c) references p (a) on delete cascade on update restrict) partition by hash (a); \
-           create table p_0 partition of p for values with (modulus 2, remainder 0); \
-           create table p_1 partition of p for values with (modulus 2, remainder 1); end $do$",
+            "do $do$ begin create table whole (a integer not null, c integer, constraint k primary key (a), \
+           constraint f foreign key (c) references whole (a) on delete cascade on update restrict) partition by hash (a); \
+           create table part_0 partition of whole for values with (modulus 2, remainder 0); \
+           create table part_1 partition of whole for values with (modulus 2, remainder 1); end $do$",
         ],
         &["insert into t values (1)"],
     );
