@@ -65,12 +65,6 @@ impl Column {
         }
     }
 
-    /// Its values are whole or decimal numbers.
-    pub(super) fn is_number(&self) -> bool {
-        let name = self.type_name.as_str();
-        matches!(name, "smallint" | "integer" | "bigint") || name.starts_with("numeric")
-    }
-
     fn collation(&self) -> &'static str {
         if self.collatable || !self.built_in {
             " collate \"C\""

@@ -4,6 +4,7 @@ use tightrope_engine::{EngineError, KeptNet};
 use tightrope_model::{Keep, TableName};
 
 use super::columns::rows_differ;
+use super::hashes::{self, Hashed, Kind};
 use super::merge::counted;
 use super::terms::{Shape, Terms};
 use crate::quote::quote;
@@ -93,36 +94,26 @@ fn hashes_agree(
     let Some(key) = key.collect::<Option<Vec<usize>>>() else {
         return Ok(false);
     };
-    let sums = |value: &dyn Fn(usize) -> String| {
-        let hash = |at: usize, seed: &str| hash_of(terms, at, &value(at), seed);
+    let hash = |at: usize, value: &str, seed: &str| {
+        Kind::exact(&plan.columns[at].type_before).hash(value, seed)
+    };
+    let hashes = |value: &dyn Fn(usize) -> String| {
+        let hash = |at: usize, seed: &str| hash(at, &value(at), seed);
         let of_key = key.iter().fold("0".to_owned(), |seed, at| hash(*at, &seed));
         let others = compared.iter().filter(|at| !key.contains(at));
         let others = others.map(|at| format!("coalesce({}, 1)", hash(*at, &of_key)));
-        let hashes = std::iter::once(of_key.clone()).chain(others);
-        let sums: Vec<String> = hashes.map(|hash| format!("sum({hash})")).collect();
-        sums.join(", ")
+        std::iter::once(of_key.clone()).chain(others).collect()
     };
-    let now = sums(&|at| format!("t.{}", quote(&plan.columns[at].before)));
-    let was = sums(&|at| terms.before(at));
     let Some((rows, _)) = &terms.facts.rows else {
         return Ok(false);
     };
-    let agree = session.query_own(
-        &format!(
-            "select 1::bigint where (select row(count(*), {now})::text from only {} t) = (select row(count(*), {was})::text from {rows} p)",
-            terms.facts.table,
-        ),
-        &[],
-    )?;
-    Ok(!agree.is_empty())
-}
-
-/// The hash of a column's value: of numbers and text themselves, of everything else as it is written.
-fn hash_of(terms: &Terms<'_>, at: usize, value: &str, seed: &str) -> String {
-    match terms.facts.plan.columns[at].type_before.as_str() {
-        "smallint" | "integer" | "bigint" => {
-            format!("pg_catalog.hashint8extended(({value})::bigint, {seed})")
-        }
-        _ => format!("pg_catalog.hashtextextended(({value})::text collate \"C\", {seed})"),
-    }
+    let now = Hashed {
+        hashes: hashes(&|at| format!("t.{}", quote(&plan.columns[at].before))),
+        from: format!("only {} t", terms.facts.table),
+    };
+    let was = Hashed {
+        hashes: hashes(&|at| terms.before(at)),
+        from: format!("{rows} p"),
+    };
+    hashes::agree(session, &now, &was)
 }

@@ -10,7 +10,7 @@ use super::references::keep_what_is_referred_to;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
 use super::touch::TouchLog;
-use super::{by_row, moves, names, settings};
+use super::{by_row, keys, moves, names, settings};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -41,7 +41,7 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         if table.plan.columns.is_empty() && table.plan.added.is_empty() {
             continue;
         }
-        let has_keys = by_row::keys_agree(session, table, &after, &columns)?;
+        let has_keys = keys::agree(session, table, &after, &columns)?;
         if !has_keys {
             table.plan.key.clear();
         }
@@ -121,7 +121,7 @@ fn note_what_was_inserted(
     if plan.rows.inserted == 0
         && !plan.truncated
         && !plan.key_changes
-        && keys_stayed(session, plan, (rows, &kept), (after, columns))?
+        && keys::stayed(session, plan, (rows, &kept), (after, columns))?
     {
         return Ok(());
     }
@@ -150,43 +150,6 @@ fn note_what_was_inserted(
     ))?;
     table.inserted = Some(inserted);
     Ok(())
-}
-
-/// Whether every row now has the key of a row of before: told by the count and the sum of the hashes of both sides' keys, in
-/// far less time than a join. Only keys of one whole number are told so; of others, nothing is.
-fn keys_stayed(
-    session: &mut PostgresSession,
-    plan: &TablePlan,
-    (rows, kept): (&TableName, &Columns),
-    (after, columns): (&TableName, &Columns),
-) -> Result<bool, EngineError> {
-    let [key] = plan.key.as_slice() else {
-        return Ok(false);
-    };
-    let whole = |columns: &Columns, name: &str| {
-        columns.get(name).is_some_and(|column| {
-            matches!(column.type_name.as_str(), "smallint" | "integer" | "bigint")
-        })
-    };
-    if !whole(kept, &key.before) || !whole(columns, &key.after) {
-        return Ok(false);
-    }
-    let of = |name: &str, table: &TableName| {
-        format!(
-            "(select count(*) as rows, sum(pg_catalog.hashint8extended({}::bigint, 0)) as hashes from only {})",
-            quote(name),
-            names::sql(table)
-        )
-    };
-    let same = session.query_own(
-        &format!(
-            "select 1::bigint from {} n, {} w where n.rows = w.rows and n.hashes is not distinct from w.hashes",
-            of(&key.after, after),
-            of(&key.before, rows),
-        ),
-        &[],
-    )?;
-    Ok(!same.is_empty())
 }
 
 /// Makes the touch log and the triggers that write it.

@@ -3,10 +3,10 @@
 //! A change of the schema leaves rows in their order, so the first pre-image of what is left of a row belongs to the first row
 //! of which the same is left, and so on. What the rows are since is written beside their pre-images, before anybody writes.
 
-use tightrope_engine::{EngineError, ErrorKind, KeptTable};
-use tightrope_model::{Keep, KeyColumn, TableName, TablePlan, Value};
+use tightrope_engine::{EngineError, KeptTable};
+use tightrope_model::{TableName, TablePlan, Value};
 
-use super::super::columns::Columns;
+use super::super::hashes::{self, Hashed, Kind};
 use super::super::names;
 use super::super::terms::{Facts, Shape};
 use super::{has_more, text, whole_text};
@@ -76,82 +76,6 @@ pub(in crate::net) fn link(
     Ok(true)
 }
 
-/// Whether rows have the keys that they had before, where a change of the schema may have given them others and no row was
-/// written otherwise. Where they have not, a table of which whole rows are kept is one without a key.
-///
-/// # Errors
-/// When they have others, and the net was planned for those of before.
-pub(in crate::net) fn keys_agree(
-    session: &mut PostgresSession,
-    table: &KeptTable,
-    after: &TableName,
-    columns: &Columns,
-) -> Result<bool, EngineError> {
-    let plan = &table.plan;
-    let unwritten = plan.rows.is_empty() && !plan.truncated;
-    let is_retyped = |key: &KeyColumn| {
-        let mut columns = plan.columns.iter();
-        columns.any(|column| column.before == key.before && column.type_after.is_some())
-    };
-    let may_differ = plan.keep == Keep::Whole || plan.key.iter().any(is_retyped);
-    let Some(rows) = table.rows.as_ref().filter(|_| unwritten && may_differ) else {
-        return Ok(true);
-    };
-    let kept = Columns::of(session, rows)?;
-    let (mut now, mut was) = (Vec::new(), Vec::new());
-    for key in &plan.key {
-        let (Some(is), Some(then)) = (columns.get(&key.after), kept.get(&key.before)) else {
-            return Ok(true);
-        };
-        let hash = match is.is_number() && then.is_number() {
-            true => |name: &str| {
-                format!(
-                    "pg_catalog.hash_numeric_extended({}::numeric, 0)",
-                    quote(name)
-                )
-            },
-            false => |name: &str| {
-                format!(
-                    "pg_catalog.hashtextextended({}::text collate \"C\", 0)",
-                    quote(name)
-                )
-            },
-        };
-        now.push(hash(&key.after));
-        was.push(hash(&key.before));
-    }
-    if now.is_empty() {
-        return Ok(true);
-    }
-    let sums = |hashes: &[String], from: &str| {
-        let sums: Vec<String> = hashes.iter().map(|hash| format!("sum({hash})")).collect();
-        format!(
-            "(select row(count(*), {})::text from {from})",
-            sums.join(", ")
-        )
-    };
-    let agree = session.query_own(
-        &format!(
-            "select 1::bigint where {} = {}",
-            sums(&now, &format!("only {}", names::sql(after))),
-            sums(&was, &names::sql(rows)),
-        ),
-        &[],
-    )?;
-    match (agree.is_empty(), plan.keep) {
-        (false, _) => Ok(true),
-        (true, Keep::Whole) => Ok(false),
-        (true, _) => Err(EngineError::new(
-            ErrorKind::Unsupported,
-            format!(
-                "the change of a column's type gives rows of {} other keys, which the net was not planned for",
-                plan.before
-            ),
-        )
-        .hint("rehearse the migration again, on a copy of the data as it is now")),
-    }
-}
-
 /// Whether what the migration should have left alone is the same in all rows and pre-images, in whatever order.
 fn leaves_agree(
     session: &mut PostgresSession,
@@ -159,26 +83,19 @@ fn leaves_agree(
     rows: &TableName,
     after: &TableName,
 ) -> Result<bool, EngineError> {
-    let sums = |text: &str, from: &str| {
-        format!(
-            "(select row(count(*), sum(pg_catalog.hashtextextended({text}, 0)))::text from {from})"
-        )
+    let hashed = |text: String, from: String| Hashed {
+        hashes: vec![Kind::Text.hash(&text, "0")],
+        from,
     };
-    let agree = session.query_own(
-        &format!(
-            "select 1::bigint where {} = {}",
-            sums(
-                &text(plan, Shape::After, "t"),
-                &format!("only {} t", names::sql(after))
-            ),
-            sums(
-                &text(plan, Shape::Before, "p"),
-                &format!("{} p", names::sql(rows))
-            ),
-        ),
-        &[],
-    )?;
-    Ok(!agree.is_empty())
+    let now = hashed(
+        text(plan, Shape::After, "t"),
+        format!("only {} t", names::sql(after)),
+    );
+    let was = hashed(
+        text(plan, Shape::Before, "p"),
+        format!("{} p", names::sql(rows)),
+    );
+    hashes::agree(session, &now, &was)
 }
 
 /// Notes the columns that have another value in some row than before: row by row, in their order.

@@ -17,7 +17,7 @@ use super::touch::numbered;
 use crate::quote::quote;
 
 pub(super) use later::in_words_of_before;
-pub(super) use link::{keys_agree, link};
+pub(super) use link::link;
 
 /// The text of what the migration left alone of a row, under the alias: the same before it and after it.
 pub(super) fn text(plan: &TablePlan, shape: Shape, alias: &str) -> String {
