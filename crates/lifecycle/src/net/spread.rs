@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use tightrope_engine::{EngineError, KeptNet, Session};
 use tightrope_inverse::Matching;
 use tightrope_model::{
-    Catalog, EngineKind, Keep, NetPlan, ObjectId, TableChange, TableChecksum, TableName, TablePlan,
-    TableShape,
+    Catalog, ColumnPlan, EngineKind, Keep, NetPlan, ObjectId, TableChange, TableChecksum,
+    TableName, TablePlan, TableShape,
 };
 use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
 
@@ -111,15 +111,13 @@ pub(crate) fn plan_of(
         }
     }
     for table in elsewhere {
-        if let Some(base) = base.as_deref_mut()
-            && has_other_keys(session, base, &table, (before, after), &matching)?
-        {
+        let (rekeyed, changed) = match base.as_deref_mut() {
+            Some(base) => changed_unseen(session, base, &table, (before, after), &matching)?,
+            None => (false, true),
+        };
+        if rekeyed {
             touched.rekeyed.insert(table.clone());
         }
-        let changed = match base.as_deref_mut() {
-            Some(base) => has_other_values(session, base, &table, (before, after), &matching)?,
-            None => true,
-        };
         if changed {
             touched.rewritten.insert(table);
         }
@@ -130,46 +128,39 @@ pub(crate) fn plan_of(
     Ok(plan_net(before, after, &matching, &touched))
 }
 
-/// Whether rows of a table that was written anew have other keys than before.
-fn has_other_keys(
+/// Whether rows of a table that was written anew have other keys than before, and other values in columns of which the schema
+/// does not tell it.
+fn changed_unseen(
     session: &mut dyn Session,
     base: &mut dyn Session,
     table: &TableName,
     (before, after): (&Catalog, &Catalog),
     matching: &Matching,
-) -> Result<bool, EngineError> {
+) -> Result<(bool, bool), EngineError> {
     let Some((now, columns)) = columns_in_both(before, after, matching, table) else {
-        return Ok(false);
+        return Ok((false, false));
+    };
+    let pair = |column: &'_ ColumnPlan| Some((column.before.clone(), column.after.clone()?));
+    let mut differ = |pairs: Vec<(String, String)>| -> Result<bool, EngineError> {
+        let pairs = pairs
+            .iter()
+            .map(|(before, after)| (before, after))
+            .collect();
+        let (old, new) = sums(session, base, (table, &now), pairs)?;
+        Ok(old != new)
     };
     let key = before.table(table).map(|shape| shape.key.as_slice());
-    let pairs = key.unwrap_or_default().iter().map(|name| {
-        let column = columns.iter().find(|column| column.before == *name)?;
-        Some((&column.before, column.after.as_ref()?))
+    let key = key.unwrap_or_default().iter().map(|name| {
+        let column = columns.iter().find(|column| column.before == *name);
+        column.and_then(pair)
     });
-    match pairs.collect::<Option<Vec<_>>>() {
-        Some(pairs) if !pairs.is_empty() => {
-            let (old, new) = sums(session, base, (table, &now), pairs)?;
-            Ok(old != new)
-        }
-        _ => Ok(false),
-    }
-}
-
-/// Whether a table that was written anew has other values in columns of which the schema does not tell it.
-fn has_other_values(
-    session: &mut dyn Session,
-    base: &mut dyn Session,
-    table: &TableName,
-    (before, after): (&Catalog, &Catalog),
-    matching: &Matching,
-) -> Result<bool, EngineError> {
-    let Some((now, columns)) = columns_in_both(before, after, matching, table) else {
-        return Ok(false);
+    let rekeyed = match key.collect::<Option<Vec<_>>>() {
+        Some(key) if !key.is_empty() => differ(key)?,
+        _ => false,
     };
-    let columns = columns.iter().filter(|column| !column.is_lost());
-    let columns = columns.filter_map(|column| Some((&column.before, column.after.as_ref()?)));
-    let (old, new) = sums(session, base, (table, &now), columns.collect())?;
-    Ok(old != new)
+    let stayed = columns.iter().filter(|column| !column.is_lost());
+    let changed = differ(stayed.filter_map(pair).collect())?;
+    Ok((rekeyed, changed))
 }
 
 /// Whether a script may change values of a table's key: unless its statements name every column that they set.
