@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tightrope_lifecycle::{Edges, Event, Listener, Silent};
+use tightrope_lifecycle::{Edges, Event, Listener, Silent, Watchers};
 use tightrope_report::Loudness;
 
 use crate::terminal::{Terminal, err};
@@ -62,6 +62,16 @@ impl Drop for Progress {
             err(clear);
         }
     }
+}
+
+/// Does something while the person at the terminal and the crash tests watch; a line that is only for now is gone afterwards.
+pub(crate) fn watched<T>(terminal: Terminal, work: impl FnOnce(Watchers<'_>) -> T) -> T {
+    let progress = Progress::new(terminal);
+    let edges = edges();
+    work(Watchers {
+        listener: &progress,
+        edges: edges.as_ref(),
+    })
 }
 
 /// The edge to stop at.

@@ -2,14 +2,14 @@ use std::path::{Path, PathBuf};
 
 use tightrope_backup::Place;
 use tightrope_lifecycle::{
-    BackupListed, Project, ProveOptions, Silent, TakeBackupOptions, Watchers, list_backups,
-    prove_backup, prune_backups, take_backup,
+    BackupListed, Project, ProveOptions, TakeBackupOptions, list_backups, prove_backup,
+    prune_backups, take_backup,
 };
 
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
-use crate::watching::{self, Progress};
+use crate::watching;
 
 /// Take a backup of the database, with a manifest that a restored one can be compared with
 ///
@@ -132,26 +132,20 @@ fn project(place: &PlaceArgs, context: &Context) -> Result<Project, CommandError
 
 fn take(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = project(&args.place, context)?;
-    let progress = Progress::new(context.terminal);
-    let edges = watching::edges();
-    let watchers = Watchers {
-        listener: &progress,
-        edges: edges.as_ref(),
-    };
     let options = TakeBackupOptions {
         checksums: !args.no_checksums,
     };
-    let taken = take_backup(&project, &options, watchers)?;
-    let proven = match args.prove {
-        true => {
-            let options = ProveOptions {
-                backup: Some(taken.name.clone()),
-            };
-            Some(prove_backup(&project, &options, watchers)?)
-        }
-        false => None,
-    };
-    drop(progress);
+    let (taken, proven) = watching::watched(context.terminal, |watchers| {
+        let taken = take_backup(&project, &options, watchers)?;
+        let options = ProveOptions {
+            backup: Some(taken.name.clone()),
+        };
+        let proven = args
+            .prove
+            .then(|| prove_backup(&project, &options, watchers))
+            .transpose()?;
+        Ok::<_, CommandError>((taken, proven))
+    })?;
     context.terminal.show(
         |style| tightrope_report::backup_taken(&taken, proven.as_ref(), style),
         || tightrope_report::backup_taken_json(&taken, proven.as_ref()),
@@ -161,17 +155,12 @@ fn take(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 
 fn prove(args: &ProveArgs, context: &Context) -> Result<Exit, CommandError> {
     let project = project(&args.place, context)?;
-    let progress = Progress::new(context.terminal);
-    let edges = watching::edges();
-    let watchers = Watchers {
-        listener: &progress,
-        edges: edges.as_ref(),
-    };
     let options = ProveOptions {
         backup: args.backup.clone(),
     };
-    let proven = prove_backup(&project, &options, watchers)?;
-    drop(progress);
+    let proven = watching::watched(context.terminal, |watchers| {
+        prove_backup(&project, &options, watchers)
+    })?;
     context.terminal.show(
         |style| tightrope_report::backup_proven(&proven, style),
         || tightrope_report::backup_proven_json(&proven),
@@ -195,12 +184,9 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, CommandError> {
 fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, CommandError> {
     let project = project(&args.place, context)?;
     let prune = |dry_run| {
-        let progress = Progress::new(context.terminal);
-        let watchers = Watchers {
-            listener: &progress,
-            edges: &Silent,
-        };
-        prune_backups(&project, dry_run, watchers)
+        watching::watched(context.terminal, |watchers| {
+            prune_backups(&project, dry_run, watchers)
+        })
     };
     let look = prune(true)?;
     let pruned = if args.dry_run || look.removed.is_empty() {

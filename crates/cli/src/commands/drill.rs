@@ -1,13 +1,11 @@
 use tightrope_backup::{DrillRecord, DrillVerdict};
-use tightrope_lifecycle::{
-    DrillChoice, Project, Watchers, drill_restore, drill_rollback, drill_status,
-};
+use tightrope_lifecycle::{DrillChoice, Project, drill_restore, drill_rollback, drill_status};
 
 use super::backup::PlaceArgs;
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
-use crate::watching::{self, Progress};
+use crate::watching;
 
 /// Practise the way back while nobody needs it, timed, and on the record
 #[derive(Debug, clap::Args)]
@@ -96,32 +94,17 @@ fn restore(args: &RestoreArgs, context: &Context) -> Result<Exit, CommandError> 
         (None, true) => DrillChoice::Random,
         (None, false) => DrillChoice::Latest,
     };
-    let progress = Progress::new(context.terminal);
-    let edges = watching::edges();
-    let record = drill_restore(
-        &project,
-        &choice,
-        Watchers {
-            listener: &progress,
-            edges: edges.as_ref(),
-        },
-    )?;
-    drop(progress);
+    let record = watching::watched(context.terminal, |watchers| {
+        drill_restore(&project, &choice, watchers)
+    })?;
     Ok(show(&record, context))
 }
 
 fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, CommandError> {
     let project = project(&args.place, context)?;
-    let progress = Progress::new(context.terminal);
-    let edges = watching::edges();
-    let record = drill_rollback(
-        &project,
-        Watchers {
-            listener: &progress,
-            edges: edges.as_ref(),
-        },
-    )?;
-    drop(progress);
+    let record = watching::watched(context.terminal, |watchers| {
+        drill_rollback(&project, watchers)
+    })?;
     Ok(show(&record, context))
 }
 

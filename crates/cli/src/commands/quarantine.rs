@@ -1,11 +1,11 @@
 use clap::Subcommand;
-use tightrope_lifecycle::{Decision, Watchers};
+use tightrope_lifecycle::Decision;
 use tightrope_store::QuarantinedRow;
 
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
-use crate::watching::{self, Progress};
+use crate::watching;
 
 /// Look at rows that the old schema could not hold, put them back, or give them up
 ///
@@ -85,14 +85,9 @@ fn look(context: &Context, numbers: &[i64]) -> Result<Vec<QuarantinedRow>, Comma
 
 fn decide(context: &Context, numbers: &[i64], decision: Decision) -> Result<(), CommandError> {
     let project = context.project("quarantine")?;
-    let progress = Progress::new(context.terminal);
-    let edges = watching::edges();
-    let watchers = Watchers {
-        listener: &progress,
-        edges: edges.as_ref(),
-    };
-    let rows = tightrope_lifecycle::decide(&project, numbers, decision, watchers)?;
-    drop(progress);
+    let rows = watching::watched(context.terminal, |watchers| {
+        tightrope_lifecycle::decide(&project, numbers, decision, watchers)
+    })?;
     let restored = decision == Decision::Restore;
     context.terminal.show(
         |style| tightrope_report::decided(&rows, restored, style),

@@ -1,4 +1,4 @@
-use tightrope_lifecycle::{RestoreOptions, Watchers, restore_backup};
+use tightrope_lifecycle::{RestoreOptions, restore_backup};
 use tightrope_model::TableName;
 
 use super::backup::PlaceArgs;
@@ -6,7 +6,7 @@ use crate::configuration;
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
-use crate::watching::{self, Progress};
+use crate::watching;
 
 /// Restore a backup into a new database, over the old one, or single tables of it
 ///
@@ -73,14 +73,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
             format!("`{name}` will be replaced by the backup; what it holds now is kept under another name.\n")
         })?;
     }
-    let progress = Progress::new(context.terminal);
-    let edges = watching::edges();
-    let watchers = Watchers {
-        listener: &progress,
-        edges: edges.as_ref(),
-    };
-    let restored = restore_backup(&project, &options, watchers)?;
-    drop(progress);
+    let restored = watching::watched(context.terminal, |watchers| {
+        restore_backup(&project, &options, watchers)
+    })?;
     context.terminal.show(
         |style| tightrope_report::restored(&restored, style),
         || tightrope_report::restored_json(&restored),

@@ -1,10 +1,10 @@
-use tightrope_lifecycle::{Conflicts, PreparedRollback, RollbackOptions, RolledBack, Watchers};
+use tightrope_lifecycle::{Conflicts, PreparedRollback, RollbackOptions, RolledBack};
 use tightrope_model::Version;
 
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
-use crate::watching::{self, Progress};
+use crate::watching;
 
 /// Go back: the newest migration, or down to a version
 ///
@@ -80,13 +80,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
             tightrope_report::rollback_plan(migrations, &gauges, interrupted.as_deref(), "", style)
         })?;
     }
-    let progress = Progress::new(context.terminal);
-    let edges = watching::edges();
-    let rolled_back = prepared.run(Watchers {
-        listener: &progress,
-        edges: edges.as_ref(),
-    })?;
-    drop(progress);
+    let rolled_back = watching::watched(context.terminal, |watchers| prepared.run(watchers))?;
     show(context, &rolled_back);
     Ok(Exit::Done)
 }

@@ -1,10 +1,10 @@
-use tightrope_lifecycle::{SealOptions, Sealable, Sealed, Watchers};
+use tightrope_lifecycle::{SealOptions, Sealable, Sealed};
 use tightrope_model::Version;
 
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
-use crate::watching::{self, Progress};
+use crate::watching;
 
 /// End the window of applied migrations and free what the net keeps of them
 ///
@@ -51,13 +51,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
             tightrope_report::seal_plan(&migrations, "", style)
         })?;
     }
-    let progress = Progress::new(context.terminal);
-    let edges = watching::edges();
-    let sealed = prepared.run(Watchers {
-        listener: &progress,
-        edges: edges.as_ref(),
-    })?;
-    drop(progress);
+    let sealed = watching::watched(context.terminal, |watchers| prepared.run(watchers))?;
     show(context, &sealed);
     Ok(Exit::Done)
 }
