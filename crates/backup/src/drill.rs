@@ -3,7 +3,7 @@ use tightrope_engine::DatabaseId;
 use tightrope_model::Digest;
 
 use crate::SigningKey;
-use crate::record::{seal_of, to_text};
+use crate::record::{self, Sealed, to_text};
 
 /// The layout of the file.
 const LAYOUT: u32 = 1;
@@ -68,17 +68,24 @@ pub struct DrillRecord {
     pub signature: Option<String>,
 }
 
+impl Sealed for DrillRecord {
+    fn marks(&self) -> (Option<Digest>, Option<&str>) {
+        (self.seal, self.signature.as_deref())
+    }
+
+    fn mark(&mut self, seal: Digest, signature: Option<String>) {
+        (self.seal, self.signature) = (Some(seal), signature);
+    }
+}
+
 impl DrillRecord {
     /// The layout that this version writes.
     pub const LAYOUT: u32 = LAYOUT;
 
     /// The same record, sealed, and signed where a key is given.
     #[must_use]
-    pub fn sealed(mut self, key: Option<&SigningKey>) -> Self {
-        let seal = seal_of(&self);
-        self.signature = key.map(|key| key.sign(&seal));
-        self.seal = Some(seal);
-        self
+    pub fn sealed(self, key: Option<&SigningKey>) -> Self {
+        record::sealed(self, key)
     }
 
     /// The file's text.
@@ -88,17 +95,8 @@ impl DrillRecord {
 
     /// Reads a record back; none where it is not whole, or not of this key.
     pub(crate) fn parse(text: &str, key: Option<&SigningKey>) -> Option<Self> {
-        let record: Self = serde_json::from_str(text).ok()?;
-        let seal = seal_of(&record);
-        let signed = match (key, &record.signature) {
-            (None, _) => true,
-            (Some(key), Some(signature)) => key.verifies(&seal, signature),
-            (Some(_), None) => false,
-        };
-        (record.tightrope_drill <= LAYOUT
-            && record.seal == Some(seal)
-            && signed
-            && record.to_text() == text)
-            .then_some(record)
+        let read: Self = serde_json::from_str(text).ok()?;
+        let whole = record::check(&read, text, key).is_ok();
+        (whole && read.tightrope_drill <= LAYOUT).then_some(read)
     }
 }

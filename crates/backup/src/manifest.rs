@@ -7,7 +7,7 @@ use tightrope_model::{Digest, Fingerprint};
 
 use crate::SigningKey;
 use crate::files::FileDigest;
-use crate::record::{seal_of, to_text};
+use crate::record::{self, Fault, Sealed, to_text};
 
 /// The layout of the file.
 const LAYOUT: u32 = 1;
@@ -78,6 +78,16 @@ pub enum ManifestError {
     Forged,
 }
 
+impl Sealed for Manifest {
+    fn marks(&self) -> (Option<Digest>, Option<&str>) {
+        (self.seal, self.signature.as_deref())
+    }
+
+    fn mark(&mut self, seal: Digest, signature: Option<String>) {
+        (self.seal, self.signature) = (Some(seal), signature);
+    }
+}
+
 impl Manifest {
     /// The manifest of what was taken.
     pub fn new(
@@ -112,11 +122,8 @@ impl Manifest {
 
     /// The same manifest, sealed, and signed where a key is given.
     #[must_use]
-    pub fn sealed(mut self, key: Option<&SigningKey>) -> Self {
-        let seal = seal_of(&self);
-        self.signature = key.map(|key| key.sign(&seal));
-        self.seal = Some(seal);
-        self
+    pub fn sealed(self, key: Option<&SigningKey>) -> Self {
+        record::sealed(self, key)
     }
 
     /// The file's text.
@@ -138,17 +145,11 @@ impl Manifest {
             return Err(ManifestError::Layout(layout));
         }
         let manifest: Self = serde_json::from_value(value)?;
-        let seal = seal_of(&manifest);
-        // To the letter: also what reading would pass over is a change.
-        if manifest.seal != Some(seal) || manifest.to_text() != text {
-            return Err(ManifestError::Edited);
-        }
-        match (key, &manifest.signature) {
-            (Some(_), None) => Err(ManifestError::Unsigned),
-            (Some(key), Some(signature)) if !key.verifies(&seal, signature) => {
-                Err(ManifestError::Forged)
-            }
-            _ => Ok(manifest),
+        match record::check(&manifest, text, key) {
+            Ok(()) => Ok(manifest),
+            Err(Fault::Edited) => Err(ManifestError::Edited),
+            Err(Fault::Unsigned) => Err(ManifestError::Unsigned),
+            Err(Fault::Forged) => Err(ManifestError::Forged),
         }
     }
 

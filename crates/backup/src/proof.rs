@@ -2,7 +2,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tightrope_model::{Digest, Fingerprint};
 
-use crate::record::{seal_of, to_text};
+use crate::record::{self, Sealed, to_text};
 use crate::{Manifest, SigningKey};
 
 /// The layout of the file.
@@ -45,17 +45,24 @@ pub struct Proof {
     pub signature: Option<String>,
 }
 
+impl Sealed for Proof {
+    fn marks(&self) -> (Option<Digest>, Option<&str>) {
+        (self.seal, self.signature.as_deref())
+    }
+
+    fn mark(&mut self, seal: Digest, signature: Option<String>) {
+        (self.seal, self.signature) = (Some(seal), signature);
+    }
+}
+
 impl Proof {
     /// The layout that this version writes.
     pub const LAYOUT: u32 = LAYOUT;
 
     /// The same proof, sealed, and signed where a key is given.
     #[must_use]
-    pub fn sealed(mut self, key: Option<&SigningKey>) -> Self {
-        let seal = seal_of(&self);
-        self.signature = key.map(|key| key.sign(&seal));
-        self.seal = Some(seal);
-        self
+    pub fn sealed(self, key: Option<&SigningKey>) -> Self {
+        record::sealed(self, key)
     }
 
     /// The file's text.
@@ -66,17 +73,8 @@ impl Proof {
     /// Reads a proof back; none where it is not whole, or not of this key: an edited proof proves nothing.
     pub fn parse(text: &str, key: Option<&SigningKey>) -> Option<Self> {
         let proof: Self = serde_json::from_str(text).ok()?;
-        let seal = seal_of(&proof);
-        let signed = match (key, &proof.signature) {
-            (None, _) => true,
-            (Some(key), Some(signature)) => key.verifies(&seal, signature),
-            (Some(_), None) => false,
-        };
-        (proof.tightrope_proof <= LAYOUT
-            && proof.seal == Some(seal)
-            && signed
-            && proof.to_text() == text)
-            .then_some(proof)
+        let whole = record::check(&proof, text, key).is_ok();
+        (whole && proof.tightrope_proof <= LAYOUT).then_some(proof)
     }
 
     /// Whether everything was equal.

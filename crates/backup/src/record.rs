@@ -41,8 +41,54 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
+/// A record with a seal over all the rest of it, and a signature.
+pub(crate) trait Sealed: Serialize {
+    /// Its seal and signature.
+    fn marks(&self) -> (Option<Digest>, Option<&str>);
+
+    /// Puts both on it.
+    fn mark(&mut self, seal: Digest, signature: Option<String>);
+}
+
+/// What is wrong with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is not to the letter what was sealed.
+    Edited,
+    /// A key is given, and it is not signed.
+    Unsigned,
+    /// A key is given, and the signature is not of this key.
+    Forged,
+}
+
+/// The same record, sealed, and signed where a key is given.
+pub(crate) fn sealed<T: Sealed>(mut record: T, key: Option<&SigningKey>) -> T {
+    let seal = seal_of(&record);
+    let signature = key.map(|key| key.sign(&seal));
+    record.mark(seal, signature);
+    record
+}
+
+/// Checks a record against the text that it was read from: to the letter, for also what reading would pass over is a change.
+pub(crate) fn check<T: Sealed>(
+    record: &T,
+    text: &str,
+    key: Option<&SigningKey>,
+) -> Result<(), Fault> {
+    let seal = seal_of(record);
+    let (marked, signature) = record.marks();
+    if marked != Some(seal) || to_text(record) != text {
+        return Err(Fault::Edited);
+    }
+    match (key, signature) {
+        (Some(_), None) => Err(Fault::Unsigned),
+        (Some(key), Some(signature)) if !key.verifies(&seal, signature) => Err(Fault::Forged),
+        _ => Ok(()),
+    }
+}
+
 /// The digest over a record without its seal and signature, by its text.
-pub(crate) fn seal_of<T: Serialize>(record: &T) -> Digest {
+fn seal_of<T: Serialize>(record: &T) -> Digest {
     let mut value = serde_json::to_value(record).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.remove("seal");
