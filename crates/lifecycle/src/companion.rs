@@ -12,11 +12,11 @@ use tightrope_store::Store;
 
 /// How often the companion wakes.
 const TICK: Duration = Duration::from_millis(100);
-/// How often it says that the holder of the lease lives.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often it is said that the holder of a lease lives: several times before a silent one counts as dead.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 /// After what time a statement is looked at: shorter waits are nobody's business.
 const PATIENCE: Duration = Duration::from_millis(150);
-/// How long the companion itself waits for a lock: the run may hold the lease's row while it commits.
+/// How long a session beside a run waits for a lock: the run may hold the lease's row while it commits.
 const OWN_LOCK_TIMEOUT_MS: u64 = 500;
 
 #[derive(Default)]
@@ -122,14 +122,8 @@ impl Work {
 
     fn session(&mut self) -> Option<&mut Box<dyn Session>> {
         if self.session.is_none() {
-            let options = ConnectOptions {
-                application_name: Some("tightrope companion".to_owned()),
-                read_only: false,
-                ..ConnectOptions::default()
-            };
-            let mut session = self.engine.connect(&self.url, &options).ok()?;
-            session.set_lock_timeout(OWN_LOCK_TIMEOUT_MS).ok()?;
-            self.session = Some(session);
+            let name = "tightrope companion";
+            self.session = Some(session_beside(self.engine.as_ref(), &self.url, name)?);
         }
         self.session.as_mut()
     }
@@ -150,6 +144,22 @@ impl Work {
             self.session = None;
         }
     }
+}
+
+/// A session of one's own beside a run, under a name; none where the database does not answer.
+pub(crate) fn session_beside(
+    engine: &dyn Engine,
+    url: &DatabaseUrl,
+    name: &str,
+) -> Option<Box<dyn Session>> {
+    let options = ConnectOptions {
+        application_name: Some(name.to_owned()),
+        read_only: false,
+        ..ConnectOptions::default()
+    };
+    let mut session = engine.connect(url, &options).ok()?;
+    session.set_lock_timeout(OWN_LOCK_TIMEOUT_MS).ok()?;
+    Some(session)
 }
 
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {

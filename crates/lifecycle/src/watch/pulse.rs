@@ -3,15 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
 
-use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine, Session};
+use tightrope_engine::{DatabaseUrl, Engine};
 use tightrope_store::{Lease, Store};
 
-/// How often it beats: several times before a silent holder counts as dead.
-const EVERY: Duration = Duration::from_secs(5);
-/// How long a beat waits for a lock: whoever moves the watch on holds the lease's row while it commits.
-const LOCK_TIMEOUT_MS: u64 = 500;
+use crate::companion::{HEARTBEAT, session_beside};
 
 /// It beats until the value is dropped; nobody waits for a beat that hangs in a dead connection.
 pub(super) struct Pulse {
@@ -23,10 +19,10 @@ impl Pulse {
         let (stop, stopped) = channel();
         std::thread::spawn(move || {
             let mut session = None;
-            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
                 // One that cannot be written is tried again at the next; the guard before every commit decides, not this.
                 if session.is_none() {
-                    session = open(engine.as_ref(), &url);
+                    session = session_beside(engine.as_ref(), &url, "tightrope watch's pulse");
                 }
                 if let Some(open) = session.as_mut()
                     && Store::new(open.as_mut()).watch_heartbeat(&lease).is_err()
@@ -37,15 +33,4 @@ impl Pulse {
         });
         Self { _stop: stop }
     }
-}
-
-fn open(engine: &dyn Engine, url: &DatabaseUrl) -> Option<Box<dyn Session>> {
-    let options = ConnectOptions {
-        application_name: Some("tightrope watch's pulse".to_owned()),
-        read_only: false,
-        ..ConnectOptions::default()
-    };
-    let mut session = engine.connect(url, &options).ok()?;
-    session.set_lock_timeout(LOCK_TIMEOUT_MS).ok()?;
-    Some(session)
 }
