@@ -139,13 +139,10 @@ fn sums(connection: &Connection) -> rusqlite::Result<Sums> {
 fn prove(copy: &Connection, expect: &Sums) -> Result<(), EngineError> {
     checksum::register(copy).map_err(from_sqlite)?;
     rows::register(copy).map_err(from_sqlite)?;
-    let sound: String = copy
-        .query_row("pragma integrity_check(1)", [], |row| row.get(0))
-        .map_err(from_sqlite)?;
-    if sound != "ok" {
+    if let Some(first) = unsound(copy).map_err(from_sqlite)? {
         return Err(
             EngineError::new(ErrorKind::Damaged, "the copy of the file is damaged")
-                .detail(sound)
+                .detail(first)
                 .hint("run `pragma integrity_check` on the database: it may be damaged itself"),
         );
     }
@@ -158,15 +155,27 @@ fn prove(copy: &Connection, expect: &Sums) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// The first thing that the library finds wrong with a file; none if it is sound.
+pub(crate) fn unsound(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = "pragma integrity_check(1)";
+    let word: String = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok((word != "ok").then_some(word))
+}
+
+/// Makes the name of a file durable.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
 /// Makes the copy durable under its name.
 fn finish(part: &Path, kept: &Path) -> Result<(), EngineError> {
     let durable = || -> io::Result<()> {
         File::open(part)?.sync_all()?;
         fs::rename(part, kept)?;
-        match kept.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        sync_folder_of(kept)
     };
     durable().map_err(|error| unkept(kept, &error))
 }

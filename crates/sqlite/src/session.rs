@@ -7,7 +7,7 @@ use tightrope_engine::{
     StoreDialect,
 };
 use tightrope_model::{
-    Catalog, EngineKind, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
+    Catalog, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
 };
 
 use crate::counting::{self, RowCounter};
@@ -46,15 +46,7 @@ impl SqliteSession {
         let connection = connect::open(&url, options.read_only, options.must_exist, &timeout)?;
         let settings = Settings::read(&connection).ok();
         timeout.set(LockTimeout::DEFAULT_MS);
-        let version = rusqlite::version().to_owned();
-        let server = Server {
-            engine: EngineKind::Sqlite,
-            major: version.split('.').next().unwrap_or_default().to_owned(),
-            version,
-            database: url.file_name(),
-            host: url.folder().display().to_string(),
-            user: None,
-        };
+        let server = url.server();
         Ok(Self {
             connection,
             url,

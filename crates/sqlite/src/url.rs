@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use tightrope_engine::{DatabaseUrl, EngineError, ErrorKind};
+use tightrope_engine::{DatabaseUrl, EngineError, ErrorKind, Server};
+use tightrope_model::EngineKind;
 
 /// A database file's place and the settings that its URL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,19 @@ impl FileUrl {
     /// The folder that the file lies in.
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The library and the file, as what would be a server and its database.
+    pub(crate) fn server(&self) -> Server {
+        let version = rusqlite::version().to_owned();
+        Server {
+            engine: EngineKind::Sqlite,
+            major: version.split('.').next().unwrap_or_default().to_owned(),
+            version,
+            database: self.file_name(),
+            host: self.folder().display().to_string(),
+            user: None,
+        }
     }
 
     /// The same settings for another file, as a URL.

@@ -8,11 +8,12 @@ use tightrope_engine::{BackupFiles, BackupWatch, DatabaseUrl, EngineError, Error
 
 use super::{FILE, properties};
 use crate::clone::Tag;
+use crate::connect;
 use crate::error::from_sqlite;
+use crate::keep::{self, sync_folder_of};
 use crate::process::{self, beside};
 use crate::url::FileUrl;
 use crate::waiting::LockTimeout;
-use crate::{connect, keep};
 
 /// Bytes copied between two words about how far it is.
 const CHUNK: usize = 4 << 20;
@@ -113,10 +114,7 @@ impl Restored for RestoredFile {
 
     fn unsound(&self) -> Result<Option<String>, EngineError> {
         let restored = Connection::open(self.tag.database()).map_err(from_sqlite)?;
-        let word: String = restored
-            .query_row("pragma integrity_check(1)", [], |row| row.get(0))
-            .map_err(from_sqlite)?;
-        Ok((word != "ok").then_some(word))
+        keep::unsound(&restored).map_err(from_sqlite)
     }
 
     fn take_place(
@@ -263,13 +261,6 @@ fn refuse_remains(path: &Path) -> Result<(), EngineError> {
         }
     }
     Ok(())
-}
-
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
 }
 
 /// Makes the file durable and gives it a second name, never that of another file; the scratch name goes with the tag.

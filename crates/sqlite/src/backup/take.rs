@@ -2,10 +2,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use tightrope_engine::{
-    BackupWatch, EngineError, ErrorKind, Server, TableContent, TakeOptions, Taken,
-};
-use tightrope_model::{EngineKind, TableName, TableShape};
+use tightrope_engine::{BackupWatch, EngineError, ErrorKind, TableContent, TakeOptions, Taken};
+use tightrope_model::{TableName, TableShape};
 
 use super::{FILE, identity, properties};
 use crate::error::from_sqlite;
@@ -43,18 +41,10 @@ pub(super) fn take(
     let tables = sum_up(&connection, shapes, options, watch)?;
     let target = folder.join(FILE);
     copy(&connection, &target, url, watch)?;
-    let version = rusqlite::version().to_owned();
     Ok(Taken {
         method: "backup API".to_owned(),
         program: None,
-        server: Server {
-            engine: EngineKind::Sqlite,
-            major: version.split('.').next().unwrap_or_default().to_owned(),
-            version,
-            database: url.file_name(),
-            host: url.folder().display().to_string(),
-            user: None,
-        },
+        server: url.server(),
         database: identity(url),
         taken_at,
         position: None,
