@@ -42,6 +42,10 @@ pub struct KeptTable {
     /// the application first changes it, and of all rows before anything else could.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// Set if the rows are kept whole and in the shape that the table had, so that the net's table can take its place: the
+    /// first number that a transaction of the window can have (0 until the window is open).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<u64>,
 }
 
 /// A column whose values are kept for the way forward again.

@@ -18,7 +18,8 @@ mod sqlite;
 
 pub use matching::{Matching, Rename};
 pub use outcome::{Inverse, Loss, Phase, Step};
-pub use source::{MoreRows, Setting, Sources, TableSource};
+pub use postgres::can_stand_in;
+pub use source::{MoreRows, Setting, Sources, StandIn, TableSource};
 
 use tightrope_model::{Catalog, EngineKind};
 

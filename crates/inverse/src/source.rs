@@ -26,10 +26,22 @@ pub struct TableSource {
     pub more: Vec<MoreRows>,
     /// Where the table itself was set aside, if it was: it is moved back instead of made again.
     pub set_aside: Option<TableName>,
+    /// What can take the place of the table, if it has to be built anew: then none of its rows is written again.
+    pub stand_in: Option<StandIn>,
     /// Columns (by the name before) that are still there under another name, hidden: they are renamed back.
     pub hidden: BTreeMap<String, String>,
     /// Settings under which its rows are read and written fastest. They hold for that alone.
     pub settings: Vec<Setting>,
+}
+
+/// A table of the net that holds all rows as they were, in the order and types of the columns of before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandIn {
+    /// Its name.
+    pub table: TableName,
+    /// The statements that give it what the application has written since, in their order. The text `{now}` stands for the
+    /// table as it is now.
+    pub changes: Vec<String>,
 }
 
 /// A setting of the session.

@@ -63,6 +63,26 @@ impl Script {
         }
     }
 
+    /// Moves a table of the net to where the table of before was.
+    pub(super) fn bring_back(&mut self, before: &Object, from: &TableName, why: &str) {
+        let [schema, name] = &before.id.path[..] else {
+            return;
+        };
+        if from.schema != *schema {
+            let sql = format!(
+                "alter table {} set schema {}",
+                qualified(&[from.schema.clone(), from.name.clone()]),
+                quote(schema)
+            );
+            self.reshape(&before.id, sql, Some(why));
+        }
+        if from.name != *name {
+            let there = qualified(&[schema.clone(), from.name.clone()]);
+            let sql = format!("alter table {there} rename to {}", quote(name));
+            self.reshape(&before.id, sql, None);
+        }
+    }
+
     /// A name that nobody has.
     pub(super) fn spare(&mut self) -> String {
         self.spares += 1;
@@ -252,7 +272,8 @@ impl Plan<'_, '_> {
         let set_aside =
             source(self.survey, &before.id).and_then(|source| source.set_aside.as_ref());
         if let Some(from) = set_aside.filter(|_| before.id.kind == ObjectKind::Table) {
-            self.bring_back(before, from);
+            let why = "the table itself was set aside, and comes back with its rows";
+            self.script.bring_back(before, from, why);
             return;
         }
         let Some(ddl) = registry::ddl(before.id.kind) else {
@@ -273,30 +294,6 @@ impl Plan<'_, '_> {
             for sql in finishing::created(object, self.survey.before, self.survey.now) {
                 self.script.add(phase, &object.id, sql, None);
             }
-        }
-    }
-
-    /// Moves a table back that was set aside.
-    fn bring_back(&mut self, before: &Object, from: &TableName) {
-        let [schema, name] = &before.id.path[..] else {
-            return;
-        };
-        if from.schema != *schema {
-            let sql = format!(
-                "alter table {} set schema {}",
-                qualified(&[from.schema.clone(), from.name.clone()]),
-                quote(schema)
-            );
-            self.script.reshape(
-                &before.id,
-                sql,
-                Some("the table itself was set aside, and comes back with its rows"),
-            );
-        }
-        if from.name != *name {
-            let there = qualified(&[schema.clone(), from.name.clone()]);
-            let sql = format!("alter table {there} rename to {}", quote(name));
-            self.script.reshape(&before.id, sql, None);
         }
     }
 

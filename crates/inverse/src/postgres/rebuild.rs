@@ -10,7 +10,7 @@ use super::kinds::{column, sequence, table};
 use super::plan::Script;
 use super::quote::{literal, qualified, quote};
 use super::survey::{Survey, columns};
-use super::{composite, shape};
+use super::{composite, shape, stand_in};
 use crate::{MoreRows, Setting};
 
 /// Where the old tables and the sequences of their identities are in the meantime.
@@ -93,11 +93,16 @@ impl Aside {
             return;
         };
         let nullable = shape::filled(survey, before);
-        for sql in table::create(before, survey.before, &nullable) {
-            script.reshape(&before.id, sql, None);
-        }
-        if before.attribute("partition_key").is_none() {
-            self.fill(survey, fates, before, old, script);
+        let stand_in = source(survey, &before.id).and_then(|source| source.stand_in.as_ref());
+        if let Some(stand_in) = stand_in {
+            stand_in::take_place(stand_in, before, survey.before, old, &nullable, script);
+        } else {
+            for sql in table::create(before, survey.before, &nullable) {
+                script.reshape(&before.id, sql, None);
+            }
+            if before.attribute("partition_key").is_none() {
+                self.fill(survey, fates, before, old, script);
+            }
         }
         for column in columns(survey.before, &before.id) {
             let now = survey.now_of(column);

@@ -2,6 +2,7 @@
 
 mod keyless;
 mod moves;
+mod stand_in;
 
 use tightrope_engine::Registry;
 use tightrope_model::EngineKind;

@@ -169,7 +169,7 @@ fn gone(facts: &Facts<'_>) -> Result<Option<Gone>, EngineError> {
 }
 
 /// The entry is about the row that was `p`.
-fn began_as(facts: &Facts<'_>, alias: &str) -> Result<String, EngineError> {
+pub(super) fn began_as(facts: &Facts<'_>, alias: &str) -> Result<String, EngineError> {
     pairs(facts, |place| {
         Ok((of_rows(facts, place)?, of_log(facts, alias, "o", place)?))
     })

@@ -47,11 +47,16 @@ impl Column {
         format!("({expression}){cast}{}", self.collation())
     }
 
+    /// Whether a copy keeps it in its own type and collation.
+    pub(super) fn is_copied_as_it_is(&self) -> bool {
+        self.built_in && self.built_in_collation
+    }
+
     /// The column of `alias` as a copy of the table keeps it. Where nothing has to be changed nothing is, not even the
     /// collation: the server then copies rows without taking them apart.
     pub(super) fn copied(&self, alias: &str) -> String {
         let column = format!("{alias}.{}", quote(&self.name));
-        match self.built_in && self.built_in_collation {
+        match self.is_copied_as_it_is() {
             true => column,
             false => self.to_kept(&column),
         }

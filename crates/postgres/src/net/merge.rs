@@ -9,7 +9,7 @@ use tightrope_model::{Keep, TableName};
 use super::columns::rows_differ;
 use super::terms::{Shape, Terms};
 use super::triggers::Quiet;
-use super::{names, references};
+use super::{names, references, stand_in};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -31,7 +31,7 @@ pub(super) fn merge(
             );
             merged.kept += counted(session, &written)?;
         }
-        if table.rows.is_none() {
+        if table.rows.is_none() || stand_in::took_its_place(session, table)? {
             continue;
         }
         let terms = Terms::of_closed(session, table, &table.plan.before, Shape::Before)?;

@@ -31,6 +31,7 @@ mod size;
 mod sources;
 mod spread;
 mod stack;
+mod stand_in;
 mod take_out;
 mod terms;
 mod touch;
@@ -51,9 +52,9 @@ impl Net for PostgresSession {
         &mut self,
         number: i64,
         plan: &NetPlan,
-        _before: &Catalog,
+        before: &Catalog,
     ) -> Result<KeptNet, EngineError> {
-        self.writing_pinned(|session| spread::spread(session, number, plan))
+        self.writing_pinned(|session| spread::spread(session, number, plan, before))
     }
 
     fn set_aside(&mut self, kept: &KeptNet, table: &TableName) -> Result<(), EngineError> {

@@ -8,7 +8,7 @@ use tightrope_model::{Catalog, ColumnPlan, ObjectId, ObjectKind, TableName};
 
 use super::columns::Column;
 use super::terms::{Shape, Terms, before};
-use super::{fill, names, settings};
+use super::{fill, names, settings, stand_in};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -43,15 +43,10 @@ fn source(
         if !terms.keeps(at) || terms.is_found_by(at) {
             continue;
         }
-        let value = format!(
-            "case when {} and not ({}) then {} else {} end",
-            terms.joins.has_before,
-            terms.written(at + 1),
-            terms.before(at),
-            as_it_is(session, &terms, column, window)?,
-        );
+        let value = value(session, &terms, at, window)?;
         columns.insert(column.before.clone(), value);
     }
+    let stand_in = stand_in::of(session, kept, &terms, window)?;
     let more = terms.joins.gone.iter().map(|gone| MoreRows {
         from: gone.from.clone(),
         filter: Some(gone.filter.clone()),
@@ -66,9 +61,26 @@ fn source(
         settings,
         filter: terms.joins.own.as_ref().map(|own| format!("not ({own})")),
         columns,
+        stand_in,
         joins: terms.joins.all,
         ..TableSource::default()
     })
+}
+
+/// The value that a column of before has after the rollback, in a row `t` that is joined with its pre-image.
+pub(super) fn value(
+    session: &mut PostgresSession,
+    terms: &Terms<'_>,
+    at: usize,
+    window: &Window<'_>,
+) -> Result<String, EngineError> {
+    Ok(format!(
+        "case when {} and not ({}) then {} else {} end",
+        terms.joins.has_before,
+        terms.written(at + 1),
+        terms.before(at),
+        as_it_is(session, terms, &terms.facts.plan.columns[at], window)?,
+    ))
 }
 
 /// The rows of a table that is not there any more.

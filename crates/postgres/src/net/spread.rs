@@ -1,11 +1,11 @@
 //! Before the forward script: lock, then copy.
 
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
-use tightrope_model::{Keep, NetPlan, TablePlan, Value};
+use tightrope_model::{Catalog, Keep, NetPlan, TablePlan, Value};
 
 use super::catch::Catch;
 use super::columns::Columns;
-use super::{names, settings};
+use super::{names, settings, stand_in};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -14,6 +14,7 @@ pub(super) fn spread(
     session: &mut PostgresSession,
     number: i64,
     plan: &NetPlan,
+    before: &Catalog,
 ) -> Result<KeptNet, EngineError> {
     make_room(session)?;
     let lossy: Vec<&TablePlan> = plan
@@ -41,6 +42,7 @@ pub(super) fn spread(
             touched: None,
             set_aside: None,
             left: Vec::new(),
+            stand_in: None,
         };
         match table.keep {
             Keep::Nothing => {}
@@ -48,7 +50,7 @@ pub(super) fn spread(
                 of_table.set_aside = Some(names::own(number, table, "tombstone"));
             }
             Keep::Changed if !table.key.is_empty() => catch(session, number, &mut of_table)?,
-            _ => copy(session, number, &mut of_table)?,
+            _ => copy(session, number, &mut of_table, before)?,
         }
         kept.tables.push(of_table);
     }
@@ -127,11 +129,14 @@ fn copy(
     session: &mut PostgresSession,
     number: i64,
     kept: &mut KeptTable,
+    before: &Catalog,
 ) -> Result<(), EngineError> {
     let plan = &kept.plan;
     let columns = Columns::of(session, &plan.before)?;
+    let whole = stand_in::is_worth_it(session, plan, &columns, before)?;
     let wanted = |name: &str| {
         plan.keep != Keep::Columns
+            || whole
             || plan.key.iter().any(|key| key.before == name)
             || plan
                 .columns
@@ -159,6 +164,7 @@ fn copy(
         })?,
         false => session.execute_own(&sql)?,
     }
+    kept.stand_in = whole.then_some(0);
     kept.rows = Some(rows);
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! counted ([`super::by_row`]).
 
 use tightrope_engine::{EngineError, KeptTable};
-use tightrope_model::{TableName, TablePlan};
+use tightrope_model::{Keep, TableName, TablePlan};
 
 use super::columns::Columns;
 use super::touch::numbered;
@@ -157,11 +157,21 @@ impl<'k> Terms<'k> {
         before(self.facts.plan, column)
     }
 
-    /// Whether the pre-images have that column.
+    /// The same, its rows read from something else, as it stands in SQL.
+    pub(super) fn read_from(self, table: &str) -> Result<Self, EngineError> {
+        Self::put_together(Facts {
+            table: table.to_owned(),
+            ..self.facts
+        })
+    }
+
+    /// Whether the pre-images have that column, and it may be another one in the table.
     pub(super) fn keeps(&self, column: usize) -> bool {
-        let name = &self.facts.plan.columns[column].before;
+        let plan = self.facts.plan;
+        let planned = &plan.columns[column];
         let rows = self.facts.rows.as_ref();
-        rows.is_some_and(|(_, columns)| columns.get(name).is_some())
+        let wanted = plan.keep != Keep::Columns || planned.is_lost() || self.is_key(column);
+        wanted && rows.is_some_and(|(_, columns)| columns.get(&planned.before).is_some())
     }
 
     /// Whether that column of `t` is the same in its pre-image, bit by bit, because the two were joined by it.

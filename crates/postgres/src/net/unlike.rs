@@ -6,6 +6,7 @@ use tightrope_model::{Keep, TableName};
 use super::columns::rows_differ;
 use super::hashes::{self, Hashed, Kind};
 use super::merge::counted;
+use super::stand_in;
 use super::terms::{Shape, Terms};
 use crate::quote::quote;
 use crate::session::PostgresSession;
@@ -17,6 +18,9 @@ pub(super) fn of(
 ) -> Result<Vec<(TableName, u64)>, EngineError> {
     let mut unlike = Vec::new();
     for table in kept.tables.iter().filter(|table| table.rows.is_some()) {
+        if stand_in::took_its_place(session, table)? {
+            continue;
+        }
         let terms = Terms::of_closed(session, table, &table.plan.before, Shape::Before)?;
         let Some((from, missing)) = &terms.joins.untouched else {
             continue;

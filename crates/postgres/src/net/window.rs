@@ -10,7 +10,7 @@ use super::references::keep_what_is_referred_to;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
 use super::touch::TouchLog;
-use super::{by_row, keys, moves, names, settings};
+use super::{by_row, keys, moves, names, settings, stand_in};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -30,6 +30,9 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         let Some(after) = table.plan.after.clone() else {
             continue;
         };
+        if let Some(since) = &mut table.stand_in {
+            *since = stand_in::first_of_window(session)?;
+        }
         let columns = Columns::of(session, &after)?;
         if !columns.of_table {
             return Err(EngineError::new(

@@ -11,6 +11,7 @@ mod published;
 mod references;
 mod rows;
 mod stack;
+mod stand_in;
 #[path = "../support/mod.rs"]
 mod support;
 mod traps;

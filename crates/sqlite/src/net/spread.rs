@@ -53,6 +53,7 @@ pub(super) fn spread(
             touched: None,
             set_aside: None,
             left: Vec::new(),
+            stand_in: None,
         });
     }
     Ok((KeptNet { number, tables }, owed))

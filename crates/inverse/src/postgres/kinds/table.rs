@@ -227,6 +227,25 @@ pub(in super::super) fn row_security(before: &Object, now: Option<&Object>) -> V
     .collect()
 }
 
+/// The statements that set what is the table's own where a table that was made without a word has something else.
+pub(in super::super) fn settings(table: &Object) -> Vec<String> {
+    let name = qualified(&table.id.path);
+    let identity = table.attribute("replica_identity");
+    // The index comes later, and says it then.
+    let identity = identity.filter(|identity| *identity != "index");
+    let mut statements = vec![format!(
+        "alter table {name} replica identity {}",
+        identity.unwrap_or("default")
+    )];
+    statements.extend(options::altered(
+        "table",
+        &name,
+        Some(&storage_options(table)),
+        None,
+    ));
+    statements
+}
+
 /// A table's options, those of its side table for long values included.
 fn storage_options(table: &Object) -> String {
     let own = text(table, "options").split(", ").map(str::to_owned);
