@@ -25,7 +25,7 @@ const SMALL: i64 = 1 << 20;
 const NARROW: i64 = 256;
 
 /// Where more than one row in so many was written, the table is built anew: joining the log would not pay.
-const ONE_WRITTEN_IN: u64 = 4;
+const ONE_WRITTEN_IN: u64 = 2;
 
 /// Whether to copy the rows of a table whole, in its own shape, where the plan asks for its lost columns.
 pub(super) fn is_worth_it(
@@ -48,14 +48,17 @@ pub(super) fn is_worth_it(
     let found = session.query_own(
         &format!(
             "select pg_catalog.pg_table_size(c.oid), greatest(c.reltuples, 0)::bigint, \
-             (select count(*) from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) \
+             (select count(*) from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), \
+             (current_setting('default_table_access_method') = 'heap' and current_setting('default_tablespace') = '')::int \
              from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass({})",
             literal(&names::sql(&plan.before))
         ),
         &[],
     )?;
     let number = |at: usize| found.first().and_then(|row| row.get(at)?.integer());
-    let (Some(bytes), Some(rows), Some(count)) = (number(0), number(1), number(2)) else {
+    let (Some(bytes), Some(rows), Some(count), Some(1)) =
+        (number(0), number(1), number(2), number(3))
+    else {
         return Ok(false);
     };
     // A column that is hidden for an older migration is in no plan, and must not get lost.
@@ -102,7 +105,11 @@ pub(super) fn of(
         let (mut names, mut values) = (Vec::new(), Vec::new());
         for (at, column) in kept.plan.columns.iter().enumerate() {
             names.push(quote(&column.before));
-            values.push(sources::value(session, &written, at, window)?);
+            // The migration has left the others alone: they are what the application, or a foreign key, has made of them.
+            values.push(match written.keeps(at) {
+                true => sources::value(session, &written, at, window)?,
+                false => sources::as_it_is(session, &written, column, window)?,
+            });
         }
         changes.push(format!(
             "with gone as (\n    delete from {rows} p using {log} l where {began}\n)\n\
