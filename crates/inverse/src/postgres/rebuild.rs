@@ -38,9 +38,10 @@ pub(super) fn put_aside(
             continue;
         };
         for (sequence, owner) in sequence::owned(survey.now) {
-            if owner[..2] != now.id.path[..] || !fates.stays(&sequence.id) {
+            if owner[..2] != now.id.path[..] {
                 continue;
             }
+            // One that goes with the table may have the name of one of before.
             if sequence.attribute("identity").is_some() {
                 let spare = script.spare();
                 let sql = format!(
@@ -53,7 +54,7 @@ pub(super) fn put_aside(
                 aside
                     .sequences
                     .insert(sequence.id.clone(), vec![schema, spare]);
-            } else {
+            } else if fates.stays(&sequence.id) {
                 let name = qualified(&sequence.id.path);
                 script.reshape(
                     &sequence.id,

@@ -623,3 +623,20 @@ fn a_new_table_in_hash_partitions_that_refers_to_itself_goes() {
         &["insert into t values (1)"],
     );
 }
+
+#[test]
+fn a_sequence_comes_back_whose_name_an_identity_has() {
+    check_postgres(
+        &[
+            "create table t (a serial primary key, b text)",
+            "insert into t (b) values ('x'), ('y')",
+        ],
+        &[
+            "alter table t alter column a type bigint",
+            "alter table t alter a drop default",
+            "drop sequence t_a_seq",
+            "alter table t alter a add generated always as identity (restart 100)",
+        ],
+        &["update t set b = 'z' where a = 1"],
+    );
+}
