@@ -14,6 +14,7 @@ mod capabilities;
 mod clone;
 mod error;
 mod net;
+mod queries;
 mod registry;
 mod session;
 mod url;
@@ -27,6 +28,7 @@ pub use capabilities::Capabilities;
 pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
 pub use net::{Fill, ForwardColumn, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
+pub use queries::{Queries, QueryRows, StatementRecord};
 pub use registry::{Registry, UnknownScheme};
 pub use session::{
     Alive, Blocker, ConnectOptions, KeptFile, Liveness, Role, Row, RowDialect, RowStream,

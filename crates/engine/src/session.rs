@@ -366,6 +366,11 @@ pub trait Session: Send {
         None
     }
 
+    /// The ability to try an application's queries; none where the engine has it not.
+    fn queries(&mut self) -> Option<&mut dyn crate::Queries> {
+        None
+    }
+
     /// Quotes an identifier: the one function that does so for this engine.
     fn quote(&self, identifier: &str) -> String;
 }

@@ -350,6 +350,10 @@ impl Session for SqliteSession {
         Some(self)
     }
 
+    fn queries(&mut self) -> Option<&mut dyn tightrope_engine::Queries> {
+        Some(self)
+    }
+
     fn quote(&self, identifier: &str) -> String {
         quote_identifier(identifier)
     }

@@ -6,6 +6,7 @@ mod locks;
 mod open;
 mod own;
 mod pin;
+mod queries;
 mod run;
 mod transaction;
 mod vitals;
@@ -195,6 +196,10 @@ impl Session for PostgresSession {
     }
 
     fn vitals(&mut self) -> Option<&mut dyn tightrope_engine::Vitals> {
+        Some(self)
+    }
+
+    fn queries(&mut self) -> Option<&mut dyn tightrope_engine::Queries> {
         Some(self)
     }
 
