@@ -47,4 +47,12 @@ pub trait Queries {
     /// # Errors
     /// When it remembers none, or does not show them to this user.
     fn statements(&mut self) -> Result<Vec<StatementRecord>, EngineError>;
+
+    /// What decides how text is ordered and compared: what it is for, and what it is, in words. Empty where there is no such thing.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn collations(&mut self) -> Result<Vec<(String, String)>, EngineError> {
+        Ok(Vec::new())
+    }
 }

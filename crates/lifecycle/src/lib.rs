@@ -28,6 +28,7 @@ mod status;
 mod verify;
 mod watch;
 mod ways_back;
+mod workload;
 
 pub use apply::{
     Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply,
@@ -52,7 +53,7 @@ pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
     ClusterRefusal, DeriveWhich, DerivedRehearsal, DerivedRollback, GeneratedRows,
     MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review,
-    ReviewOptions, UnknownVersion, derive_rollbacks, rehearse, review,
+    ReviewOptions, UnknownVersion, WorkloadNamed, derive_rollbacks, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,
@@ -69,4 +70,9 @@ pub use verify::VERIFY_DOES_NOT_HOLD;
 pub use watch::{
     Ask, Broken, CalledOff, Outcome, Watch, WatchError, WatchEvent, WatchListener, Watched,
     WayBackNow, begin_watch, criteria_of, take_over,
+};
+pub use workload::{
+    CaptureOptions, CaptureSource, Captured, CollationChange, CostChange, Moment, OnHarm,
+    PlanChange, QueryFailure, QueryName, Replay, ResultChange, UpgradeError, Upgraded,
+    WorkloadFailure, WorkloadSettings, WorkloadTrial, capture, load_workload, rehearse_upgrade,
 };

@@ -30,6 +30,7 @@ mod status;
 mod style;
 mod watch;
 mod words;
+mod workload;
 
 pub use apply::{applied, applied_json};
 pub use backup::{
@@ -52,6 +53,7 @@ pub use seal::{seal_plan, seal_plan_json, sealed, sealed_json};
 pub use status::{status, status_json};
 pub use style::Style;
 pub use watch::{watch_event, watch_look, watched, watched_json};
+pub use workload::{captured, captured_json, upgraded, upgraded_json};
 
 /// Finds the text of the line at a place, where it can be read: the caller reads files, this crate does not.
 pub type Lines<'a> = &'a dyn Fn(&tightrope_model::Place) -> Option<String>;

@@ -66,8 +66,27 @@ pub struct Certificate {
     /// What the derived rollback cannot bring back exactly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<Loss>,
+    /// The queries of the application that were tried in the rehearsal; none if none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<WitnessedWorkload>,
     /// The digest over all the rest.
     pub seal: Option<Digest>,
+}
+
+/// The queries of the application that were tried in a rehearsal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessedWorkload {
+    /// The digest of the file.
+    pub digest: Digest,
+    /// How many queries it holds.
+    pub queries: usize,
+    /// How many of them failed already before, and were set aside.
+    pub set_aside: usize,
+    /// The fingerprints of those that the migration breaks; only a policy that warns lets any through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<String>,
+    /// How many were replayed with their parameters.
+    pub replayed: usize,
 }
 
 /// What a certificate has to fit before it counts.
@@ -251,6 +270,7 @@ mod tests {
             derived: false,
             net: None,
             losses: Vec::new(),
+            workload: None,
             seal: None,
         }
         .sealed()

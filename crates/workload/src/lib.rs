@@ -26,7 +26,7 @@ pub use file::{LAYOUT, WorkloadError};
 pub use logs::{LogFormat, LogReading, read_log};
 pub use normalise::{Normalised, NotAQuery, normalise};
 pub use plan::{Plan, PlanError};
-pub use prepare::{has_outer_order, variants};
+pub use prepare::{acts_outside, has_outer_order, picks_any_rows, variants};
 pub use sample::{Sample, fill_in};
 pub use speed::{Speed, compare_times};
 pub use workload::{LeftOut, Query, Workload};

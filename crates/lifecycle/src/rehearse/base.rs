@@ -44,6 +44,7 @@ impl<'a> Rehearsal<'a> {
             copy: base.report().clone(),
             derived,
             dropped_columns: project.policy.dropped_columns,
+            witness: None,
         })
     }
 }

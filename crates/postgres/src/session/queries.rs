@@ -80,4 +80,13 @@ impl Queries for PostgresSession {
         }
         Ok(records)
     }
+
+    fn collations(&mut self) -> Result<Vec<(String, String)>, EngineError> {
+        let rows = self.query_own(include_str!("collations.sql"), &[])?;
+        let text = |value: &Value| value.text().unwrap_or_default().to_owned();
+        Ok(rows
+            .iter()
+            .map(|row| (text(&row[0]), text(&row[1])))
+            .collect())
+    }
 }
