@@ -361,7 +361,9 @@ impl Desk {
                     );
                 }
             }
-            Verdict::ForwardFails => unreachable!("it was never applied"),
+            Verdict::ForwardFails | Verdict::ChangesQueries | Verdict::BreaksQueries => {
+                unreachable!("it was never applied")
+            }
         }
     }
 }

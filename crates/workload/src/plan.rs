@@ -47,13 +47,14 @@ impl Plan {
     /// The first node of this plan that the other has not, and the one that stands in its place there.
     pub fn change_to(&self, other: &Self) -> Option<(String, String)> {
         let only = |ours: &Self, theirs: &Self| {
-            let scans = ours
-                .nodes
-                .iter()
-                .filter(|node| !theirs.nodes.contains(*node));
-            // How rows are found says more than what is done with them.
-            let (reads, others): (Vec<_>, Vec<_>) = scans.partition(|node| node.contains(" on "));
-            reads.into_iter().chain(others).next().cloned()
+            let theirs = &theirs.nodes;
+            let others = || ours.nodes.iter().filter(|node| !theirs.contains(*node));
+            // How rows are found says more than what is done with them, and an index more than its table.
+            let [by_index, by_table, any] = [" using ", " on ", ""];
+            let found = |sign: &str| others().find(|node| node.contains(sign)).cloned();
+            found(by_index)
+                .or_else(|| found(by_table))
+                .or_else(|| found(any))
         };
         match (only(self, other), only(other, self)) {
             (None, None) => None,

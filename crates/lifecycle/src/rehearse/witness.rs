@@ -55,15 +55,20 @@ impl Rehearsal<'_> {
             (report.fails, rehearsal.verdict.passes(), report.sentence())
         {
             let way_back = rehearsal.verdict.meaning();
-            rehearsal.verdict = match report.breaks() {
-                true => Verdict::BreaksQueries,
-                false => Verdict::ChangesQueries,
+            let (verdict, hint) = match report.breaks() {
+                true => (
+                    Verdict::BreaksQueries,
+                    "let the application stop running them first; what it does not run any more can be taken out of the workload's file",
+                ),
+                false => (
+                    Verdict::ChangesQueries,
+                    "look at each: an index that is gone, a type or a collation that has changed; what is meant passes with \
+                     `changed_queries = \"warn\"` under [workload]",
+                ),
             };
+            rehearsal.verdict = verdict;
             rehearsal.because = format!("{way_back}, but {sentence}");
-            rehearsal.hint = Some(
-                "let the application stop running them first; queries that it does not run any more can be taken out of the workload's file"
-                    .to_owned(),
-            );
+            rehearsal.hint = Some(hint.to_owned());
         }
         rehearsal.workload = Some(report);
     }

@@ -5,7 +5,7 @@ use tightrope_model::{TableChange, TableName};
 
 use super::load::Witness;
 use super::prepare::{failure, prepare, ways};
-use super::replay::{Reference, Replayer};
+use super::replay::{Reference, Replayer, analyze};
 use super::report::{Moment, QueryFailure, WorkloadTrial};
 use super::settings::OnHarm;
 use crate::{Event, Listener};
@@ -40,7 +40,7 @@ impl<'w> Trial<'w> {
                 ..WorkloadTrial::default()
             },
         };
-        trial.look_in(session)?;
+        look_in(witness, session)?;
         for (number, query) in witness.workload.queries.iter().enumerate() {
             trial.tell(number);
             let texts = ways(query, session);
@@ -84,6 +84,7 @@ impl<'w> Trial<'w> {
         session: &mut dyn Session,
         reference: Reference<'_>,
     ) -> Result<(), EngineError> {
+        analyze(session)?;
         self.report.broken = self.again(session, Moment::Upgrade, &[], reference)?;
         Ok(())
     }
@@ -109,7 +110,7 @@ impl<'w> Trial<'w> {
         written: &[(TableName, TableChange)],
         reference: Reference<'_>,
     ) -> Result<Vec<QueryFailure>, EngineError> {
-        self.look_in(session)?;
+        look_in(self.witness, session)?;
         let mut broken = Vec::new();
         let mut working = Vec::new();
         for (number, text) in &self.working {
@@ -125,29 +126,16 @@ impl<'w> Trial<'w> {
                 }
             }
         }
-        broken.extend(
-            self.replayer
-                .again(session, &working, when, written, reference)?,
-        );
+        let witness = self.witness;
+        let mut located = || {
+            let mut session = reference()?;
+            look_in(witness, session.as_mut())?;
+            Ok(session)
+        };
+        let replayer = &mut self.replayer;
+        broken.extend(replayer.again(session, &working, when, written, &mut located)?);
         session.reset()?;
         Ok(broken)
-    }
-
-    /// Lets names be looked for where the application's sessions do.
-    fn look_in(&self, session: &mut dyn Session) -> Result<(), EngineError> {
-        let path = self.witness.settings.search_path.as_ref();
-        if let Some(path) = path.filter(|_| session.row_dialect().has_schemas) {
-            let schemas: Vec<String> = path
-                .split(',')
-                .map(|name| session.quote(name.trim()))
-                .collect();
-            let sql = format!("set search_path = {}", schemas.join(", "));
-            session.run(RunStatement {
-                sql: &sql,
-                copy_data: None,
-            })?;
-        }
-        Ok(())
     }
 
     fn tell(&self, number: usize) {
@@ -157,4 +145,21 @@ impl<'w> Trial<'w> {
             of: self.report.queries as u64,
         });
     }
+}
+
+/// Lets names be looked for where the application's sessions do.
+fn look_in(witness: &Witness, session: &mut dyn Session) -> Result<(), EngineError> {
+    let path = witness.settings.search_path.as_ref();
+    if let Some(path) = path.filter(|_| session.row_dialect().has_schemas) {
+        let schemas = path.split(',').map(|name| session.quote(name.trim()));
+        let sql = format!(
+            "set search_path = {}",
+            schemas.collect::<Vec<_>>().join(", ")
+        );
+        session.run(RunStatement {
+            sql: &sql,
+            copy_data: None,
+        })?;
+    }
+    Ok(())
 }
