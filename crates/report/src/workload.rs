@@ -149,8 +149,17 @@ fn replayed(page: &mut Page<'_>, replay: &tightrope_lifecycle::Replay) {
     }
     more(page, replay.results.len());
     for change in replay.costs.iter().take(MOST) {
-        page.field("  cost     ", &named(&change.query));
-        page.field("           ", &cost(change));
+        let label = if change.expected {
+            "  note     "
+        } else {
+            "  cost     "
+        };
+        page.field(label, &named(&change.query));
+        let why = match change.expected {
+            true => " (by the same plan: the forward script writes rows of its tables)",
+            false => "",
+        };
+        page.field("           ", &format!("{}{why}", cost(change)));
     }
     more(page, replay.costs.len());
     for change in replay.plans.iter().take(3) {

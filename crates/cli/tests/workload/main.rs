@@ -7,6 +7,7 @@
 
 mod broken;
 mod capture;
+mod fifty;
 mod replay;
 mod stage;
 mod upgrade;

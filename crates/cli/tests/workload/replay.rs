@@ -23,7 +23,7 @@ fn a_dropped_index_is_found_by_the_blocks_and_the_plans_are_named() {
         plan[0]
             .as_str()
             .unwrap()
-            .ends_with("using orders_by_customer"),
+            .contains("using orders_by_customer"),
         "{plan}"
     );
     assert_eq!(plan[1], "Seq Scan on orders");
@@ -79,7 +79,11 @@ fn rows_that_the_migration_writes_may_change_and_dead_ones_cost_nothing() {
     let results = replay["results"].as_array().unwrap();
     assert_eq!(results.len(), 1, "{replay:#}");
     assert_eq!(results[0]["expected"], true);
-    assert_eq!(queries_in(&replay["costs"]), [""; 0]);
+    let costs = replay["costs"].as_array().unwrap();
+    assert!(
+        costs.iter().all(|cost| cost["expected"] == true),
+        "{replay:#}"
+    );
 }
 
 #[test]

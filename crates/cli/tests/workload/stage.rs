@@ -27,17 +27,21 @@ impl Stage {
 
     /// On a server of that major.
     pub(crate) fn on(major: u32) -> Self {
-        let server = postgres(major).unwrap();
-        let database = server.create_database().unwrap();
-        database
-            .execute(&format!(
-                "{SHOP}
-                insert into customers select n, case n % 3 when 0 then 'Ana' when 1 then 'bo' else 'ANA' end || n / 3, null \
-                 from generate_series(1, 300) n;
-                insert into orders select n, n % 300 + 1, n % 97, 'n' || n from generate_series(1, 20000) n;
-                analyze;"
-            ))
-            .unwrap();
+        let rows = "insert into customers select n, case n % 3 when 0 then 'Ana' when 1 then 'bo' else 'ANA' end || n / 3, null \
+             from generate_series(1, 300) n;
+            insert into orders select n, (n - 1) / 67 + 1, n % 97, 'n' || n from generate_series(1, 20000) n;
+            analyze;";
+        Self::with(major, &format!("{SHOP}{rows}"))
+    }
+
+    /// On a database with that schema instead of the shop's.
+    pub(crate) fn empty(schema: &str) -> Self {
+        Self::with(postgres_majors()[0], schema)
+    }
+
+    fn with(major: u32, schema: &str) -> Self {
+        let database = postgres(major).unwrap().create_database().unwrap();
+        database.execute(schema).unwrap();
         Self {
             folder: tempfile::tempdir().unwrap(),
             url: database.url(),
@@ -92,13 +96,15 @@ impl Stage {
 
     #[track_caller]
     pub(crate) fn run(&self, arguments: &str, code: i32) -> Outcome {
+        self.tightrope(arguments).run().expect_code(code)
+    }
+
+    pub(crate) fn tightrope(&self, arguments: &str) -> Tightrope {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         Tightrope::new(env!("CARGO_BIN_EXE_tightrope"))
             .cwd(self.folder.path())
             .env("TIGHTROPE_URL", &self.url)
             .args(&arguments)
-            .run()
-            .expect_code(code)
     }
 
     /// What the rehearsal of the one migration says, as JSON.

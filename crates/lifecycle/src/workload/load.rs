@@ -110,6 +110,6 @@ pub fn load_workload(
 
 /// Where the table of a query begins.
 fn nth_query(text: &str, number: usize) -> usize {
-    let tables = text.match_indices("[[query]]").map(|(at, _)| at);
+    let tables = text.match_indices("\n[[query]]").map(|(at, _)| at + 1);
     tables.take(number).last().unwrap_or(0)
 }

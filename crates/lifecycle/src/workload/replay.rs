@@ -22,9 +22,9 @@ const MOST_ROWS: usize = 10_000;
 /// How long one call may take, in milliseconds.
 const LONGEST_MS: u64 = 30_000;
 /// How many calls are made for their times, over all queries by their share of the recorded calls, and for each query.
-const TIMED_CALLS: f64 = 2_000.0;
-const FEWEST_CALLS: f64 = 12.0;
-const MOST_CALLS: f64 = 60.0;
+const TIMED_CALLS: f64 = 400.0;
+const FEWEST_CALLS: f64 = 8.0;
+const MOST_CALLS: f64 = 40.0;
 /// How long a query is measured at most, in milliseconds; it is called three times in any case.
 const MEASURING_MS: f64 = 400.0;
 /// So many blocks more are no regression, by whatever factor.
@@ -37,6 +37,8 @@ pub(crate) type Reference<'r> = &'r mut dyn FnMut() -> Result<Box<dyn Session>, 
 pub(super) struct Replayer<'w> {
     witness: &'w Witness,
     played: Vec<Played>,
+    /// What the forward script has written: after the rollback the tables are as large as it has left them.
+    written: Vec<(TableName, TableChange)>,
     /// Whether dead rows have been cleared away since the last change.
     is_tidy: bool,
     report: Replay,
@@ -73,6 +75,7 @@ impl<'w> Replayer<'w> {
         Self {
             witness,
             played: Vec::new(),
+            written: Vec::new(),
             is_tidy: false,
             report: Replay::default(),
         }
@@ -123,6 +126,7 @@ impl<'w> Replayer<'w> {
         }
         bound(session, LONGEST_MS)?;
         self.is_tidy = false;
+        self.written.extend_from_slice(written);
         for index in 0..self.played.len() {
             let number = self.played[index].number;
             if !working.contains(&number) {
@@ -225,21 +229,11 @@ impl<'w> Replayer<'w> {
         let Some(difference) = played.answers.iter().zip(now).find_map(differs) else {
             return;
         };
-        let is_written = |name: &str| {
-            let is_it = |(table, change): &(TableName, TableChange)| {
-                !change.is_empty() && table.name.eq_ignore_ascii_case(name)
-            };
-            written.iter().any(is_it)
-        };
-        let by_plan = played.cost.plans.iter().flat_map(|plan| &plan.relations);
-        let by_words = query
-            .tables
-            .iter()
-            .filter_map(|table| table.rsplit('.').next());
-        let expected = !matches!(
+        let is_other = matches!(
             difference,
             RowsDiffer::Order { .. } | RowsDiffer::Column { .. }
-        ) && by_plan.map(String::as_str).chain(by_words).any(is_written);
+        );
+        let expected = !is_other && self.reads(played, written);
         self.report.results.push(ResultChange {
             query: QueryName::of(query),
             when,
@@ -247,6 +241,23 @@ impl<'w> Replayer<'w> {
             difference,
             expected,
         });
+    }
+
+    /// Whether rows of the tables that a query reads were written.
+    fn reads(&self, played: &Played, written: &[(TableName, TableChange)]) -> bool {
+        let is_written = |name: &str| {
+            let is_it = |(table, change): &(TableName, TableChange)| {
+                !change.is_empty() && table.name.eq_ignore_ascii_case(name)
+            };
+            written.iter().any(is_it)
+        };
+        let query = &self.witness.workload.queries[played.number];
+        let by_plan = played.cost.plans.iter().flat_map(|plan| &plan.relations);
+        let by_words = query
+            .tables
+            .iter()
+            .filter_map(|table| table.rsplit('.').next());
+        by_plan.map(String::as_str).chain(by_words).any(is_written)
     }
 
     /// Whether a query touches more blocks than the limit allows.
@@ -291,6 +302,7 @@ impl<'w> Replayer<'w> {
                 .filter(|speed| speed.is_slower_than(limit));
         }
         if blocks.is_some() || speed.is_some() {
+            let expected = plan.is_none() && self.reads(&self.played[index], &self.written);
             let costs = &mut self.report.costs;
             costs.push(CostChange {
                 query,
@@ -298,6 +310,7 @@ impl<'w> Replayer<'w> {
                 blocks,
                 speed,
                 plan,
+                expected,
             });
         } else if let Some(plan) = plan {
             self.report.plans.push(PlanChange { query, when, plan });
