@@ -51,7 +51,7 @@ pub(crate) const TABLE: [Row; 11] = [
         Exit::NotProven,
         3,
         "not-proven",
-        "A way back is not proven: `rehearse` or `review` found one that does not work, `check` found errors, a verify \
+        "A way back is not proven: `rehearse` or `review` found one that does not work, or that it harms queries of the application, `check` found errors, a verify \
          script does not hold, a schema did not come out as rehearsed.",
     ),
     (

@@ -106,6 +106,8 @@ pub struct CertificateTarget {
     pub server_major: String,
     /// The tool's version.
     pub tool_version: String,
+    /// Whether the application's queries have to be behind it.
+    pub with_queries: bool,
 }
 
 /// Why a certificate does not count (any more).
@@ -130,6 +132,9 @@ pub enum Stale {
     /// The tool's version is another one.
     #[error("it was rehearsed by tightrope {0}")]
     Tool(String),
+    /// The application's queries were not tried.
+    #[error("it was rehearsed without the application's queries")]
+    Queries,
 }
 
 /// Why a file is no certificate.
@@ -221,6 +226,10 @@ impl Certificate {
                 self.tool_version != target.tool_version,
                 Stale::Tool(self.tool_version.clone()),
             ),
+            (
+                target.with_queries && self.workload.is_none(),
+                Stale::Queries,
+            ),
         ];
         checks
             .into_iter()
@@ -286,6 +295,7 @@ mod tests {
             engine: certificate.engine,
             server_major: certificate.server_major,
             tool_version: certificate.tool_version,
+            with_queries: false,
         }
     }
 
@@ -359,6 +369,13 @@ mod tests {
                 ..target()
             },
             &Stale::Tool("0.1.0".to_owned()),
+        );
+        check(
+            CertificateTarget {
+                with_queries: true,
+                ..target()
+            },
+            &Stale::Queries,
         );
     }
 }
