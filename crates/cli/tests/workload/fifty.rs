@@ -23,7 +23,7 @@ fn every_query_that_the_first_ten_migrations_break_is_named_and_no_other() {
 
 #[test]
 fn every_query_that_the_next_ten_migrations_break_is_named_and_no_other() {
-    check(10, 15, 2);
+    check(10, 15, 1);
 }
 
 #[test]

@@ -127,3 +127,25 @@ fn what_a_query_writes_is_rolled_back() {
     );
     assert_eq!(replay["set_aside"].as_array().unwrap().len(), 0);
 }
+
+#[test]
+fn a_query_that_takes_longer_for_the_same_blocks_is_found_by_its_times() {
+    let stage = Stage::postgres();
+    let price =
+        "create function price(n int) returns int language plpgsql as 'begin return n; end';";
+    stage.database().execute(price).unwrap();
+    stage.queries(
+        "select price(id) from customers where id = 3; select name from customers where id = 3;",
+    );
+    stage.migration(
+        "create or replace function price(n int) returns int language plpgsql as 'begin perform pg_sleep(0.03); return n; end';",
+    );
+    let migration = stage.rehearse(3);
+    let costs = &migration["workload"]["replay"]["costs"];
+    assert_eq!(
+        queries_in(costs),
+        ["select price(id) from customers where id = $1"]
+    );
+    assert!(costs[0]["speed"]["ratio"].as_f64() > Some(1.5), "{costs:#}");
+    assert!(costs[0]["blocks"].is_null(), "{costs:#}");
+}

@@ -4,6 +4,7 @@
 //! the rollback: what fails already before is set aside, and what fails only then is what the migration breaks. Queries with samples of
 //! their parameters are [replayed](replay), each in a transaction that is rolled back. The target is not touched.
 
+mod call;
 mod capture;
 mod load;
 mod prepare;

@@ -1,32 +1,29 @@
 //! Replaying calls: the same queries with the same parameters, each in a transaction that is rolled back.
 
-use std::time::Instant;
-
-use tightrope_engine::{EngineError, ErrorKind, RunStatement, Session};
+use tightrope_engine::{EngineError, Session};
 use tightrope_model::{TableChange, TableName};
 use tightrope_workload::{
-    Answer, Plan, RowsDiffer, Speed, acts_outside, compare_rows, compare_times, fill_in,
-    has_outer_order, picks_any_rows,
+    Answer, RowsDiffer, acts_outside, compare_rows, fill_in, has_outer_order, picks_any_rows,
 };
 
+use super::call::{
+    Cost, LONGEST_MS, Tried, analyze, answers, bound, by_turns, counted, is_counted, replay_one,
+    tend,
+};
 use super::load::Witness;
-use super::prepare::{cannot, failure};
+use super::prepare::failure;
 use super::report::{
     CostChange, Moment, PlanChange, QueryFailure, QueryName, Replay, ResultChange,
 };
 
 /// How many samples of a query are replayed.
 const MOST_SAMPLES: usize = 5;
-/// Up to how many rows an answer is compared row by row.
-const MOST_ROWS: usize = 10_000;
-/// How long one call may take, in milliseconds.
-const LONGEST_MS: u64 = 30_000;
-/// How many calls are made for their times, over all queries by their share of the recorded calls, and for each query.
-const TIMED_CALLS: f64 = 400.0;
-const FEWEST_CALLS: f64 = 8.0;
-const MOST_CALLS: f64 = 40.0;
-/// How long a query is measured at most, in milliseconds; it is called three times in any case.
-const MEASURING_MS: f64 = 400.0;
+/// How many turns are measured where a query looks slower: over all queries by their share of the recorded calls, and for each.
+const ALL_TURNS: f64 = 400.0;
+const FEWEST_TURNS: f64 = 16.0;
+const MOST_TURNS: f64 = 40.0;
+/// What is below this cannot be told from noise.
+const NOISE_MS: f64 = 1.0;
 /// So many blocks more are no regression, by whatever factor.
 const FEW_BLOCKS: f64 = 8.0;
 
@@ -49,25 +46,10 @@ struct Played {
     number: usize,
     /// The text with each sample's values.
     calls: Vec<String>,
-    runs: usize,
+    turns: usize,
     answers: Vec<Answer>,
     is_volatile: bool,
     cost: Cost,
-}
-
-/// What the calls of a query cost.
-#[derive(Default)]
-struct Cost {
-    times_ms: Vec<f64>,
-    /// One for each call, where the engine explains.
-    plans: Vec<Plan>,
-}
-
-impl Cost {
-    fn blocks(&self) -> Option<f64> {
-        let blocks: u64 = self.plans.iter().map(|plan| plan.blocks).sum();
-        (!self.plans.is_empty()).then(|| blocks as f64 / self.plans.len() as f64)
-    }
 }
 
 impl<'w> Replayer<'w> {
@@ -133,7 +115,7 @@ impl<'w> Replayer<'w> {
                 continue;
             }
             let query = &self.witness.workload.queries[number];
-            match replay_one(session, &self.played[index])? {
+            match replay_one(session, &self.played[index].calls)? {
                 Ok((answers, cost)) => {
                     self.compare_answers(index, when, written, &answers);
                     self.compare_costs(index, when, cost, session, reference)?;
@@ -180,17 +162,17 @@ impl<'w> Replayer<'w> {
         let mut played = Played {
             number,
             calls,
-            runs: (share * TIMED_CALLS).clamp(FEWEST_CALLS, MOST_CALLS) as usize,
+            turns: (share * ALL_TURNS).clamp(FEWEST_TURNS, MOST_TURNS) as usize,
             answers: Vec::new(),
             is_volatile: false,
             cost: Cost::default(),
         };
         // Twice in the same state: what differs then differs by itself.
-        let first = match answers(session, &played.calls)? {
+        let (first, _) = match answers(session, &played.calls)? {
             Ok(answers) => answers,
             Err(failed) => return Ok(Err(failed)),
         };
-        let (second, cost) = match replay_one(session, &played)? {
+        let (second, cost) = match replay_one(session, &played.calls)? {
             Ok(replayed) => replayed,
             Err(failed) => return Ok(Err(failed)),
         };
@@ -222,6 +204,9 @@ impl<'w> Replayer<'w> {
         let ordered = has_outer_order(&query.sql, workload.engine);
         let any_rows = !ordered && picks_any_rows(&query.sql, workload.engine);
         let differs = |(before, now): (&Answer, &Answer)| match any_rows {
+            _ if is_counted(before) != is_counted(now) => {
+                compare_rows(&counted(before), &counted(now), false)
+            }
             // Which rows a limit without an order gives is chance: only that there are as many counts.
             true if before.rows.len() == now.rows.len() => None,
             _ => compare_rows(before, now, ordered),
@@ -282,7 +267,7 @@ impl<'w> Replayer<'w> {
             // Dead rows that the server will soon clear away are no fault of the migration's.
             tend(session, "vacuum")?;
             self.is_tidy = true;
-            if let Ok((_, again)) = replay_one(session, &self.played[index])? {
+            if let Ok((_, again)) = replay_one(session, &self.played[index].calls)? {
                 now = again;
             }
         }
@@ -293,14 +278,13 @@ impl<'w> Replayer<'w> {
         let blocks = played.cost.blocks().zip(now.blocks());
         let blocks = blocks.filter(|_| self.touches_more(index, &now));
         let limit = settings.time_limit;
-        let mut speed = compare_times(&played.cost.times_ms, &now.times_ms)
-            .filter(|speed| speed.is_slower_than(limit));
-        if speed.is_some() {
-            // Something else may have kept the machine busy meanwhile: measured once more, by turns, it would slow down both.
-            let mut reference = reference()?;
-            speed = by_turns(reference.as_mut(), session, played)?
-                .filter(|speed| speed.is_slower_than(limit));
-        }
+        let (then, today) = (played.cost.fastest_ms(), now.fastest_ms());
+        let speed = match today > then * limit && today - then > NOISE_MS {
+            // Something else may have kept the machine busy: measured by turns, it slows down both.
+            true => by_turns(reference()?.as_mut(), session, &played.calls, played.turns)?
+                .filter(|speed| speed.is_slower_than(limit)),
+            false => None,
+        };
         if blocks.is_some() || speed.is_some() {
             let expected = plan.is_none() && self.reads(&self.played[index], &self.written);
             let costs = &mut self.report.costs;
@@ -317,146 +301,4 @@ impl<'w> Replayer<'w> {
         }
         Ok(())
     }
-}
-
-/// What a query gave, or its error with the text that was sent.
-type Tried<T> = Result<T, (EngineError, String)>;
-
-/// Bounds each call; where there is no server, nothing does.
-fn bound(session: &mut dyn Session, milliseconds: u64) -> Result<(), EngineError> {
-    match session.vitals() {
-        Some(vitals) => vitals.bound_statements(milliseconds),
-        None => Ok(()),
-    }
-}
-
-/// Gives a copy that was restored the statistics that it lacks: its plans would say nothing about production.
-pub(super) fn analyze(session: &mut dyn Session) -> Result<(), EngineError> {
-    match session.vitals().is_some() {
-        true => tend(session, "analyze"),
-        false => Ok(()),
-    }
-}
-
-/// Does to the whole copy what the server does by itself in time, however long it takes.
-fn tend(session: &mut dyn Session, sql: &str) -> Result<(), EngineError> {
-    bound(session, 0)?;
-    session.run(RunStatement {
-        sql,
-        copy_data: None,
-    })?;
-    bound(session, LONGEST_MS)
-}
-
-/// Runs something in a transaction that is rolled back. What the query does wrong is its own failure; what breaks the copy is ours.
-fn aside<T>(
-    session: &mut dyn Session,
-    text: &str,
-    work: impl FnOnce(&mut dyn tightrope_engine::Queries) -> Result<T, EngineError>,
-) -> Result<Tried<T>, EngineError> {
-    session.begin()?;
-    let done = match session.queries() {
-        Some(queries) => work(queries),
-        None => Err(cannot()),
-    };
-    match done {
-        Err(error)
-            if matches!(
-                error.kind,
-                ErrorKind::ConnectionLost | ErrorKind::OutOfSpace
-            ) =>
-        {
-            Err(error)
-        }
-        done => {
-            session.roll_back()?;
-            Ok(done.map_err(|error| (error, text.to_owned())))
-        }
-    }
-}
-
-/// One answer a call.
-fn answers(session: &mut dyn Session, calls: &[String]) -> Result<Tried<Vec<Answer>>, EngineError> {
-    let mut answers = Vec::with_capacity(calls.len());
-    for call in calls {
-        match timed(session, call)? {
-            Ok((answer, _)) => answers.push(answer),
-            Err(failed) => return Ok(Err(failed)),
-        }
-    }
-    Ok(Ok(answers))
-}
-
-/// The answer to a call, and how long it took in milliseconds.
-fn timed(session: &mut dyn Session, call: &str) -> Result<Tried<(Answer, f64)>, EngineError> {
-    let mut milliseconds = 0.0;
-    let rows = aside(session, call, |queries| {
-        let clock = Instant::now();
-        let rows = queries.rows_of(call, MOST_ROWS);
-        milliseconds = clock.elapsed().as_secs_f64() * 1_000.0;
-        rows
-    })?;
-    Ok(rows.map(|found| {
-        let is_whole = !found.columns.is_empty() && found.count as usize == found.rows.len();
-        let answer = match is_whole {
-            true => Answer {
-                columns: found.columns,
-                rows: found.rows,
-            },
-            // More than is compared, or rows that were changed: their number counts.
-            false => Answer {
-                columns: vec!["number of rows".to_owned()],
-                rows: vec![vec![Some(found.count.to_string())]],
-            },
-        };
-        (answer, milliseconds)
-    }))
-}
-
-/// All calls of a query: answers, plans, times.
-fn replay_one(
-    session: &mut dyn Session,
-    played: &Played,
-) -> Result<Tried<(Vec<Answer>, Cost)>, EngineError> {
-    let answers = match answers(session, &played.calls)? {
-        Ok(answers) => answers,
-        Err(failed) => return Ok(Err(failed)),
-    };
-    let mut cost = Cost::default();
-    for call in &played.calls {
-        match aside(session, call, |queries| queries.explain(call))? {
-            Ok(Some(text)) => cost.plans.extend(Plan::parse(&text).ok()),
-            Ok(None) => {}
-            Err(failed) => return Ok(Err(failed)),
-        }
-    }
-    let clock = Instant::now();
-    for run in 0..played.runs {
-        if run >= 3 && clock.elapsed().as_secs_f64() * 1_000.0 > MEASURING_MS {
-            break;
-        }
-        match timed(session, &played.calls[run % played.calls.len()])? {
-            Ok((_, milliseconds)) => cost.times_ms.push(milliseconds),
-            Err(failed) => return Ok(Err(failed)),
-        }
-    }
-    Ok(Ok((answers, cost)))
-}
-
-/// The times of a query on both databases, measured by turns.
-fn by_turns(
-    before: &mut dyn Session,
-    now: &mut dyn Session,
-    played: &Played,
-) -> Result<Option<Speed>, EngineError> {
-    const TURNS: usize = 24;
-    let (mut then_ms, mut now_ms) = (Vec::new(), Vec::new());
-    for run in 0..TURNS {
-        let call = &played.calls[run % played.calls.len()];
-        if let (Ok((_, then)), Ok((_, now))) = (timed(before, call)?, timed(now, call)?) {
-            then_ms.push(then);
-            now_ms.push(now);
-        }
-    }
-    Ok(compare_times(&then_ms, &now_ms))
 }

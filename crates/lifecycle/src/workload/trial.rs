@@ -3,9 +3,10 @@
 use tightrope_engine::{EngineError, RunStatement, Session};
 use tightrope_model::{TableChange, TableName};
 
+use super::call::analyze;
 use super::load::Witness;
 use super::prepare::{failure, prepare, ways};
-use super::replay::{Reference, Replayer, analyze};
+use super::replay::{Reference, Replayer};
 use super::report::{Moment, QueryFailure, WorkloadTrial};
 use super::settings::OnHarm;
 use crate::{Event, Listener};
