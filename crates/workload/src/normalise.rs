@@ -170,6 +170,8 @@ struct Writer {
     /// Tokens by what they mean: one spelling of words, one sign for parameters.
     meaning: Vec<String>,
     slots: Vec<Slot>,
+    /// Whether the last thing that was written is a parameter.
+    ends_in_parameter: bool,
     /// How many parameters without a number have been met.
     unnumbered: usize,
     /// The depth of parentheses, and at which a modifier, a list of columns by number or a list of values is open.
@@ -185,6 +187,7 @@ impl Writer {
             sql: String::new(),
             meaning: Vec::new(),
             slots: Vec::new(),
+            ends_in_parameter: false,
             unnumbered: 0,
             depth: 0,
             modifier: None,
@@ -215,9 +218,12 @@ impl Writer {
         let is_word = |c: char| c.is_alphanumeric() || "_$".contains(c);
         let runs_on = self.sql.ends_with(is_word) && text.starts_with(joins)
             || self.sql.ends_with(['\'', '"']) && text.starts_with(['\'', '"', '$']);
-        if runs_on {
+        // A point after a parameter would be taken for that of its number.
+        let is_point = text.starts_with('.') && self.ends_in_parameter;
+        if runs_on || is_point {
             self.sql.push(' ');
         }
+        self.ends_in_parameter = false;
         self.sql.push_str(text);
     }
 
@@ -385,6 +391,7 @@ impl Writer {
             return self.cast(start, number, last, rest);
         }
         self.push(&format!("${number}"));
+        self.ends_in_parameter = true;
         // Lists of any length are one query.
         let is_next = self.meaning.ends_with(&["?".to_owned(), ",".to_owned()]);
         match is_next && self.is_in_list() {
