@@ -245,3 +245,73 @@ pub fn upgraded_json(upgraded: &Upgraded) -> Value {
     value["passed"] = Value::from(upgraded.passed());
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::style::test_style;
+    use tightrope_lifecycle::{Moment, Replay};
+
+    fn query(sql: &str, calls: u64) -> QueryName {
+        QueryName {
+            fingerprint: "0123456789abcdef".to_owned(),
+            sql: sql.to_owned(),
+            calls,
+        }
+    }
+
+    fn failure(sql: &str, message: &str) -> QueryFailure {
+        QueryFailure {
+            query: query(sql, 12_000),
+            message: message.to_owned(),
+            hint: None,
+            code: Some("42703".to_owned()),
+            line: Some(sql.to_owned()),
+            at: Some((1, 8)),
+        }
+    }
+
+    #[test]
+    fn what_breaks_comes_first_and_costs_show_their_plans() {
+        let found = WorkloadTrial {
+            queries: 52,
+            set_aside: vec![failure("select odd", "column \"odd\" does not exist")],
+            broken: vec![failure(
+                "select note from orders where customer = $1",
+                "column \"note\" does not exist",
+            )],
+            broken_after_rollback: Vec::new(),
+            replay: Some(Replay {
+                queries: 40,
+                calls: 200,
+                costs: vec![CostChange {
+                    query: query("select id from orders where day = $1", 1),
+                    when: Moment::Forward,
+                    blocks: Some((4.0, 310.0)),
+                    speed: None,
+                    plan: Some((
+                        "Index Scan using orders_day on orders".to_owned(),
+                        "Seq Scan on orders".to_owned(),
+                    )),
+                    expected: false,
+                }],
+                ..Replay::default()
+            }),
+            fails: true,
+        };
+        let style = test_style();
+        let mut page = Page::new(&style);
+        trial(&mut page, &found);
+        insta::assert_snapshot!(page.end("", 0), @r#"
+        queries  52 tried, 1 set aside, for they fail already before, 40 replayed with
+                 200 calls
+                 this migration breaks 1 query that your application runs:
+        broken   select note from orders where customer = $1 [12 000 calls]
+                 column "note" does not exist (line 1, column 8 of the query)
+        aside    select odd [12 000 calls] (column "odd" does not exist)
+        cost     select id from orders where day = $1 [1 call]
+                 after the forward script: 4 blocks a call → 310 (77.5 times as many);
+                 Index Scan using orders_day on orders → Seq Scan on orders
+        "#);
+    }
+}
