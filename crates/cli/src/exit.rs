@@ -92,7 +92,7 @@ pub(crate) const TABLE: [Row; 11] = [
         9,
         "alert",
         "`apply --watch` and `watch`: a criterion failed and nothing was rolled back, there was too little data to pass, or of several \
-         migrations only some were applied. A person has to decide; the migration is applied.",
+         migrations only some were applied. A person has to decide; the migration is applied. `restore --replay`: the database is restored, and some changes could not be replayed.",
     ),
     (
         Exit::Usage,

@@ -11,6 +11,7 @@
 
 mod backup;
 mod capabilities;
+mod changes;
 mod clone;
 mod error;
 mod net;
@@ -25,6 +26,10 @@ pub use backup::{
     Unfit, tables_named,
 };
 pub use capabilities::Capabilities;
+pub use changes::{
+    Change, ChangeKind, Changes, Counted, LogNumber, LogThere, LoggedTable, ReadUpTo, Replay,
+    Replayed, Unreplayed,
+};
 pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
 pub use net::{Fill, ForwardColumn, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};

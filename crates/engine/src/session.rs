@@ -361,6 +361,11 @@ pub trait Session: Send {
         None
     }
 
+    /// The ability to log every change, for a backup; none where the engine cannot.
+    fn changes(&mut self) -> Option<&mut dyn crate::Changes> {
+        None
+    }
+
     /// The ability to say how the server is doing; none where there is no server.
     fn vitals(&mut self) -> Option<&mut dyn crate::Vitals> {
         None

@@ -14,6 +14,7 @@ mod events;
 mod execute;
 mod fill;
 mod half_done;
+mod logged;
 mod net;
 mod plan;
 mod project;
@@ -34,9 +35,10 @@ pub use apply::{
     Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply,
 };
 pub use backup::{
-    BackupError, BackupListed, BackupPolicy, BackupProven, BackupSettings, BackupTaken,
-    ProveOptions, Pruned, RestoreOptions, RestoredBackup, TakeBackupOptions, TimesOfRestore,
-    list_backups, prove_backup, prune_backups, restore_backup, take_backup,
+    BackupError, BackupListed, BackupPolicy, BackupProven, BackupSettings, BackupTaken, CarriedOut,
+    CarryOptions, LogEnded, ProveOptions, Pruned, ReplayUntil, ReplayedChanges, RestoreOptions,
+    RestoredBackup, TakeBackupOptions, TimesOfRestore, carry_changes, end_logs, list_backups,
+    prove_backup, prune_backups, restore_backup, take_backup,
 };
 pub use drill::{
     DrillChoice, DrillKindStatus, DrillStatus, drill_restore, drill_rollback, drill_status,

@@ -7,6 +7,7 @@
 
 mod apply;
 mod backup;
+mod changes;
 mod check;
 mod conflicts;
 mod derived;
@@ -37,6 +38,7 @@ pub use backup::{
     backup_proven, backup_proven_json, backup_taken, backup_taken_json, backups, backups_json,
     pruned, pruned_json, restored, restored_json,
 };
+pub use changes::{carried, carried_json, logs_ended, logs_ended_json};
 pub use check::{findings, findings_json};
 pub use derived::{WrittenRollback, derived_json, derived_written, derived_written_json};
 pub use drill::{drill, drill_json, drill_status, drill_status_json};

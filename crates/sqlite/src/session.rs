@@ -354,6 +354,10 @@ impl Session for SqliteSession {
         Some(self)
     }
 
+    fn changes(&mut self) -> Option<&mut dyn tightrope_engine::Changes> {
+        Some(self)
+    }
+
     fn quote(&self, identifier: &str) -> String {
         quote_identifier(identifier)
     }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod backup;
+mod changes;
 mod check;
 mod demo;
 mod derived;

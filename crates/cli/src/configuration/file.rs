@@ -242,6 +242,7 @@ mod tests {
             "keep_daily",
             "keep_weekly",
             "drill_days",
+            "changes",
             "net",
             "max_bytes",
             "dropped_columns",

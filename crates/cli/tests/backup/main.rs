@@ -1,6 +1,7 @@
 //! Backups, proofs, restores and drills by the binary, on real databases of both engines.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod changes;
 mod damage;
 mod drills;
 mod gate;

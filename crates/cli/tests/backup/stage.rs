@@ -100,6 +100,16 @@ impl Stage {
         }
     }
 
+    /// The one value that a query gives, as text.
+    pub(crate) fn one(&self, query: &str) -> String {
+        let mut session = self
+            .engine
+            .connect(&DatabaseUrl::new(&self.url), &ConnectOptions::default())
+            .unwrap();
+        let rows = session.query(query, &[]).unwrap();
+        rows[0][0].text().unwrap().to_owned()
+    }
+
     pub(crate) fn state(&self) -> State {
         self.state_of(&self.url).unwrap()
     }

@@ -195,6 +195,10 @@ impl Session for PostgresSession {
         Some(self)
     }
 
+    fn changes(&mut self) -> Option<&mut dyn tightrope_engine::Changes> {
+        Some(self)
+    }
+
     fn vitals(&mut self) -> Option<&mut dyn tightrope_engine::Vitals> {
         Some(self)
     }
