@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tightrope_lifecycle::{BackupListed, BackupProven, BackupTaken, Pruned, RestoredBackup};
 
 use crate::Style;
-use crate::changes::replayed_lines;
+use crate::changes::{replayed_lines, standing_line};
 use crate::page::{Page, pad};
 use crate::words::{ago, bytes, duration, instant, plural, plural_of};
 
@@ -130,6 +130,9 @@ pub fn backups(all: &[BackupListed], style: &Style) -> String {
             page.field("    ", &damage.to_string());
         }
         why(&mut page, one);
+        if let Some(log) = &one.log {
+            standing_line(&mut page, log);
+        }
     }
     page.gap();
     page.end(next(all), 0)

@@ -1,7 +1,7 @@
 //! Change logs of backups: carried out, ended, replayed.
 
 use serde_json::{Value, json};
-use tightrope_lifecycle::{CarriedOut, LogEnded, ReplayedChanges};
+use tightrope_lifecycle::{CarriedOut, LogEnded, LogStanding, ReplayedChanges};
 
 use crate::Style;
 use crate::page::Page;
@@ -56,6 +56,32 @@ pub fn logs_ended(ended: &[LogEnded], style: &Style) -> String {
         false => "No changes are logged any more.",
     };
     page.end(text, 0)
+}
+
+/// How the change log of a backup stands, as lines of the list.
+pub(crate) fn standing_line(page: &mut Page<'_>, log: &LogStanding) {
+    let carried = match &log.recovery_point {
+        None => "nothing carried out yet".to_owned(),
+        Some(at) => format!(
+            "carried out up to {} ({}, {})",
+            instant(at),
+            plural(log.carried, "change", "changes"),
+            bytes(log.carried_bytes)
+        ),
+    };
+    let words = match (log.goes_on, &log.ended) {
+        (true, _) => format!(
+            "changes are logged: {} in the database, {carried}",
+            bytes(log.waiting_bytes)
+        ),
+        (false, Some(ended)) => format!("changes {carried}; the log has ended: {ended}"),
+        (false, None) => format!("changes {carried}; the database has the log no more"),
+    };
+    page.field("    ", &words);
+    for damage in &log.damage {
+        let words = damage.to_string();
+        page.field("    ", &page.style.bad(&words));
+    }
 }
 
 /// What was replayed, as lines of the page on the restore.

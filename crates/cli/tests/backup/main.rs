@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod changes;
+mod changes_in_order;
+mod changes_killed;
 mod damage;
 mod drills;
 mod gate;

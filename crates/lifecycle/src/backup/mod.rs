@@ -17,7 +17,8 @@ mod watch;
 mod way;
 
 pub use changes::{
-    CarriedOut, CarryOptions, LogEnded, ReplayUntil, ReplayedChanges, carry_changes, end_logs,
+    CarriedOut, CarryOptions, LogEnded, LogStanding, ReplayUntil, ReplayedChanges, carry_changes,
+    end_logs,
 };
 pub use error::BackupError;
 pub use list::{BackupListed, list_backups};

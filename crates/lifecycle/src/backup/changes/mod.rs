@@ -7,11 +7,14 @@ mod begin;
 mod carry;
 mod cut;
 mod replay;
+mod standing;
 
 pub use begin::{LogEnded, end_logs};
 pub use carry::{CarriedOut, CarryOptions, carry_changes};
 pub use cut::ReplayUntil;
 pub use replay::ReplayedChanges;
+pub use standing::LogStanding;
 
-pub(super) use begin::{begin_log, give_up, replace_older};
+pub(super) use begin::{begin_log, end_those, give_up, replace_older};
 pub(super) use replay::{catch_up, free_logs, replay, write_record};
+pub(super) use standing::{logs_there, standing_of};

@@ -380,7 +380,7 @@ fn unlogged(all: &Carried, remarks: &mut Vec<String>) {
         .collect();
     if !names.is_empty() {
         remarks.push(format!(
-            "what was written to {} was not logged, and is as the backup has it, if at all",
+            "what was written to {} was not logged, or not all of it",
             names.join(", ")
         ));
     }

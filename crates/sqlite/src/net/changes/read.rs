@@ -6,6 +6,7 @@ use tightrope_engine::{
 };
 use tightrope_model::TableName;
 
+use super::super::live::Live;
 use super::super::names::sql;
 use super::attach::{is_attached, user_tables};
 use super::{entries, mark, tables};
@@ -151,7 +152,8 @@ fn each(
     Ok(())
 }
 
-/// Tables whose changes are not in the log: virtual ones, and those that somebody else than tightrope has made or changed.
+/// Tables whose changes are not in the log, or not all of them: virtual ones, and those that somebody else than tightrope has made
+/// or given columns.
 fn unlogged(
     connection: &Connection,
     log: LogNumber,
@@ -160,8 +162,11 @@ fn unlogged(
     let mut unlogged = Vec::new();
     for name in user_tables(connection)? {
         let mut attached = false;
+        let live = Live::read(connection, &TableName::new("", name.as_str()))?;
+        let stored = live.map(|live| live.stored).unwrap_or_default();
         for known in known.iter().filter(|known| known.table.table.name == name) {
-            attached |= is_attached(connection, log, known.table.number)?;
+            attached |=
+                known.table.columns == stored && is_attached(connection, log, known.table.number)?;
         }
         if !attached {
             unlogged.push(TableName::new("", name));
