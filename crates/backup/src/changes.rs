@@ -6,6 +6,8 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tightrope_engine::{Change, Counted, LogNumber, LoggedTable, ReadUpTo, Unreplayed};
@@ -17,6 +19,9 @@ use crate::{Damage, Found, PlaceError, Progress, SigningKey};
 
 const FOLDER: &str = "changes";
 const LOCK: &str = "lock";
+/// How long another one who carries is waited for.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+const LOCK_TRIES: u32 = 300;
 const REACHED: &str = "reached.json";
 
 /// Where a backup stands in a change log.
@@ -268,8 +273,12 @@ impl Carried {
 
     /// All that was committed up to then has been carried out; none where nothing was.
     pub fn recovery_point(&self) -> Option<&str> {
-        let newest = self.reached.as_ref().or(self.segments.last());
-        newest.map(|newest| newest.at.as_str())
+        self.newest().map(|newest| newest.at.as_str())
+    }
+
+    /// The newest look at the log, whether it found changes or not.
+    pub fn newest(&self) -> Option<&Segment> {
+        self.reached.as_ref().or(self.segments.last())
     }
 
     /// Why the log goes no further than the last segment.
@@ -312,16 +321,23 @@ impl Carried {
         fs::create_dir_all(&self.folder).map_err(failed("make the folder", &self.folder))?;
         let lock_path = self.folder.join(LOCK);
         let lock = File::create(&lock_path).map_err(failed("lock", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let held = io::Error::new(
-                    io::ErrorKind::WouldBlock,
-                    "somebody else carries out its changes right now",
-                );
-                return Err(failed("lock", &lock_path)(held));
+        let mut tries = 0;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    thread::sleep(LOCK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let held = io::Error::new(
+                        io::ErrorKind::WouldBlock,
+                        "somebody else carries out its changes right now",
+                    );
+                    return Err(failed("lock", &lock_path)(held));
+                }
+                Err(TryLockError::Error(error)) => return Err(failed("lock", &lock_path)(error)),
             }
-            Err(TryLockError::Error(error)) => return Err(failed("lock", &lock_path)(error)),
         }
         let path = self.folder.join(".next.part");
         let file = File::create(&path).map_err(failed("write", &path))?;

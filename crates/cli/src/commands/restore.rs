@@ -50,6 +50,9 @@ pub(crate) struct Args {
         conflicts_with = "until"
     )]
     before: Option<String>,
+    /// Replay also what was written after a migration, without the migration: what has no place in the old schema is told
+    #[arg(long, requires = "replay", conflicts_with = "before")]
+    without_migrations: bool,
     /// Only this table, into a database that does not have it; may be said several times
     #[arg(long = "table", value_name = "[SCHEMA.]TABLE")]
     tables: Vec<String>,
@@ -85,6 +88,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
             .map(|name| table(name, has_schemas))
             .collect(),
         replay: args.replay.then(|| until(args)),
+        without_migrations: args.without_migrations,
     };
     if let Some(name) = &args.overwrite
         && !context.options.yes

@@ -124,7 +124,7 @@ impl From<BackupError> for CommandError {
                     "replay what was committed before it, then apply it again: `--before '{migration}'` (it began at {at})"
                 );
                 Self::of(Exit::Refused, error).hint(before).hint(
-                    "what was written after it stays beside the backup, and in the old database",
+                    "or replay everything into the schema of before, without the migration: `--without-migrations`; what has no place there is told",
                 )
             }
             BackupError::NoSuchMigration { .. } => Self::of(Exit::Error, error)

@@ -52,6 +52,12 @@ fn write(stage: &Stage, writer: usize, number: usize) -> String {
              insert into customers values ({id}, 'writer {writer}')"
         )),
     }
+    // A row that all of them want, in a transaction of several statements; and one that is taken back.
+    stage.sql(&format!(
+        "begin; update customers set name = name || '.' where id = 5; insert into orders (customer, total) values ({id}, 1); \
+         update orders set total = total + {id} where id = 17; commit; \
+         begin; update customers set name = 'never' where id = 5; rollback"
+    ));
     format!("{id} writer {writer}")
 }
 
@@ -265,6 +271,17 @@ fn a_migration_in_between_is_told(stage: &Stage) {
     assert_says(&outcome.stderr, "`0001_x` changed the schema");
     stage.run(&replay(&new, &["--before", "0001"]), 0);
     assert_eq!(stage.state_of(&new).unwrap().1, before.1);
+    // Way (d) of the migration itself: the old schema, with every write since; what has no place there is told.
+    stage.sql("update customers set name = 'after' where id = 2; insert into customers (id, name, x) values (900, 'new', 7); \
+               delete from orders where id = 3");
+    let old = stage.beside("old");
+    let outcome = stage.run(&replay(&old, &["--without-migrations"]), 9);
+    assert_says(&outcome.stdout, "the backup has no column x");
+    let restored = stage.state_of(&old).unwrap();
+    assert_eq!(restored.0.logical, before.0.logical);
+    stage.sql_on(&new, "update customers set name = 'after' where id = 2; insert into customers (id, name) values (900, 'new'); \
+               delete from orders where id = 3");
+    assert_eq!(restored.1, stage.state_of(&new).unwrap().1);
     // The log goes on in the new schema, and the rollback is no drift.
     stage.run(&["rollback", "--yes"], 0);
     assert_says(&stage.run(&["status"], 0).stdout, "0001_x");

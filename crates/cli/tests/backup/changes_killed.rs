@@ -40,6 +40,9 @@ fn a_logged_backup_killed_at_every_edge(stage: &Stage) {
         stage.run(&TAKE, 0);
         // One log alone goes on: what the dead one has begun costs nobody anything.
         assert_eq!(remains(stage), "2", "after edge {edge}");
+        if edge % 4 != 1 {
+            continue;
+        }
         stage.sql(&format!(
             "update customers set name = 'later {edge}' where id = 1"
         ));

@@ -34,6 +34,8 @@ pub struct RestoreOptions {
     pub tables: Vec<TableName>,
     /// Replay what was logged since the backup, up to there.
     pub replay: Option<ReplayUntil>,
+    /// Replay also what was written after a migration, without the migration: into the schema that the backup has.
+    pub without_migrations: bool,
 }
 
 /// How long each part took, in milliseconds.
@@ -220,7 +222,8 @@ impl Restoring<'_> {
         };
         let watch = Watch(self.watchers);
         let url = restored.url();
-        let mut done = replay(self.project, engine, self.found, url, until, &watch)?;
+        let how = (until, self.options.without_migrations);
+        let mut done = replay(self.project, engine, self.found, url, how, &watch)?;
         let options = tightrope_engine::ConnectOptions {
             application_name: None,
             read_only: true,

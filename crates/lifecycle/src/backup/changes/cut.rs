@@ -1,6 +1,6 @@
 //! Up to which moment changes are replayed: whole transactions only.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use tightrope_backup::Carried;
@@ -26,6 +26,8 @@ pub(super) struct Cut {
     before: Option<i64>,
     /// The last change of each transaction.
     ends: HashMap<i64, i64>,
+    /// Transactions of migrations, which are left out.
+    migrations: HashSet<i64>,
 }
 
 impl Cut {
@@ -33,14 +35,19 @@ impl Cut {
     pub(super) fn find(
         carried: &Carried,
         until: &ReplayUntil,
+        across: bool,
         name: &str,
     ) -> Result<Self, BackupError> {
         let mut migrations: Vec<(String, i64)> = Vec::new();
+        let mut own = HashSet::new();
         let mut ends: HashMap<i64, i64> = HashMap::new();
         for segment in &carried.segments {
             for change in carried.read(segment)? {
                 let change = change?;
                 if change.kind == ChangeKind::Migration {
+                    if change.transaction != 0 {
+                        own.insert(change.transaction);
+                    }
                     migrations.push((change.new.unwrap_or_default(), change.at));
                 } else if *until != ReplayUntil::End && change.transaction != 0 {
                     let end = ends.entry(change.transaction).or_insert(change.at);
@@ -56,9 +63,13 @@ impl Cut {
         // What is replayed has to be of the schema that the backup has.
         let across = migrations
             .into_iter()
-            .find(|(_, at)| before.is_none_or(|before| *at < before));
+            .find(|(_, at)| !across && before.is_none_or(|before| *at < before));
         match across {
-            None => Ok(Self { before, ends }),
+            None => Ok(Self {
+                before,
+                ends,
+                migrations: own,
+            }),
             Some((migration, at)) => Err(BackupError::MigrationInBetween {
                 name: name.to_owned(),
                 migration,
@@ -67,6 +78,11 @@ impl Cut {
                     .to_string(),
             }),
         }
+    }
+
+    /// Whether the change is one that a migration itself has made.
+    pub(super) fn is_of_a_migration(&self, change: &Change) -> bool {
+        self.migrations.contains(&change.transaction)
     }
 
     /// Whether the change is replayed: if all of its transaction was written in time.

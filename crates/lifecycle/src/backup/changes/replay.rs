@@ -87,7 +87,7 @@ pub(in super::super) fn replay(
     engine: &dyn Engine,
     found: &Found,
     restored: &DatabaseUrl,
-    until: &ReplayUntil,
+    (until, across): (&ReplayUntil, bool),
     watch: &Watch<'_>,
 ) -> Result<ReplayedChanges, BackupError> {
     let mut done = ReplayedChanges::default();
@@ -96,10 +96,10 @@ pub(in super::super) fn replay(
     let mut all = checked(project, found, watch)?;
     done.carry_ms = milliseconds(began);
     let began = Instant::now();
-    let cut = Cut::find(&all, until, &found.name)?;
+    let cut = Cut::find(&all, until, across, &found.name)?;
     let mut session = connect(engine, restored)?;
     let mut rows = Rows::default();
-    let mut replaying = Replaying::begin(session.as_mut(), &cut, watch)?;
+    let mut replaying = Replaying::begin(session.as_mut(), &cut, across, watch)?;
     let mut from = 0;
     for _ in 0..CATCH_UPS {
         replaying.segments(&all, from, &mut rows)?;
@@ -261,10 +261,11 @@ impl<'a> Replaying<'a> {
     fn begin(
         session: &'a mut dyn Session,
         cut: &'a Cut,
+        across: bool,
         watch: &'a Watch<'a>,
     ) -> Result<Self, BackupError> {
         let engine = log_of(session)?
-            .replay()
+            .replay(across)
             .map_err(BackupError::doing("begin to replay"))?;
         Ok(Self {
             engine,
@@ -280,10 +281,19 @@ impl<'a> Replaying<'a> {
         let tables = tables.unwrap_or_default();
         let of = all.changes();
         let mut chunk = Vec::with_capacity(CHUNK);
+        // What migrations themselves have written.
+        let mut own = Vec::new();
         for segment in &all.segments[from..] {
             for change in all.read(segment)? {
                 let change = change?;
                 self.done += 1;
+                if self.cut.is_of_a_migration(&change) && change.kind != ChangeKind::Migration {
+                    own.push(change);
+                    if own.len() == CHUNK {
+                        self.leave_out(tables, std::mem::take(&mut own))?;
+                    }
+                    continue;
+                }
                 if !self.cut.has(&change) {
                     self.left_out += u64::from(change.kind != ChangeKind::Migration);
                     continue;
@@ -297,9 +307,19 @@ impl<'a> Replaying<'a> {
                 }
             }
         }
+        self.leave_out(tables, own)?;
         self.hand_over(tables, chunk)?;
         self.watch.progress("changes replayed", self.done, of);
         Ok(())
+    }
+
+    fn leave_out(&mut self, tables: &[LoggedTable], own: Vec<Change>) -> Result<(), BackupError> {
+        if own.is_empty() {
+            return Ok(());
+        }
+        self.engine
+            .leave_out(tables, own)
+            .map_err(BackupError::doing("leave out what a migration has changed"))
     }
 
     fn hand_over(
@@ -372,7 +392,7 @@ fn rows_of(manifest: &Manifest, table: &TableName) -> Option<u64> {
 
 /// Names the tables whose changes nobody logged.
 fn unlogged(all: &Carried, remarks: &mut Vec<String>) {
-    let last = all.segments.last().map(|last| last.unlogged.as_slice());
+    let last = all.newest().map(|last| last.unlogged.as_slice());
     let names: Vec<String> = last
         .unwrap_or_default()
         .iter()

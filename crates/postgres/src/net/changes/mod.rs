@@ -88,8 +88,8 @@ impl Changes for PostgresSession {
         Ok(())
     }
 
-    fn replay(&mut self) -> Result<Box<dyn Replay + '_>, EngineError> {
+    fn replay(&mut self, across: bool) -> Result<Box<dyn Replay + '_>, EngineError> {
         self.begin()?;
-        Ok(Box::new(replay::Replaying::begin(self)?))
+        Ok(Box::new(replay::Replaying::begin(self, across)?))
     }
 }

@@ -148,11 +148,11 @@ impl Changes for SqliteSession {
         Ok(())
     }
 
-    fn replay(&mut self) -> Result<Box<dyn Replay + '_>, EngineError> {
+    fn replay(&mut self, across: bool) -> Result<Box<dyn Replay + '_>, EngineError> {
         self.connection()
             .execute_batch("pragma foreign_keys = off")
             .map_err(from_sqlite)?;
         self.begin()?;
-        Ok(Box::new(replay::Replaying::begin(self)?))
+        Ok(Box::new(replay::Replaying::begin(self, across)?))
     }
 }

@@ -22,7 +22,9 @@ use crate::session::SqliteSession;
 /// A table of the restored file, as changes of one shape find it.
 struct Target {
     table: TableName,
+    /// The columns of the log; those that have no place here are lost.
     columns: Vec<String>,
+    lost: Vec<String>,
     place: Vec<String>,
     /// The rowid has to be said: no column is another name of it.
     rowid: Option<String>,
@@ -33,6 +35,9 @@ struct Target {
 pub(super) struct Replaying<'s> {
     session: &'s mut SqliteSession,
     targets: BTreeMap<i64, Target>,
+    across: bool,
+    /// A migration has been passed: rowids that no column tells may be other ones.
+    migrated: bool,
     quiet: Option<Quiet>,
     replayed: u64,
     unreplayed: Vec<Unreplayed>,
@@ -41,11 +46,13 @@ pub(super) struct Replaying<'s> {
 
 impl<'s> Replaying<'s> {
     /// Puts the user's triggers to sleep: what they wrote is in the log. Those of the net stay awake.
-    pub(super) fn begin(session: &'s mut SqliteSession) -> Result<Self, EngineError> {
+    pub(super) fn begin(session: &'s mut SqliteSession, across: bool) -> Result<Self, EngineError> {
         let quiet = Quiet::but_own(session.connection())?;
         Ok(Self {
             session,
             targets: BTreeMap::new(),
+            across,
+            migrated: false,
             quiet: Some(quiet),
             replayed: 0,
             unreplayed: Vec::new(),
@@ -56,8 +63,8 @@ impl<'s> Replaying<'s> {
     fn learn(&mut self, tables: &[LoggedTable]) -> Result<(), EngineError> {
         for logged in tables {
             if !self.targets.contains_key(&logged.number) {
-                let target =
-                    Target::find(self.session.connection(), logged).map_err(from_sqlite)?;
+                let target = Target::find(self.session.connection(), logged, self.across)
+                    .map_err(from_sqlite)?;
                 self.targets.insert(logged.number, target);
             }
         }
@@ -70,6 +77,7 @@ impl Replay for Replaying<'_> {
         self.learn(tables)?;
         for change in changes {
             if change.kind == ChangeKind::Migration {
+                self.migrated = true;
                 continue;
             }
             let because = match self.targets.get(&change.table) {
@@ -78,13 +86,23 @@ impl Replay for Replaying<'_> {
                     misfit: Some(misfit),
                     ..
                 }) => Some(misfit.clone()),
+                Some(target) if self.migrated && target.rowid.is_some() => Some(
+                    "its rows are told by their rowids alone, which a migration may have changed"
+                        .to_owned(),
+                ),
                 Some(target) => target
                     .write(self.session.connection(), &change)?
                     .err()
                     .map(|error| error.to_string()),
             };
             match because {
-                None => self.replayed += 1,
+                None => {
+                    self.replayed += 1;
+                    let target = self.targets.get(&change.table);
+                    if let Some(lost) = target.and_then(|target| target.loses(&change)) {
+                        self.unreplayed.push(lost);
+                    }
+                }
                 Some(because) => self.unreplayed.push(Unreplayed {
                     table: self
                         .targets
@@ -131,7 +149,13 @@ impl Replay for Replaying<'_> {
             changes: self.replayed,
             rows,
             unreplayed: std::mem::take(&mut self.unreplayed),
-            remarks: Vec::new(),
+            remarks: match self.migrated {
+                true => vec![
+                    "rows that were written after a migration are as they were then, with what the migration had changed in them"
+                        .to_owned(),
+                ],
+                false => Vec::new(),
+            },
         })
     }
 }
@@ -146,10 +170,11 @@ impl Drop for Replaying<'_> {
 }
 
 impl Target {
-    fn find(connection: &Connection, logged: &LoggedTable) -> rusqlite::Result<Self> {
+    fn find(connection: &Connection, logged: &LoggedTable, across: bool) -> rusqlite::Result<Self> {
         let mut target = Self {
             table: logged.table.clone(),
             columns: logged.columns.clone(),
+            lost: Vec::new(),
             place: Vec::new(),
             rowid: None,
             misfit: None,
@@ -161,7 +186,12 @@ impl Target {
         let (mut then, mut here) = (logged.columns.clone(), live.stored.clone());
         then.sort();
         here.sort();
-        if then != here {
+        let missing = logged
+            .columns
+            .iter()
+            .filter(|name| !live.stored.contains(name));
+        target.lost = missing.cloned().collect();
+        if then != here && !across {
             target.misfit = Some(format!(
                 "the table has other columns in the backup: {}",
                 live.stored.join(", ")
@@ -192,7 +222,28 @@ impl Target {
             return Ok(execute(connection, &delete, [&place]));
         }
         let values = Values::read(change.new.as_deref())?;
-        Ok(self.put(connection, &found, &place, &values))
+        let both = self.columns.iter().zip(values.0);
+        let (names, values): (Vec<&String>, Vec<One>) =
+            both.filter(|(name, _)| !self.lost.contains(name)).unzip();
+        Ok(self.put(connection, &found, &place, (&names, &Values(values))))
+    }
+
+    /// What the change has written into columns that have no place here.
+    fn loses(&self, change: &Change) -> Option<Unreplayed> {
+        if self.lost.is_empty() || change.new.is_none() {
+            return None;
+        }
+        let values = Values::read(change.new.as_deref()).ok()?;
+        let mut both = self.columns.iter().zip(&values.0);
+        let is_lost = both.any(|(name, one)| self.lost.contains(name) && one.value != Value::Null);
+        is_lost.then(|| Unreplayed {
+            change: change.clone(),
+            table: self.table.to_string(),
+            because: format!(
+                "the rest was replayed, but the backup has no column {}",
+                self.lost.join(", ")
+            ),
+        })
     }
 
     /// Changes the row if it is there, so that an open window learns what was changed; inserts it if it is not.
@@ -201,10 +252,10 @@ impl Target {
         connection: &Connection,
         found: &str,
         place: &Values,
-        values: &Values,
+        (columns, values): (&[&String], &Values),
     ) -> rusqlite::Result<()> {
         let table = sql(&self.table);
-        let pairs = self.columns.iter().zip(&values.0);
+        let pairs = columns.iter().zip(&values.0);
         let pairs = list(
             pairs.map(|(name, value)| format!("{} = {}", quote_identifier(name), value.sign())),
         );
@@ -216,11 +267,7 @@ impl Target {
             let update = format!("update or replace {table} set {pairs} where {found}");
             return execute(connection, &update, [values, place]);
         }
-        let mut names: Vec<String> = self
-            .columns
-            .iter()
-            .map(|name| quote_identifier(name))
-            .collect();
+        let mut names: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
         let mut signs: Vec<&str> = values.0.iter().map(One::sign).collect();
         let mut all = vec![values];
         if let Some(rowid) = &self.rowid {

@@ -33,6 +33,7 @@ const SCHEMA: &str = "tightrope_replay";
 pub(super) struct Replaying<'s> {
     session: &'s mut PostgresSession,
     targets: BTreeMap<i64, Target>,
+    across: bool,
     quiet: Quiet,
     keys: ForeignKeys,
     replayed: u64,
@@ -42,7 +43,10 @@ pub(super) struct Replaying<'s> {
 
 impl<'s> Replaying<'s> {
     /// Makes the helpers.
-    pub(super) fn begin(session: &'s mut PostgresSession) -> Result<Self, EngineError> {
+    pub(super) fn begin(
+        session: &'s mut PostgresSession,
+        across: bool,
+    ) -> Result<Self, EngineError> {
         session.execute_own(&format!(
             "set local lock_timeout = 0; set local statement_timeout = 0; set local search_path = pg_catalog; \
              set local \"DateStyle\" = 'ISO, YMD'; set local \"IntervalStyle\" = 'postgres'; set local \"TimeZone\" = 'UTC'; \
@@ -51,11 +55,13 @@ impl<'s> Replaying<'s> {
              drop schema if exists {SCHEMA} cascade; create schema {SCHEMA}; \
              create table {SCHEMA}.entries (n bigint, x bigint, s bigint, k text, o text, w text); \
              create table {SCHEMA}.waiting (n bigint, x bigint, s bigint, k text, o text, w text, because text); \
-             create index on {SCHEMA}.waiting (x)",
+             create index on {SCHEMA}.waiting (x); create table {SCHEMA}.lost (like {SCHEMA}.waiting); \
+             create table {SCHEMA}.moved (name text)",
         ))?;
         Ok(Self {
             session,
             targets: BTreeMap::new(),
+            across,
             quiet: Quiet::default(),
             keys: ForeignKeys::default(),
             replayed: 0,
@@ -72,7 +78,7 @@ impl<'s> Replaying<'s> {
                 continue;
             }
             fresh = true;
-            let target = Target::find(self.session, logged)?;
+            let target = Target::find(self.session, logged, self.across)?;
             if target.misfit.is_none() {
                 self.keys.take_away(self.session, &logged.table)?;
                 self.quiet.add(self.session, &logged.table, true)?;
@@ -161,14 +167,26 @@ impl<'s> Replaying<'s> {
         let done = done.first().and_then(|row| row.first()?.integer());
         self.replayed += done.and_then(|done| u64::try_from(done).ok()).unwrap_or(0);
         self.session.execute_own(&format!(
-            "release savepoint tightrope_chunk; delete from {SCHEMA}.entries"
+            "release savepoint tightrope_chunk; truncate {SCHEMA}.entries"
         ))
     }
 
     /// What has waited for nothing.
     fn left_over(&mut self) -> Result<(), EngineError> {
+        if self.across && !self.targets.is_empty() {
+            let merged = self
+                .session
+                .query_own(&format!("select {SCHEMA}.merge()"), &[])?;
+            let merged = merged.first().and_then(|row| row.first()?.integer());
+            self.replayed += merged
+                .and_then(|merged| u64::try_from(merged).ok())
+                .unwrap_or(0);
+        }
         let rows = self.session.query_own(
-            &format!("select n, x, s, k, o, w, because from {SCHEMA}.waiting order by n"),
+            &format!(
+                "select n, x, s, k, o, w, because from {SCHEMA}.waiting \
+                 union all select n, x, s, k, o, w, because from {SCHEMA}.lost order by n"
+            ),
             &[],
         )?;
         for row in &rows {
@@ -240,6 +258,28 @@ impl Replay for Replaying<'_> {
         }
         self.copy_in(&changes)?;
         self.run()
+    }
+
+    fn leave_out(
+        &mut self,
+        tables: &[LoggedTable],
+        changes: Vec<Change>,
+    ) -> Result<(), EngineError> {
+        self.learn(tables)?;
+        let changes: Vec<Change> = changes
+            .into_iter()
+            .filter(|change| {
+                let target = self.targets.get(&change.table);
+                target.is_some_and(|target| target.misfit.is_none())
+            })
+            .collect();
+        self.copy_in(&changes)?;
+        self.session.query_own(
+            &format!("select count({SCHEMA}.note_move(s, k, o, w)) from {SCHEMA}.entries"),
+            &[],
+        )?;
+        self.session
+            .execute_own(&format!("truncate {SCHEMA}.entries"))
     }
 
     fn end(mut self: Box<Self>, counted: &[Counted]) -> Result<Replayed, EngineError> {

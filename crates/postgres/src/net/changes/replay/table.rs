@@ -13,11 +13,13 @@ use crate::session::PostgresSession;
 pub(super) struct Target {
     number: i64,
     pub(super) table: TableName,
-    /// The columns in the order of the log, with their types here.
+    /// The columns in the order of the log, with their types here; text where there is no such column.
     columns: Vec<(String, String)>,
     /// The columns with values of their own.
     stored: Vec<String>,
-    /// Those of them that may be set.
+    /// Columns of the log that have no place here.
+    lost: Vec<String>,
+    /// Those of the columns with values of their own that may be set.
     settable: Vec<String>,
     /// What tells a row from the others; all columns where nothing does.
     key: Vec<String>,
@@ -32,12 +34,14 @@ impl Target {
     pub(super) fn find(
         session: &mut PostgresSession,
         logged: &LoggedTable,
+        across: bool,
     ) -> Result<Self, EngineError> {
         let mut target = Self {
             number: logged.number,
             table: logged.table.clone(),
             columns: Vec::new(),
             stored: Vec::new(),
+            lost: Vec::new(),
             settable: Vec::new(),
             key: Vec::new(),
             misfit: None,
@@ -53,6 +57,10 @@ impl Target {
                 Some(column) => target
                     .columns
                     .push((name.clone(), column.type_name.clone())),
+                None if across => {
+                    target.columns.push((name.clone(), "text".to_owned()));
+                    target.lost.push(name.clone());
+                }
                 None => {
                     target.misfit = Some(format!("the table has no column {name:?} in the backup"));
                     return Ok(target);
@@ -76,6 +84,9 @@ impl Target {
         for row in &facts {
             let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
             let name = text(0).to_owned();
+            if !logged.columns.contains(&name) && across {
+                continue;
+            }
             if !logged.columns.contains(&name) {
                 target.misfit = Some(format!(
                     "the table has a column {name:?} in the backup, and had not when it was written"
@@ -149,7 +160,78 @@ impl Target {
             literal(&format!(
                 "begin return {SCHEMA}.replay_{number}(kind, was, goes); exception when others then return sqlerrm; end"
             )),
-        ))
+        ))?;
+        session.execute_own(&self.merge_function())
+    }
+
+    /// The function that replays a change onto a row that a migration has made another one: what the change itself has changed
+    /// counts. And the one that tells whether values of a change have no place.
+    fn merge_function(&self) -> String {
+        let number = self.number;
+        let table = names::sql(&self.table);
+        let keys: Vec<String> = self
+            .key
+            .iter()
+            .map(|name| format!("t.{0} = o.{0}", quote(name)))
+            .collect();
+        let sets: Vec<String> = self
+            .settable
+            .iter()
+            .map(|name| {
+                let name = quote(name);
+                format!("{name} = case when row(n.{name})::text = row(o.{name})::text then t.{name} else n.{name} end")
+            })
+            .collect();
+        let merge = match keys.is_empty() || sets.is_empty() {
+            true => "return 'the row is not what it was when it was written'".to_owned(),
+            false => format!(
+                "o := was; if kind = 'update' then n := goes; update only {table} t set {} where {keys}; \
+                 elsif kind = 'delete' then delete from only {table} t where {keys}; \
+                 else return 'a row with its key is there'; end if; \
+                 if not found then return 'the row is not there'; end if; return null; \
+                 exception when others then return sqlerrm",
+                sets.join(", "),
+                keys = keys.join(" and ")
+            ),
+        };
+        let lost: Vec<String> = self
+            .lost
+            .iter()
+            .map(|name| {
+                let name = quote(name);
+                format!("n.{name} is distinct from o.{name}")
+            })
+            .collect();
+        let lost = match lost.is_empty() {
+            true => "false".to_owned(),
+            false => lost.join(" or "),
+        };
+        let keys: Vec<String> = self
+            .key
+            .iter()
+            .map(|name| format!("row(n.{0})::text <> row(o.{0})::text", quote(name)))
+            .collect();
+        let moves = match keys.is_empty() {
+            true => "true".to_owned(),
+            false => keys.join(" or "),
+        };
+        format!(
+            "create function {SCHEMA}.merge_{number}(kind text, was text, goes text) returns text language plpgsql as {}; \
+             create function {SCHEMA}.lost_{number}(was text, goes text) returns boolean language plpgsql as {}; \
+             create function {SCHEMA}.moves_{number}(kind text, was text, goes text) returns boolean language plpgsql as {}",
+            literal(&format!(
+                "declare o {SCHEMA}.row_{number}; n {SCHEMA}.row_{number}; begin {merge}; end"
+            )),
+            literal(&format!(
+                "declare o {SCHEMA}.row_{number}; n {SCHEMA}.row_{number}; begin \
+                 if goes is null then return false; end if; n := goes; \
+                 if was is not null then o := was; end if; return {lost}; end"
+            )),
+            literal(&format!(
+                "declare o {SCHEMA}.row_{number}; n {SCHEMA}.row_{number}; begin \
+                 if kind <> 'update' then return true; end if; o := was; n := goes; return {moves}; end"
+            )),
+        )
     }
 
     fn insert(&self) -> String {
@@ -220,13 +302,33 @@ pub(super) fn make_dispatch<'t>(
     session: &mut PostgresSession,
     targets: impl Iterator<Item = &'t Target>,
 ) -> Result<(), EngineError> {
-    let mut cases = String::new();
+    let (mut cases, mut merges, mut losses) = (String::new(), String::new(), String::new());
+    let mut moves = String::new();
     for target in targets.filter(|target| target.misfit.is_none()) {
         let number = target.number;
         cases.push_str(&format!(
             "when {number} then if careful then return {SCHEMA}.careful_{number}(kind, was, goes); \
              else return {SCHEMA}.replay_{number}(kind, was, goes); end if;\n"
         ));
+        merges.push_str(&format!(
+            "when {number} then\n  if exists (select from {SCHEMA}.moved m where m.name = {name}) then\n    \
+             because := 'a migration has given rows of the table other keys';\n  else because := {SCHEMA}.merge_{number}(w.k, w.o, w.w); end if;\n",
+            name = literal(&target.name()),
+        ));
+        moves.push_str(&format!(
+            "when {number} then if {SCHEMA}.moves_{number}(kind, was, goes) then insert into {SCHEMA}.moved values ({}); end if;\n",
+            literal(&target.name()),
+        ));
+        if !target.lost.is_empty() {
+            losses.push_str(&format!(
+                "if c.s = {number} and {SCHEMA}.lost_{number}(c.o, c.w) then\n    \
+                   insert into {SCHEMA}.lost values (c.n, c.x, c.s, c.k, c.o, c.w, {});\n  end if;\n  ",
+                literal(&format!(
+                    "the rest was replayed, but the backup has no column {}",
+                    target.lost.join(", ")
+                ))
+            ));
+        }
     }
     let one =
         format!("begin\ncase shape\n{cases}else return 'the table is not known';\nend case;\nend");
@@ -239,7 +341,7 @@ pub(super) fn make_dispatch<'t>(
            if because is not null then\n    \
              insert into {SCHEMA}.waiting values (c.n, c.x, c.s, c.k, c.o, c.w, because);\n    waiting := true;\n    continue;\n  \
            end if;\n  \
-           done := done + 1;\n  \
+           done := done + 1;\n  {losses}\
            more := waiting;\n  \
            while more loop\n    \
              more := false;\n    \
@@ -252,12 +354,34 @@ pub(super) fn make_dispatch<'t>(
          end loop;\n\
          return done;\nend"
     );
+    let merge_losses = losses.replace("c.", "w.");
+    let merge = format!(
+        "declare w record; because text; done bigint := 0;\n\
+         begin\n\
+         for w in select * from {SCHEMA}.waiting order by n loop\n  \
+           because := 'the table is not known';\n  \
+           case w.s\n{merges}else null;\nend case;\n  \
+           if because is null then\n    \
+             delete from {SCHEMA}.waiting v where v.n = w.n;\n    done := done + 1;\n    {merge_losses}\
+           else\n    \
+             execute 'update {SCHEMA}.waiting set because = $1 where n = $2' using because, w.n;\n  \
+           end if;\n\
+         end loop;\n\
+         return done;\nend"
+    );
     session.execute_own(&format!(
         "create or replace function {SCHEMA}.one(shape bigint, kind text, was text, goes text, careful boolean) returns text \
            language plpgsql as {}; \
-         create or replace function {SCHEMA}.run(careful boolean) returns bigint language plpgsql as {}",
+         create or replace function {SCHEMA}.run(careful boolean) returns bigint language plpgsql as {}; \
+         create or replace function {SCHEMA}.merge() returns bigint language plpgsql as {}; \
+         create or replace function {SCHEMA}.note_move(shape bigint, kind text, was text, goes text) returns boolean \
+           language plpgsql as {}",
         literal(&one),
         literal(&all),
+        literal(&merge),
+        literal(&format!(
+            "begin\ncase shape\n{moves}else null;\nend case;\nreturn true;\nend"
+        )),
     ))
 }
 
