@@ -39,7 +39,7 @@ fn in_one(
 
 /// The log's own tables and its trigger function.
 fn make(session: &mut PostgresSession, log: LogNumber) -> Result<(), EngineError> {
-    let (entries, tables, note) = (own(log, ""), own(log, "tables"), own(log, "note"));
+    let (entries, tables) = (own(log, ""), own(log, "tables"));
     let there = session.query_own(
         &format!(
             "select 1::bigint where pg_catalog.to_regclass({}) is not null",
@@ -51,33 +51,121 @@ fn make(session: &mut PostgresSession, log: LogNumber) -> Result<(), EngineError
         return Ok(());
     }
     session.execute_own(&format!(
-        "create table {entries} (n bigint generated always as identity primary key, x bigint not null, \
+        "create table {entries} (n bigint generated always as identity, x bigint not null, \
            at timestamptz not null, s integer not null, k \"char\" not null, o text, w text); \
          create table {tables} (s integer generated always as identity primary key, relation oid not null, \
            schema_name text not null, table_name text not null, columns text not null, kinds text not null, \
            made_by bigint[] not null); \
-         create index on {tables} (relation); {look}; {function}",
+         create index on {tables} (relation); alter table {entries} replica identity full; {look}",
         entries = names::sql(&entries),
         tables = names::sql(&tables),
         look = look(log),
-        function = touch::trigger_function(&note, &body(log), true),
     ))?;
+    make_note(session, log)?;
     protect(session, &format!("changes_{log}"))
 }
 
-/// What the triggers do. Which columns the table has is looked up once a transaction; a transaction that alters it between two of its
-/// own writes is told by `made_by`, once the next one looks.
-fn body(log: LogNumber) -> String {
+/// Makes the function that the triggers call, or makes it again for the tables as they are now.
+fn make_note(session: &mut PostgresSession, log: LogNumber) -> Result<(), EngineError> {
+    let money = session.query_own(
+        &format!(
+            "select 1::bigint from ({USER_TABLES}) c join pg_catalog.pg_attribute a on a.attrelid = c.oid \
+             where a.atttypid = 'pg_catalog.money'::regtype limit 1"
+        ),
+        &[],
+    )?;
+    session.execute_own(&format!(
+        "create or replace function {}() returns trigger language plpgsql security definer as {}",
+        names::sql(&own(log, "note")),
+        literal(&body(log, !money.is_empty())),
+    ))
+}
+
+/// What the triggers do. It is written for speed, and for sessions with any search path: every name has its schema, and nothing is set
+/// unless the session writes values in a way that cannot be read again.
+///
+/// Which columns the table has is looked at once a transaction, by a digest, and looked up only where that is another one than the session
+/// has seen. A transaction that alters a table between two of its own writes is told by `made_by`, once the next one looks.
+fn body(log: LogNumber, has_money: bool) -> String {
+    let equal = "operator(pg_catalog.=)";
+    let pins: Vec<(&str, &str, String)> = [
+        (
+            "DateStyle",
+            "ISO, YMD",
+            "pg_catalog.starts_with(pg_catalog.current_setting('DateStyle'), 'ISO')".to_owned(),
+        ),
+        (
+            "IntervalStyle",
+            "postgres",
+            "pg_catalog.current_setting('IntervalStyle') operator(pg_catalog.<>) 'sql_standard'"
+                .to_owned(),
+        ),
+        (
+            "extra_float_digits",
+            "3",
+            format!("pg_catalog.current_setting('extra_float_digits') {equal} any (array['1', '2', '3'])"),
+        ),
+        (
+            "lc_monetary",
+            "C",
+            format!("pg_catalog.current_setting('lc_monetary') {equal} 'C'"),
+        ),
+    ]
+    .into_iter()
+    .filter(|(name, ..)| has_money || *name != "lc_monetary")
+    .collect();
+    let each = |of: &dyn Fn(&(&str, &str, String)) -> String, between: &str| {
+        pins.iter().map(of).collect::<Vec<_>>().join(between)
+    };
+    let own = |name: &str| format!("is_{}", name.to_lowercase());
     format!(
-        "declare shape integer; known text := 'tightrope.changes_{log}_' || tg_relid;\n\
+        "declare shape integer; held pg_catalog.text; known pg_catalog.text; here pg_catalog.text; was pg_catalog.text; goes pg_catalog.text; \
+           plain boolean; {declared}\n\
          begin\n\
-         shape := nullif(current_setting(known, true), '')::integer;\n\
-         if shape is null then\n  shape := {look}(tg_relid);\n  perform set_config(known, shape::text, true);\nend if;\n\
-         insert into {entries} (x, at, s, k, o, w) values (txid_current(), clock_timestamp(), shape, left(tg_op, 1)::\"char\",\n  \
-         case when tg_op in ('UPDATE', 'DELETE') then old::text end, case when tg_op in ('INSERT', 'UPDATE') then new::text end);\n\
+         known := pg_catalog.concat('tightrope.changes_{log}_', tg_relid);\n\
+         held := pg_catalog.current_setting(known, true);\n\
+         if held operator(pg_catalog.<>) '' then\n  shape := held;\nelse\n  \
+           select pg_catalog.concat(tg_table_schema, '.', tg_table_name, ' ', pg_catalog.sum(pg_catalog.hashtextextended(a.attname::pg_catalog.text,\n    \
+             a.attnum::bigint operator(pg_catalog.*) 4294967296 operator(pg_catalog.+) a.atttypid::bigint))) into here\n    \
+             from pg_catalog.pg_attribute a where a.attrelid {equal} tg_relid and a.attnum operator(pg_catalog.>) 0::smallint and not a.attisdropped;\n  \
+           held := pg_catalog.current_setting(pg_catalog.concat(known, '_here'), true);\n  \
+           if pg_catalog.starts_with(held, pg_catalog.concat(here, '#')) then\n    \
+             shape := pg_catalog.substr(held, pg_catalog.length(here) operator(pg_catalog.+) 2);\n  \
+           else\n    \
+             shape := {look}(tg_relid);\n    \
+             perform pg_catalog.set_config(pg_catalog.concat(known, '_here'), pg_catalog.concat(here, '#', shape), false);\n  \
+           end if;\n  \
+           perform pg_catalog.set_config(known, shape::pg_catalog.text, true);\n\
+         end if;\n\
+         plain := {plain};\n\
+         if not plain then\n  {keep}\n  {pin}\nend if;\n\
+         if tg_op {equal} 'UPDATE' or tg_op {equal} 'DELETE' then was := old::pg_catalog.text; end if;\n\
+         if tg_op {equal} 'UPDATE' or tg_op {equal} 'INSERT' then goes := new::pg_catalog.text; end if;\n\
+         if not plain then\n  {back}\nend if;\n\
+         insert into {entries} (x, at, s, k, o, w) values (pg_catalog.txid_current(), pg_catalog.clock_timestamp(), shape,\n  \
+           pg_catalog.\"left\"(tg_op, 1)::pg_catalog.\"char\", was, goes);\n\
          return null;\nend",
-        look = names::sql(&own(log, "look")),
-        entries = names::sql(&own(log, "")),
+        declared = each(&|(name, ..)| format!("{} pg_catalog.text;", own(name)), " "),
+        plain = each(&|(.., is_plain)| is_plain.clone(), " and "),
+        keep = each(
+            &|(name, ..)| format!("{} := pg_catalog.current_setting('{name}');", own(name)),
+            " "
+        ),
+        pin = each(
+            &|(name, value, _)| format!(
+                "perform pg_catalog.set_config('{name}', '{value}', true);"
+            ),
+            " "
+        ),
+        back = each(
+            &|(name, ..)| format!(
+                "perform pg_catalog.set_config('{name}', {}, true);",
+                own(name)
+            ),
+            " "
+        ),
+        look = names::sql(&super::own(log, "look")),
+        entries = names::sql(&super::own(log, "")),
     )
 }
 
@@ -108,6 +196,12 @@ fn look(log: LogNumber) -> String {
         names::sql(&own(log, "look"))
     );
     touch::function(&signature, &body, false)
+}
+
+/// After a script: the log goes on with the tables as they are now.
+pub(super) fn go_on(session: &mut PostgresSession, log: LogNumber) -> Result<(), EngineError> {
+    make_note(session, log)?;
+    attach_all(session, log)
 }
 
 /// Lets every table be logged that is not yet.

@@ -83,7 +83,7 @@ impl Changes for PostgresSession {
 
     fn after_script(&mut self) -> Result<(), EngineError> {
         for there in self.logs()? {
-            begin::attach_all(self, there.log)?;
+            begin::go_on(self, there.log)?;
         }
         Ok(())
     }
