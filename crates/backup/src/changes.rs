@@ -453,3 +453,122 @@ impl SegmentDraft {
         digest_of(&File::open(&self.path)?, &mut |_| {})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::tests::manifest;
+    use tightrope_engine::ChangeKind;
+
+    fn backup(folder: &Path) -> Found {
+        let manifest = manifest("a", "2026-01-01T00:00:00Z").sealed(None);
+        Found {
+            name: "a".to_owned(),
+            folder: folder.to_owned(),
+            manifest: Ok(Box::new(manifest)),
+            proof: None,
+        }
+    }
+
+    fn change(number: i64) -> Change {
+        Change {
+            number,
+            transaction: 7,
+            at: 0,
+            table: 1,
+            kind: ChangeKind::Insert,
+            old: None,
+            new: Some(format!("({number},\"a\n\")")),
+        }
+    }
+
+    fn read_up_to(mark: &str) -> ReadUpTo {
+        ReadUpTo {
+            mark: mark.to_owned(),
+            at: format!("2026-01-01T00:00:0{mark}Z"),
+            tables: Vec::new(),
+            counted: Vec::new(),
+            unlogged: Vec::new(),
+        }
+    }
+
+    fn carry(found: &Found, key: Option<&SigningKey>, numbers: &[i64], mark: &str) -> Segment {
+        let carried = Carried::of(found, key);
+        let mut draft = carried.begin().unwrap();
+        assert!(numbers.iter().all(|number| draft.add(&change(*number))));
+        let since = carried.mark().unwrap_or("0").to_owned();
+        carried
+            .finish(draft, since, read_up_to(mark), None, || {})
+            .unwrap()
+    }
+
+    #[test]
+    fn segments_read_back_in_their_order_and_an_empty_one_moves_the_recovery_point() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = backup(folder.path());
+        carry(&found, None, &[1, 2], "1");
+        carry(&found, None, &[3], "2");
+        carry(&found, None, &[], "3");
+        let carried = Carried::of(&found, None);
+        assert_eq!(carried.check(&|_, _| {}), []);
+        let numbers = carried.segments.iter().flat_map(|segment| {
+            let changes = carried.read(segment).unwrap();
+            changes
+                .map(|change| change.unwrap().number)
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(numbers.collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(carried.mark(), Some("2"));
+        assert_eq!(carried.recovery_point(), Some("2026-01-01T00:00:03Z"));
+        // It says nothing any more once there is a newer segment.
+        carry(&found, None, &[4], "4");
+        let carried = Carried::of(&found, None);
+        assert_eq!(carried.recovery_point(), Some("2026-01-01T00:00:04Z"));
+    }
+
+    #[test]
+    fn every_flipped_bit_of_every_segment_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = backup(folder.path());
+        carry(&found, None, &[1], "1");
+        carry(&found, None, &[2], "2");
+        for file in [
+            "000001.changes",
+            "000001.json",
+            "000002.changes",
+            "000002.json",
+        ] {
+            let path = folder.path().join(FOLDER).join(file);
+            let whole = fs::read(&path).unwrap();
+            for at in 0..whole.len() {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 1 << (at % 8);
+                fs::write(&path, &bytes).unwrap();
+                let damage = Carried::of(&found, None).check(&|_, _| {});
+                assert!(!damage.is_empty(), "{file}, byte {at}");
+            }
+            fs::write(&path, &whole).unwrap();
+        }
+    }
+
+    #[test]
+    fn swapped_missing_and_unsigned_segments_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = backup(folder.path());
+        let key = SigningKey::from_secret("geheim");
+        for (number, mark) in [(1, "1"), (2, "2"), (3, "3")] {
+            carry(&found, Some(&key), &[number], mark);
+        }
+        let check = |key: Option<&SigningKey>| Carried::of(&found, key).damage.len();
+        assert_eq!((check(Some(&key)), check(None)), (0, 0));
+        assert_eq!(check(Some(&SigningKey::from_secret("another"))), 1);
+        let file = |number: u32| folder.path().join(FOLDER).join(name(number, "json"));
+        let second = fs::read(file(2)).unwrap();
+        fs::copy(file(3), file(2)).unwrap();
+        assert_eq!(check(Some(&key)), 1, "swapped");
+        fs::remove_file(file(2)).unwrap();
+        assert_eq!(check(Some(&key)), 1, "missing");
+        fs::write(file(2), second).unwrap();
+        assert_eq!(check(Some(&key)), 0);
+    }
+}

@@ -61,6 +61,15 @@ fn write(stage: &Stage, writer: usize, number: usize) -> String {
     format!("{id} writer {writer}")
 }
 
+/// Stops the writers, also where the test fails.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn every_committed_write_comes_back_after_tables_were_dropped(stage: &Stage) {
     let stop = AtomicBool::new(false);
     let writers = if stage.is_sqlite() { 1 } else { 3 };
@@ -80,9 +89,10 @@ fn every_committed_write_comes_back_after_tables_were_dropped(stage: &Stage) {
                 })
             })
             .collect();
+        let stops = Stops(&stop);
         logged(stage);
         stage.run(&["backup", "carry", "--to", "backups"], 0);
-        stop.store(true, Ordering::Relaxed);
+        drop(stops);
         handles
             .into_iter()
             .flat_map(|handle| handle.join().unwrap())

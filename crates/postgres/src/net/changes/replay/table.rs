@@ -133,8 +133,8 @@ impl Target {
         let body = format!(
             "declare o {SCHEMA}.row_{number}; n {SCHEMA}.row_{number}; done bigint;\n\
              begin\n\
-             if was is not null then o := was; end if;\n\
-             if goes is not null then n := goes; end if;\n\
+             if was is not null then o := was::{SCHEMA}.row_{number}; end if;\n\
+             if goes is not null then n := goes::{SCHEMA}.row_{number}; end if;\n\
              if kind = 'insert' then\n  {insert};\n\
              elsif kind = 'update' then\n  {update};\n\
              elsif kind = 'delete' then\n  {delete};\n\
@@ -185,7 +185,7 @@ impl Target {
         let merge = match keys.is_empty() || sets.is_empty() {
             true => "return 'the row is not what it was when it was written'".to_owned(),
             false => format!(
-                "o := was; if kind = 'update' then n := goes; update only {table} t set {} where {keys}; \
+                "o := was::{SCHEMA}.row_{number}; if kind = 'update' then n := goes::{SCHEMA}.row_{number}; update only {table} t set {} where {keys}; \
                  elsif kind = 'delete' then delete from only {table} t where {keys}; \
                  else return 'a row with its key is there'; end if; \
                  if not found then return 'the row is not there'; end if; return null; \
@@ -224,12 +224,12 @@ impl Target {
             )),
             literal(&format!(
                 "declare o {SCHEMA}.row_{number}; n {SCHEMA}.row_{number}; begin \
-                 if goes is null then return false; end if; n := goes; \
-                 if was is not null then o := was; end if; return {lost}; end"
+                 if goes is null then return false; end if; n := goes::{SCHEMA}.row_{number}; \
+                 if was is not null then o := was::{SCHEMA}.row_{number}; end if; return {lost}; end"
             )),
             literal(&format!(
                 "declare o {SCHEMA}.row_{number}; n {SCHEMA}.row_{number}; begin \
-                 if kind <> 'update' then return true; end if; o := was; n := goes; return {moves}; end"
+                 if kind <> 'update' then return true; end if; o := was::{SCHEMA}.row_{number}; n := goes::{SCHEMA}.row_{number}; return {moves}; end"
             )),
         )
     }
