@@ -173,9 +173,11 @@ impl WorkloadTrial {
             ));
         }
         if !self.broken_after_rollback.is_empty() {
+            let broken = self.broken_after_rollback.len();
+            let fail = if broken == 1 { "fails" } else { "fail" };
             return Some(format!(
-                "after the rollback {} of your application fail",
-                queries(self.broken_after_rollback.len())
+                "after the rollback {} of your application {fail}",
+                queries(broken)
             ));
         }
         let replay = self.replay.as_ref().filter(|_| self.changes())?;
@@ -194,8 +196,12 @@ impl WorkloadTrial {
             .collect();
         harmed.sort_unstable();
         harmed.dedup();
+        let (give, cost) = match harmed.len() {
+            1 => ("gives", "costs"),
+            _ => ("give", "cost"),
+        };
         Some(format!(
-            "{} that your application runs give other rows or cost far more",
+            "{} that your application runs {give} other rows or {cost} far more",
             queries(harmed.len())
         ))
     }
