@@ -187,10 +187,6 @@ fn tables(session: &mut PostgresSession, log: LogNumber) -> Result<Vec<LoggedTab
         ),
         &[],
     )?;
-    let text = |row: &[Value], at: usize| {
-        let value = row.get(at).and_then(Value::text);
-        value.unwrap_or_default().to_owned()
-    };
     rows.iter()
         .map(|row| {
             Ok(LoggedTable {
@@ -218,10 +214,6 @@ fn counted(session: &mut PostgresSession) -> Result<Vec<Counted>, EngineError> {
          where last_value is not null and schemaname <> 'tightrope' order by 1, 2",
         &[],
     )?;
-    let text = |row: &[Value], at: usize| {
-        let value = row.get(at).and_then(Value::text);
-        value.unwrap_or_default().to_owned()
-    };
     Ok(rows
         .iter()
         .map(|row| Counted {
@@ -243,12 +235,13 @@ fn unlogged(session: &mut PostgresSession, log: LogNumber) -> Result<Vec<TableNa
         ),
         &[],
     )?;
-    let text = |row: &[Value], at: usize| {
-        let value = row.get(at).and_then(Value::text);
-        value.unwrap_or_default().to_owned()
-    };
     Ok(rows
         .iter()
         .map(|row| TableName::new(text(row, 0), text(row, 1)))
         .collect())
+}
+
+fn text(row: &[Value], at: usize) -> String {
+    let value = row.get(at).and_then(Value::text);
+    value.unwrap_or_default().to_owned()
 }
