@@ -16,6 +16,11 @@ pub enum Vital {
         /// What changes when they are reset.
         epoch: Option<String>,
     },
+    /// There is nothing to count: no such statement is in the statistics. It has never run, or they have forgotten it.
+    Absent {
+        /// In words.
+        why: String,
+    },
 }
 
 /// The ability of a server to say how it is doing.
@@ -34,10 +39,10 @@ pub trait Vitals {
     fn vital(&mut self, what: &str) -> Result<Vital, EngineError>;
 
     /// The statistics of all statements like a pattern, in which `%` stands for anything: totals of `calls`, `time` in milliseconds
-    /// and `blocks`.
+    /// and `blocks`; [`Vital::Absent`] where none of them is known.
     ///
     /// # Errors
-    /// When there are no such statistics, or no such statement has run.
+    /// When there are no such statistics.
     fn statement(&mut self, pattern: &str) -> Result<Vital, EngineError>;
 
     /// Lets nobody else write to these tables until the transaction ends.

@@ -7,8 +7,11 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod clock;
 mod postgres;
 mod probes;
+mod restarted;
 mod sqlite;
 mod stage;
+mod statistics;
 mod taken_over;

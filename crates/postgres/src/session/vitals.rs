@@ -11,6 +11,8 @@ use super::PostgresSession;
 const EXEC_TIME: u32 = 13;
 /// From this major on it is known when the statements' statistics were reset.
 const STATEMENTS_INFO: u32 = 14;
+/// From this major on it is known since when a statement is counted.
+const STATEMENTS_SINCE: u32 = 17;
 
 impl Vitals for PostgresSession {
     fn bound_statements(&mut self, milliseconds: u64) -> Result<(), EngineError> {
@@ -43,8 +45,13 @@ impl Vitals for PostgresSession {
             true => "total_exec_time",
             false => "total_time",
         };
+        // The oldest of them is a new one when it was evicted and has come back.
+        let since = match self.major >= STATEMENTS_SINCE {
+            true => "min(stats_since)::text",
+            false => "null::text",
+        };
         let sql = format!(
-            "select count(*)::bigint, sum(calls)::text, sum({time})::text, \
+            "select count(*)::bigint, {since}, sum(calls)::text, sum({time})::text, \
              sum(shared_blks_hit + shared_blks_read)::text from {schema}.pg_stat_statements \
              where dbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()) \
              and pg_catalog.regexp_replace(query, '\\s+', ' ', 'g') ilike $1"
@@ -52,20 +59,24 @@ impl Vitals for PostgresSession {
         let rows = self.query_own(&sql, &[Value::from(pattern)])?;
         let row = rows.first().map_or(&[][..], |row| &row[..]);
         if row.first().and_then(Value::integer).unwrap_or(0) == 0 {
-            let message =
-                format!("no statement like `{pattern}` has run since the statistics began");
-            return Err(EngineError::new(ErrorKind::DoesNotExist, message));
+            let why = format!("no statement like `{pattern}` has run since the statistics began");
+            return Ok(Vital::Absent { why });
         }
         let mut values = BTreeMap::new();
-        for (name, value) in ["calls", "time", "blocks"].into_iter().zip(&row[1..]) {
+        for (name, value) in ["calls", "time", "blocks"].into_iter().zip(&row[2..]) {
             values.insert(name.to_owned(), number(value)?);
         }
-        let epoch = match self.major >= STATEMENTS_INFO {
+        let since = row[1].text().map(str::to_owned);
+        let reset = match self.major >= STATEMENTS_INFO {
             true => {
                 let sql = format!("select stats_reset::text from {schema}.pg_stat_statements_info");
                 text(&self.query_own(&sql, &[])?)
             }
             false => None,
+        };
+        let epoch = match (reset, since) {
+            (Some(reset), Some(since)) => Some(format!("{reset}, {since}")),
+            (reset, since) => reset.or(since),
         };
         Ok(Vital::Totals { values, epoch })
     }
