@@ -12,6 +12,9 @@ pub struct Criteria {
     pub watch_ms: u64,
     /// For how long the baseline is taken before anything is applied, in milliseconds.
     pub baseline_ms: u64,
+    /// Whether somebody has said for how long; else it depends on what there is to compare.
+    #[serde(skip)]
+    pub(crate) baseline_is_set: bool,
     /// What happens when a criterion fails.
     pub policy: Policy,
     /// The probe that shows that there is traffic at all; where it stands still, nothing passes.

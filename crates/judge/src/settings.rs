@@ -96,6 +96,8 @@ const STATEMENT_MEASURES: [&str; 3] = ["blocks per call", "mean time", "calls"];
 const DEFAULT_INTERVAL_MS: u64 = 2_000;
 const DEFAULT_TIMEOUT_MS: u64 = 5_000;
 const DEFAULT_BASELINE_MS: u64 = 60_000;
+/// A comparison is no better than what it compares with.
+const COMPARED_BASELINE_MS: u64 = 1_200_000;
 const DEFAULT_WATCH_MS: u64 = 3_600_000;
 /// A comparison of raw samples waits for so many.
 const DEFAULT_SAMPLES: u64 = 30;
@@ -152,6 +154,7 @@ pub fn read(file: &Path, text: &str) -> (Criteria, Vec<Finding>) {
     let nothing = Criteria {
         watch_ms: DEFAULT_WATCH_MS,
         baseline_ms: DEFAULT_BASELINE_MS,
+        baseline_is_set: false,
         policy: Policy::default(),
         traffic: None,
         hook: Vec::new(),
@@ -191,7 +194,7 @@ impl Reading<'_> {
             criteria.watch_ms = duration;
         }
         if let Some(baseline) = self.duration(watch.baseline.as_ref()) {
-            criteria.baseline_ms = baseline;
+            (criteria.baseline_ms, criteria.baseline_is_set) = (baseline, true);
         }
         criteria.policy = watch.policy.unwrap_or(criteria.policy);
         if !watch.hook.is_empty() {
@@ -205,6 +208,13 @@ impl Reading<'_> {
         }
         for sentence in watch.criteria {
             self.criterion(criteria, &sentence, interval_ms);
+        }
+        let compares = criteria
+            .criteria
+            .iter()
+            .any(|criterion| matches!(criterion.condition, Condition::Change { .. }));
+        if compares && !criteria.baseline_is_set {
+            criteria.baseline_ms = COMPARED_BASELINE_MS;
         }
         if let Some(traffic) = watch.traffic {
             let names: Vec<&str> = criteria.probes.keys().map(String::as_str).collect();
@@ -561,6 +571,16 @@ on_failure = "no-data"
         ] {
             assert_ne!(digest(TEXT), digest(&TEXT.replacen(from, to, 1)), "{from}");
         }
+    }
+
+    #[test]
+    fn what_is_compared_gets_a_longer_baseline_unless_it_is_said() {
+        let check = |text: &str, expect: u64| assert_eq!(read_text(text).0.baseline_ms, expect);
+        let without = TEXT.replace("baseline = \"2min\"", "");
+        check(TEXT, 120_000);
+        check(&without, 1_200_000);
+        let comparison = "  \"p95 of checkout up by more than 20 %\",\n";
+        check(&without.replace(comparison, ""), 60_000);
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! A small part of the simulation, the same every time: `./dev bench judge` plays the whole of it.
 
+#[path = "../examples/simulate/traffic.rs"]
+mod traffic;
 #[path = "../examples/simulate/windows.rs"]
 mod windows;
 
+use traffic::Kind;
 use windows::{Outcome, Window, blocks, latencies};
 
 const SENTENCE: &str = "median of checkout up by more than 20 % against browse";
 
 fn window(factor: f64) -> Window {
     Window {
+        traffic: Kind::Mixed,
         factor,
         control: true,
         shared_bursts: true,

@@ -1,7 +1,7 @@
 //! Watching: criteria as rows, what happens on the way, and what came of it.
 
 use serde_json::{Value, json};
-use tightrope_judge::{Ruling, Verdict};
+use tightrope_judge::{Ruling, SOON, Verdict};
 use tightrope_lifecycle::{Outcome, WatchEvent, Watched, WayBackNow};
 
 use crate::Style;
@@ -24,24 +24,7 @@ pub fn watch_event(event: &WatchEvent, style: &Style) -> Option<String> {
             &digest[..digest.len().min(12)],
             duration(*milliseconds)
         ),
-        WatchEvent::Baseline { quality } => match quality
-            .iter()
-            .filter(|(_, have, want)| have < want)
-            .collect::<Vec<_>>()
-            .as_slice()
-        {
-            [] => "baseline taken".to_owned(),
-            thin => {
-                let thin: Vec<String> = thin
-                    .iter()
-                    .map(|(probe, have, want)| format!("{probe} has {have} of {want} samples"))
-                    .collect();
-                style.careful(&format!(
-                    "baseline taken, and it is thin: {}",
-                    thin.join(", ")
-                ))
-            }
-        },
+        WatchEvent::Baseline { quality, finds } => baseline(quality, finds, style),
         WatchEvent::Watching {
             migrations,
             milliseconds,
@@ -84,6 +67,25 @@ pub fn watch_event(event: &WatchEvent, style: &Style) -> Option<String> {
             style.careful(&format!("the hook did not work: {because}"))
         }
     })
+}
+
+/// That the baseline was taken, and what it is good for.
+fn baseline(quality: &[(String, usize, usize)], finds: &[(String, f64)], style: &Style) -> String {
+    let thin: Vec<String> = quality
+        .iter()
+        .filter(|(_, have, want)| have < want)
+        .map(|(probe, have, want)| format!("{probe} has {have} of {want} samples"))
+        .collect();
+    if !thin.is_empty() {
+        return style.careful(&format!(
+            "baseline taken, and it is thin: {}",
+            thin.join(", ")
+        ));
+    }
+    let finds = finds.iter().map(|(criterion, percent)| {
+        format!("\n  `{criterion}`: on {SOON} samples it finds {percent:.0} % or more, less takes longer")
+    });
+    format!("baseline taken{}", finds.collect::<String>())
 }
 
 /// A look as a table: criteria as rows, and the way back.
@@ -251,6 +253,25 @@ mod tests {
                 Some("it was not measured"),
             ),
         ]
+    }
+
+    #[test]
+    fn a_baseline_says_what_it_is_good_for() {
+        let check = |have, expect: &str| {
+            let event = WatchEvent::Baseline {
+                quality: vec![("checkout".to_owned(), have, 30)],
+                finds: vec![("p95 of checkout up by more than 20 %".to_owned(), 48.2)],
+            };
+            assert_eq!(watch_event(&event, &test_style()).unwrap(), expect);
+        };
+        check(
+            300,
+            "baseline taken\n  `p95 of checkout up by more than 20 %`: on 60 samples it finds 48 % or more, less takes longer",
+        );
+        check(
+            12,
+            "baseline taken, and it is thin: checkout has 12 of 30 samples",
+        );
     }
 
     #[test]

@@ -230,8 +230,8 @@ impl Watch<'_> {
                 because.unwrap_or_else(|| "gave nothing in the whole baseline".to_owned());
             return Err(WatchError::Blind { probe, because });
         }
-        let quality = self.judge.baseline();
-        self.tell(&WatchEvent::Baseline { quality });
+        let (quality, finds) = (self.judge.baseline(), self.judge.finds());
+        self.tell(&WatchEvent::Baseline { quality, finds });
         Ok(())
     }
 }

@@ -10,8 +10,10 @@
 mod begin;
 mod decide;
 mod events;
+mod gauge;
 mod hold;
 mod hook;
+mod messenger;
 mod post;
 mod probe;
 mod pulse;
