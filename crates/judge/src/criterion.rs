@@ -21,6 +21,9 @@ pub struct Criteria {
     pub traffic: Option<String>,
     /// A program and its arguments that is run on every event, with the event as JSON on its stdin.
     pub hook: Vec<String>,
+    /// An address that every event is posted to; `${NAME}` in it is an environment variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
     /// What decides.
     pub criteria: Vec<Criterion>,
     /// What is looked at, by name.

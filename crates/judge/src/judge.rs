@@ -90,7 +90,7 @@ impl Judge {
     pub fn add(&mut self, look: &Look) {
         for (name, seen) in &look.seen {
             let source = self.criteria.probes.get(name).map(|probe| &probe.source);
-            let asks_target = !matches!(source, Some(ProbeSource::Command { .. }));
+            let asks_target = source.is_none_or(ProbeSource::asks_target);
             let track = self.tracks.entry(name.clone()).or_default();
             match seen {
                 Observation::Failed(failure) if look.unreachable && asks_target => {

@@ -57,6 +57,28 @@ pub enum ProbeSource {
         /// Whether the exit code is the value.
         exit_code: bool,
     },
+    /// What answers at an address.
+    Http {
+        /// The address; `${NAME}` in it is an environment variable.
+        url: String,
+        /// The header `authorization`, likewise.
+        authorization: Option<String>,
+        /// Which number of it counts.
+        value: HttpValue,
+        /// The status that is wanted; none means any from 200 to 399, and any at all where the status is the value.
+        status: Option<u16>,
+        /// What the answer has to contain.
+        contains: Option<String>,
+    },
+    /// A query to Prometheus that gives one number.
+    Prometheus {
+        /// Prometheus' address, likewise.
+        url: String,
+        /// The header `authorization`, likewise.
+        authorization: Option<String>,
+        /// The query.
+        query: String,
+    },
     /// A statement's own statistics, found by its text, in which `%` stands for anything.
     Statement {
         /// The text.
@@ -69,6 +91,29 @@ pub enum ProbeSource {
     },
     /// The migrations' verify scripts: 0 where all hold, else 1.
     Verify,
+}
+
+impl ProbeSource {
+    /// Whether it asks the target: where that cannot be reached, this is no news of the migration.
+    pub fn asks_target(&self) -> bool {
+        !matches!(
+            self,
+            Self::Command { .. } | Self::Http { .. } | Self::Prometheus { .. }
+        )
+    }
+}
+
+/// Which number of an answer counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HttpValue {
+    /// How long it took, in milliseconds.
+    #[default]
+    Latency,
+    /// Its status.
+    Status,
+    /// The number that its body is.
+    Body,
 }
 
 /// What it means that a probe fails several times one after the other.
@@ -122,6 +167,7 @@ struct WatchTable {
     traffic: Option<Spanned<String>>,
     #[serde(default)]
     hook: Vec<String>,
+    webhook: Option<Spanned<String>>,
     #[serde(default)]
     criteria: Vec<Spanned<String>>,
     #[serde(default)]
@@ -142,6 +188,13 @@ struct ProbeTable {
     #[serde(default)]
     exit_code: bool,
     statement: Option<String>,
+    http: Option<String>,
+    value: Option<HttpValue>,
+    status: Option<u16>,
+    contains: Option<String>,
+    prometheus: Option<String>,
+    query: Option<String>,
+    authorization: Option<String>,
     interval: Option<Spanned<String>>,
     timeout: Option<Spanned<String>>,
     min_samples: Option<u64>,
@@ -158,6 +211,7 @@ pub fn read(file: &Path, text: &str) -> (Criteria, Vec<Finding>) {
         policy: Policy::default(),
         traffic: None,
         hook: Vec::new(),
+        webhook: None,
         criteria: Vec::new(),
         probes: BTreeMap::new(),
     };
@@ -199,6 +253,11 @@ impl Reading<'_> {
         criteria.policy = watch.policy.unwrap_or(criteria.policy);
         if !watch.hook.is_empty() {
             criteria.hook = watch.hook;
+        }
+        if let Some(webhook) = watch.webhook {
+            let at = webhook.span().start + 1;
+            self.no_secret("webhook", webhook.get_ref(), None, at);
+            criteria.webhook = Some(webhook.into_inner());
         }
         for (name, table) in watch.probes {
             let at = table.span().start;
@@ -299,6 +358,15 @@ impl Reading<'_> {
             self.duration(table.interval.as_ref()),
             self.duration(table.timeout.as_ref()),
         );
+        let address = table.http.as_ref().or(table.prometheus.as_ref());
+        if let Some(address) = address {
+            let of = format!("probe `{name}`");
+            self.no_secret(&of, address, table.authorization.as_deref(), at);
+        }
+        if table.prometheus.is_some() && table.query.is_none() {
+            let message = format!("probe `{name}` asks Prometheus nothing: it needs a `query`");
+            self.error(at, message, None);
+        }
         let sources: Vec<(&str, ProbeSource)> = [
             table.sql.map(|sql| {
                 (
@@ -326,6 +394,24 @@ impl Reading<'_> {
             table
                 .statement
                 .map(|pattern| ("statement", ProbeSource::Statement { pattern })),
+            table.http.map(|url| {
+                let source = ProbeSource::Http {
+                    url,
+                    authorization: table.authorization.clone(),
+                    value: table.value.unwrap_or_default(),
+                    status: table.status,
+                    contains: table.contains,
+                };
+                ("http", source)
+            }),
+            table.prometheus.map(|url| {
+                let source = ProbeSource::Prometheus {
+                    url,
+                    authorization: table.authorization,
+                    query: table.query.unwrap_or_default(),
+                };
+                ("prometheus", source)
+            }),
         ]
         .into_iter()
         .flatten()
@@ -342,15 +428,26 @@ impl Reading<'_> {
             Ok([(_, source)]) => source,
             Err(_) => {
                 let message = format!(
-                    "probe `{name}` needs one of `sql`, `table`, `command` and `statement`"
+                    "probe `{name}` needs one of `sql`, `table`, `command`, `http`, `prometheus` and `statement`"
                 );
                 self.error(at, message, None);
                 return None;
             }
         };
+        let own_unit = match &source {
+            ProbeSource::Http {
+                value: HttpValue::Latency,
+                ..
+            } => Some("ms".to_owned()),
+            _ => None,
+        };
         let min_samples = match &source {
             ProbeSource::Sql {
                 cursor: Some(_), ..
+            }
+            | ProbeSource::Http {
+                value: HttpValue::Latency,
+                ..
             } => DEFAULT_SAMPLES,
             ProbeSource::Statement { .. } => DEFAULT_STATEMENT_LOOKS,
             _ => DEFAULT_LOOKS,
@@ -361,8 +458,30 @@ impl Reading<'_> {
             timeout_ms: timeout.unwrap_or(DEFAULT_TIMEOUT_MS).max(1),
             min_samples: table.min_samples.unwrap_or(min_samples).max(1),
             on_failure: table.on_failure.unwrap_or_default(),
-            unit: table.unit,
+            unit: table.unit.or(own_unit),
         })
+    }
+
+    /// Refuses what would put a secret into the criteria, which are kept in the database.
+    fn no_secret(&mut self, of: &str, url: &str, authorization: Option<&str>, at: usize) {
+        let message = match url.split_once("://") {
+            Some(("http" | "https", rest)) => {
+                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                authority
+                    .contains('@')
+                    .then(|| format!("the address of {of} has a user or a password in it"))
+            }
+            // The whole of it may be a secret.
+            _ if url.starts_with("${") => None,
+            _ => Some(format!("the address of {of} is no http:// or https://")),
+        };
+        let literal = authorization.is_some_and(|text| !text.contains("${"));
+        let message = message
+            .or_else(|| literal.then(|| format!("the authorization of {of} is written out")));
+        if let Some(message) = message {
+            let hint = "put secrets into environment variables: `authorization = \"Bearer ${SHOP_TOKEN}\"`";
+            self.error(at, message, Some(hint.to_owned()));
+        }
     }
 
     fn duration(&mut self, text: Option<&Spanned<String>>) -> Option<u64> {
@@ -557,6 +676,53 @@ on_failure = "no-data"
             "10 errors\",\n\"errors up by more than 5 %",
             "11:2 `errors` only counts up",
         );
+    }
+
+    #[test]
+    fn addresses_have_no_secret_in_them() {
+        let check = |probe: &str, expect: Option<&str>| {
+            let text = format!("[watch]\n[watch.probes.home]\n{probe}\n");
+            let (criteria, findings) = read_text(&text);
+            match expect {
+                None => assert!(
+                    findings.is_empty() && criteria.probes.len() == 1,
+                    "{findings:?}"
+                ),
+                Some(expect) => assert!(findings[0].contains(expect), "{findings:?}"),
+            }
+        };
+        check("http = \"https://shop.example/health\"", None);
+        check(
+            "http = \"https://shop.example/\"\nauthorization = \"Bearer ${T}\"",
+            None,
+        );
+        check(
+            "http = \"https://me:pw@shop.example/\"",
+            Some("has a user or a password"),
+        );
+        check("http = \"https://shop.example/a@b\"", None);
+        check("http = \"shop.example\"", Some("no http://"));
+        check(
+            "http = \"https://shop.example/\"\nauthorization = \"Bearer abc\"",
+            Some("is written out"),
+        );
+        check(
+            "prometheus = \"http://localhost:9090\"",
+            Some("needs a `query`"),
+        );
+        check(
+            "prometheus = \"http://localhost:9090\"\nquery = \"up\"",
+            None,
+        );
+        let (criteria, findings) = read_text(
+            "[watch]\nwebhook = \"${HOOK}\"\ncriteria = [\"home over 2 s\"]\n[watch.probes.home]\nhttp = \"http://a/\"",
+        );
+        assert!(findings.is_empty(), "{findings:?}");
+        assert_eq!(criteria.webhook.as_deref(), Some("${HOOK}"));
+        let Condition::Limit { value, .. } = &criteria.criteria[0].condition else {
+            panic!("{criteria:?}");
+        };
+        assert_eq!(*value, 2000.0);
     }
 
     #[test]

@@ -44,6 +44,23 @@ fn quiet_windows_are_kept() {
     );
 }
 
+/// Traffic that the judge's numbers were not chosen on, without a control group. With a long memory it may cry wolf.
+#[test]
+fn other_traffic_is_judged_as_well() {
+    for (traffic, wolf) in [(Kind::Jobs, 1), (Kind::TwoPaths, 1), (Kind::Memory, 5)] {
+        let alone = |factor| Window {
+            traffic,
+            control: false,
+            sentence: "median of checkout up by more than 20 %",
+            looks: (300, 200),
+            ..window(factor)
+        };
+        let quiet = rolled_back(&play(10, |seed| latencies(&alone(1.0), seed)));
+        assert!(quiet <= wolf, "{quiet} of 10, {wolf} are allowed");
+        assert!(rolled_back(&play(10, |seed| latencies(&alone(1.6), seed))) >= 9);
+    }
+}
+
 #[test]
 fn half_as_slow_again_is_found_within_sixty_samples() {
     let outcomes = play(20, |seed| latencies(&window(1.5), seed));

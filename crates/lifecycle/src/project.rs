@@ -35,6 +35,8 @@ pub struct Project {
     pub tool_version: String,
     /// Who we are.
     pub holder: Holder,
+    /// Gives an environment variable's value: criteria name those that hold their secrets.
+    pub variables: fn(&str) -> Option<String>,
 }
 
 /// What is allowed and how patient we are.

@@ -91,6 +91,7 @@ impl Phases {
                 pid: std::process::id(),
                 command: "test".to_owned(),
             },
+            variables: |_| None,
         };
         let desk = Desk {
             project,

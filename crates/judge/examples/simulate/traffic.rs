@@ -129,7 +129,7 @@ impl Traffic {
             Kind::Jobs => {
                 let every = (300.0 / INTERVAL_S) as usize;
                 let shift = (self.phase * 1000.0) as usize;
-                ((look + shift) % every == 0).then(|| {
+                (look + shift).is_multiple_of(every).then(|| {
                     let length = 10.0 + 10.0 * chance.uniform();
                     (length as u32, 1.3 + 0.5 * chance.uniform())
                 })

@@ -12,6 +12,7 @@ use super::hold::Held;
 use super::post::Post;
 use super::report::WatchError;
 use super::run::{Watch, WatchParts};
+use super::variables::all_set;
 use crate::apply::Prepared;
 use crate::run::{Run, Watchers, stored};
 use crate::situation::version_key;
@@ -58,6 +59,7 @@ pub fn begin_watch<'p>(
         return Err(WatchError::NoCriteria);
     }
     let project = prepared.project;
+    all_set(project, &criteria)?;
     let engine = project.engine()?;
     let session = prepared.session.as_mut();
     measurable(

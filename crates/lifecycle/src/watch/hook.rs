@@ -1,13 +1,44 @@
-//! A hook: a program that is told every event that matters.
+//! Who is told every event that matters: a hook, which is a program, and a webhook, which is an address.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long it may take.
+use tightrope_judge::Criteria;
+
+use super::messenger::Teller;
+use super::web::{NoAnswer, Variables, Web};
+
+/// How long one of them may take.
 const LONGEST: Duration = Duration::from_secs(10);
 /// How often it is looked whether it is done.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// All who are told.
+pub(super) fn everybody(criteria: &Criteria, variables: Variables) -> Vec<Teller> {
+    let mut everybody: Vec<Teller> = Vec::new();
+    if !criteria.hook.is_empty() {
+        let hook = criteria.hook.clone();
+        everybody.push(Box::new(move |event| tell(&hook, event)));
+    }
+    if let Some(webhook) = &criteria.webhook {
+        let web = Web::new(webhook, None, variables, LONGEST);
+        everybody.push(Box::new(move |event| post(&web, event)));
+    }
+    everybody
+}
+
+fn post(web: &Web, event: &str) -> Result<(), String> {
+    match web.post(event) {
+        Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+        Ok(answer) => Err(format!(
+            "the webhook answered with status {}",
+            answer.status
+        )),
+        Err(NoAnswer::Slow) => Err(format!("the webhook took longer than {LONGEST:?}")),
+        Err(NoAnswer::Because(why)) => Err(format!("the webhook: {why}")),
+    }
+}
 
 /// Runs the hook with the event, as JSON, on its stdin.
 pub(super) fn tell(hook: &[String], event: &str) -> Result<(), String> {
@@ -45,6 +76,7 @@ pub(super) fn tell(hook: &[String], event: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::web::tests::{server, variables};
 
     const EVENT: &str = "{\"event\":\"failed\"}";
 
@@ -60,6 +92,24 @@ mod tests {
         let told: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         assert_eq!(told["event"], "failed");
+    }
+
+    #[test]
+    fn a_webhook_is_told_and_its_address_is_no_word_of_an_error() {
+        let (url, asked) = server(vec![(204, ""), (500, "")]);
+        let web = Web::new(&format!("{url}/${{TOKEN}}"), None, variables, LONGEST);
+        post(&web, EVENT).unwrap();
+        let asked = asked.recv().unwrap();
+        assert!(
+            asked.starts_with("POST /geheim ") && asked.ends_with(EVENT),
+            "{asked}"
+        );
+        assert_eq!(
+            post(&web, EVENT).unwrap_err(),
+            "the webhook answered with status 500"
+        );
+        let gone = post(&web, EVENT).unwrap_err();
+        assert!(!gone.contains("geheim"), "{gone}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::events::WatchEvent;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Tells one event, as JSON; gives why it did not work.
-type Teller = Box<dyn Fn(&str) -> Result<(), String> + Send>;
+pub(super) type Teller = Box<dyn Fn(&str) -> Result<(), String> + Send>;
 
 pub(super) struct Messenger {
     send: Option<Sender<String>>,

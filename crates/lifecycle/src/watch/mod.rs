@@ -20,7 +20,9 @@ mod pulse;
 mod report;
 mod run;
 mod take_over;
+mod variables;
 mod way_back;
+mod web;
 
 pub use begin::{begin_watch, criteria_of};
 pub use events::{WatchEvent, WatchListener};

@@ -94,11 +94,7 @@ impl<'p> Watch<'p> {
                 }
             }
         }
-        let hook = judge.criteria().hook.clone();
-        let messenger = Messenger::start(match hook.is_empty() {
-            true => Vec::new(),
-            false => vec![Box::new(move |event| hook::tell(&hook, event))],
-        });
+        let messenger = Messenger::start(hook::everybody(judge.criteria(), project.variables));
         Self {
             probers: Probers::start(project, &engine, judge.criteria(), &verify, &cursors),
             project,
