@@ -8,10 +8,13 @@
 )]
 
 mod clock;
+mod lost_answers;
 mod postgres;
 mod probes;
+mod proxy;
 mod restarted;
 mod sqlite;
 mod stage;
 mod statistics;
 mod taken_over;
+mod web;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::proxy::Proxy;
 use tempfile::TempDir;
 use tightrope_testkit::process::{Outcome, Tightrope};
 use tightrope_testkit::servers::{OwnServer, TestDatabase, postgres, postgres_majors};
@@ -62,6 +63,18 @@ impl Stage {
             .unwrap();
         let place = Place::Postgres(database);
         Self::with(tempfile::tempdir().unwrap(), place, own)
+    }
+
+    /// A line to the server that can be broken, and how to reach the database through it.
+    pub(crate) fn proxy(&self) -> (Proxy, String) {
+        let Place::Postgres(database) = &self.place else {
+            panic!("SQLite has no server");
+        };
+        let port = database.server().port;
+        let proxy = Proxy::to(port);
+        let (there, here) = (format!(":{port}/"), format!(":{}/", proxy.port()));
+        let url = database.url().replacen(&there, &here, 1);
+        (proxy, url)
     }
 
     pub(crate) fn server(&self) -> &OwnServer {
