@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use tightrope_model::TableName;
 
-use crate::EngineError;
+use crate::{EngineError, SessionId};
 
 /// How a server is doing, in one respect.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,18 @@ pub trait Vitals {
     /// # Errors
     /// When there are no such statistics.
     fn statement(&mut self, pattern: &str) -> Result<Vital, EngineError>;
+
+    /// The sessions that wait for what that session has locked, or wants to lock before them.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn waiting_for(&mut self, session: &SessionId) -> Result<Vec<i64>, EngineError>;
+
+    /// Cancels what that session is doing; its transaction can only be undone then.
+    ///
+    /// # Errors
+    /// When it is not ours to cancel.
+    fn cancel(&mut self, session: &SessionId) -> Result<(), EngineError>;
 
     /// Lets nobody else write to these tables until the transaction ends.
     ///

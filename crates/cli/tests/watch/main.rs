@@ -8,6 +8,7 @@
 )]
 
 mod clock;
+mod forward;
 mod lost_answers;
 mod postgres;
 mod probes;

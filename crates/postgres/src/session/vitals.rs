@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tightrope_engine::{EngineError, ErrorKind, Session as _, Vital, Vitals};
+use tightrope_engine::{EngineError, ErrorKind, Session as _, SessionId, Vital, Vitals};
 use tightrope_model::{TableName, Value};
 
 use super::PostgresSession;
@@ -79,6 +79,19 @@ impl Vitals for PostgresSession {
             (reset, since) => reset.or(since),
         };
         Ok(Vital::Totals { values, epoch })
+    }
+
+    fn waiting_for(&mut self, session: &SessionId) -> Result<Vec<i64>, EngineError> {
+        let sql = "select a.pid::bigint from pg_catalog.pg_stat_activity a where a.wait_event_type = 'Lock' \
+                   and $1::int = any (pg_catalog.pg_blocking_pids(a.pid))";
+        let rows = self.query_own(sql, &[Value::from(session.0.as_str())])?;
+        Ok(rows.iter().filter_map(|row| row[0].integer()).collect())
+    }
+
+    fn cancel(&mut self, session: &SessionId) -> Result<(), EngineError> {
+        let sql = "select pg_catalog.pg_cancel_backend($1::int)::int::bigint";
+        self.query_own(sql, &[Value::from(session.0.as_str())])
+            .map(drop)
     }
 
     fn hold_still(&mut self, tables: &[TableName]) -> Result<(), EngineError> {
