@@ -55,7 +55,7 @@ fn stage(url: &str) -> Stage {
     stage.criteria(
         &["home over 60 s"],
         &format!(
-            "webhook = \"{url}/hook/${{TOKEN}}\"\n[watch.probes.home]\nhttp = \"{url}/home/${{TOKEN}}\"\n\
+            "webhook = \"{url}/hook/${{TOKEN}}\"\n[watch.probes.home]\nhttp = \"{url}/shop/${{TOKEN}}\"\n\
              authorization = \"Bearer ${{TOKEN}}\""
         ),
     );
@@ -86,7 +86,7 @@ fn an_address_that_falls_ill_rolls_back_and_the_webhook_is_told() {
     let told = shop.told.lock().unwrap();
     let asked = told
         .iter()
-        .filter(|asked| asked.starts_with("GET /home/geheim "));
+        .filter(|asked| asked.starts_with("GET /shop/geheim "));
     assert!(asked.clone().count() > 0, "{told:?}");
     assert!(asked.clone().all(|asked| asked.contains("Bearer geheim")));
     for event in [
