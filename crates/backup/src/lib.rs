@@ -8,6 +8,7 @@
 //! **Invariants:** nothing here opens a database; what lands on disk is a versioned type, sealed over all of it; a file is
 //! durable before the name that makes it count is.
 
+mod changes;
 mod drill;
 mod files;
 mod manifest;
@@ -18,6 +19,7 @@ mod proof;
 mod record;
 mod retention;
 
+pub use changes::{Carried, LogStart, ReplayRecord, Segment, SegmentDraft};
 pub use drill::{DrillKind, DrillRecord, DrillVerdict};
 pub use files::FileDigest;
 pub use manifest::{Manifest, ManifestError};

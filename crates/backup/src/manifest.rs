@@ -6,6 +6,7 @@ use tightrope_engine::{DatabaseId, Server, TableContent, Taken};
 use tightrope_model::{Digest, Fingerprint};
 
 use crate::SigningKey;
+use crate::changes::LogStart;
 use crate::files::FileDigest;
 use crate::record::{self, Fault, Sealed, to_text};
 
@@ -50,6 +51,9 @@ pub struct Manifest {
     pub milliseconds: u64,
     /// What a person should know about it.
     pub remarks: Vec<String>,
+    /// Where the snapshot stands in the change log that was begun for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<LogStart>,
     /// The files.
     pub files: Vec<FileDigest>,
     /// The digest over all the rest.
@@ -114,6 +118,7 @@ impl Manifest {
             source_bytes: taken.source_bytes,
             milliseconds,
             remarks: taken.remarks,
+            changes: None,
             files,
             seal: None,
             signature: None,
@@ -215,6 +220,7 @@ pub(crate) mod tests {
             source_bytes: 100,
             milliseconds: 1,
             remarks: Vec::new(),
+            changes: None,
             files: Vec::new(),
             seal: None,
             signature: None,

@@ -76,6 +76,7 @@ impl Context {
             url: target.url,
             rehearse_url: target.rehearse_url,
             policy: configuration.policy(),
+            workload: configuration.workload(),
             backup: configuration.backup(target.backup)?,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             holder: holder::this_process(command),

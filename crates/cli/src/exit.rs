@@ -51,7 +51,7 @@ pub(crate) const TABLE: [Row; 11] = [
         Exit::NotProven,
         3,
         "not-proven",
-        "A way back is not proven: `rehearse` or `review` found one that does not work, `check` found errors, a verify \
+        "A way back is not proven: `rehearse` or `review` found one that does not work, or that it harms queries of the application, `check` found errors, a verify \
          script does not hold, a schema did not come out as rehearsed.",
     ),
     (
@@ -92,7 +92,7 @@ pub(crate) const TABLE: [Row; 11] = [
         9,
         "alert",
         "`apply --watch` and `watch`: a criterion failed and nothing was rolled back, there was too little data to pass, or of several \
-         migrations only some were applied. A person has to decide; the migration is applied.",
+         migrations only some were applied. A person has to decide; the migration is applied. `restore --replay`: the database is restored, and some changes could not be replayed.",
     ),
     (
         Exit::Usage,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tightrope_model::{Fingerprint, TableChecksum, TableName, TableShape};
 
-use crate::{DatabaseUrl, EngineError, Server};
+use crate::{DatabaseUrl, EngineError, LogNumber, Server};
 
 /// What tells one database from another, however it is reached: a backup of one is never laid over another by mistake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct TakeOptions {
     pub jobs: u32,
     /// Whether the rows of every table are summed up in the same snapshot. Without it the backup cannot be proven.
     pub checksums: bool,
+    /// The change log that the backup begins, for which the snapshot's mark is wanted.
+    pub log: Option<LogNumber>,
 }
 
 /// One table as it is in a backup.
@@ -59,6 +61,8 @@ pub struct Taken {
     pub source_bytes: u64,
     /// What a person should know about it.
     pub remarks: Vec<String>,
+    /// Where the snapshot stands in the change log, where one was begun for it: what is logged after this mark it does not see.
+    pub mark: Option<String>,
 }
 
 /// What is restored: the folder with an engine's files, and what its manifest says of the database.
@@ -164,6 +168,12 @@ pub trait Backup: Send + Sync {
         into: &DatabaseUrl,
         watch: &dyn BackupWatch,
     ) -> Result<Vec<String>, EngineError>;
+
+    /// How to reach a database that was overwritten, by the name that [`Restored::take_place`] gave.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    fn kept_url(&self, into: &DatabaseUrl, kept: &str) -> Result<DatabaseUrl, EngineError>;
 
     /// Removes what dead restores have left at that place; gives the names.
     ///

@@ -40,6 +40,23 @@ pub trait Cloner: Send + Sync {
         place: &CopyPlace,
     ) -> Result<Box<dyn Scratch>, EngineError>;
 
+    /// Copies the source to another server, into a scratch database that is like the one which the URL names there, in encoding and
+    /// collation: what a dump would become that is restored into it.
+    ///
+    /// # Errors
+    /// As [`Cloner::copy`].
+    fn copy_to(
+        &self,
+        source: &DatabaseUrl,
+        there: &DatabaseUrl,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let place = CopyPlace {
+            url: Some(there.clone()),
+            empty: false,
+        };
+        self.copy(source, &place)
+    }
+
     /// The size of a database in bytes, to decide whether copying it unasked is polite.
     ///
     /// # Errors

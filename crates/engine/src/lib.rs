@@ -11,9 +11,11 @@
 
 mod backup;
 mod capabilities;
+mod changes;
 mod clone;
 mod error;
 mod net;
+mod queries;
 mod registry;
 mod session;
 mod url;
@@ -24,9 +26,14 @@ pub use backup::{
     Unfit, tables_named,
 };
 pub use capabilities::Capabilities;
+pub use changes::{
+    Change, ChangeKind, Changes, Counted, LogNumber, LogThere, LoggedTable, ReadUpTo, Replay,
+    Replayed, Unreplayed,
+};
 pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
 pub use net::{Fill, ForwardColumn, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
+pub use queries::{Queries, QueryRows, StatementRecord};
 pub use registry::{Registry, UnknownScheme};
 pub use session::{
     Alive, Blocker, ConnectOptions, KeptFile, Liveness, Role, Row, RowDialect, RowStream,

@@ -361,8 +361,18 @@ pub trait Session: Send {
         None
     }
 
+    /// The ability to log every change, for a backup; none where the engine cannot.
+    fn changes(&mut self) -> Option<&mut dyn crate::Changes> {
+        None
+    }
+
     /// The ability to say how the server is doing; none where there is no server.
     fn vitals(&mut self) -> Option<&mut dyn crate::Vitals> {
+        None
+    }
+
+    /// The ability to try an application's queries; none where the engine has it not.
+    fn queries(&mut self) -> Option<&mut dyn crate::Queries> {
         None
     }
 

@@ -14,6 +14,7 @@ mod look;
 mod ruling;
 mod sentence;
 mod settings;
+mod shift;
 mod statistics;
 mod track;
 
@@ -23,3 +24,4 @@ pub use judge::{Judge, SOON};
 pub use look::{Failure, FailureKind, Look, Observation};
 pub use ruling::{Decision, Ruling, Verdict};
 pub use settings::{HttpValue, OnFailure, Probe, ProbeSource, read, read_more};
+pub use shift::{Shift, shift};

@@ -14,6 +14,7 @@ mod events;
 mod execute;
 mod fill;
 mod half_done;
+mod logged;
 mod net;
 mod plan;
 mod project;
@@ -28,13 +29,15 @@ mod status;
 mod verify;
 mod watch;
 mod ways_back;
+mod workload;
 
 pub use apply::{
     Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply,
 };
 pub use backup::{
-    BackupError, BackupListed, BackupPolicy, BackupProven, BackupSettings, BackupTaken,
-    ProveOptions, Pruned, RestoreOptions, RestoredBackup, TakeBackupOptions, TimesOfRestore,
+    BackupError, BackupListed, BackupPolicy, BackupProven, BackupSettings, BackupTaken, CarriedOut,
+    CarryOptions, LogEnded, LogStanding, ProveOptions, Pruned, ReplayUntil, ReplayedChanges,
+    RestoreOptions, RestoredBackup, TakeBackupOptions, TimesOfRestore, carry_changes, end_logs,
     list_backups, prove_backup, prune_backups, restore_backup, take_backup,
 };
 pub use drill::{
@@ -52,7 +55,7 @@ pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
     ClusterRefusal, DeriveWhich, DerivedRehearsal, DerivedRollback, GeneratedRows,
     MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions, Rehearsed, Review,
-    ReviewOptions, UnknownVersion, derive_rollbacks, rehearse, review,
+    ReviewOptions, UnknownVersion, WorkloadNamed, derive_rollbacks, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,
@@ -69,4 +72,9 @@ pub use verify::VERIFY_DOES_NOT_HOLD;
 pub use watch::{
     Ask, Broken, CalledOff, Outcome, Watch, WatchError, WatchEvent, WatchListener, WatchReport,
     Watched, WayBackNow, begin_watch, criteria_of, take_over,
+};
+pub use workload::{
+    CaptureOptions, CaptureSource, Captured, CollationChange, CostChange, Moment, OnHarm,
+    PlanChange, QueryFailure, QueryName, Replay, ResultChange, UpgradeError, Upgraded,
+    WorkloadFailure, WorkloadSettings, WorkloadTrial, capture, load_workload, rehearse_upgrade,
 };

@@ -11,6 +11,7 @@ use tightrope_store::Holder;
 
 use crate::backup::BackupSettings;
 use crate::net;
+use crate::workload::WorkloadSettings;
 
 /// What every command works on: a folder of migrations, a database, and the policies between them.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Project {
     pub rehearse_url: Option<DatabaseUrl>,
     /// What is allowed and how patient we are.
     pub policy: Policy,
+    /// The queries of the application that are tried in rehearsals.
+    pub workload: WorkloadSettings,
     /// Where backups are kept, and what is asked of them.
     pub backup: BackupSettings,
     /// This tool's version.

@@ -12,6 +12,10 @@ pub enum Verdict {
     ColumnOrder,
     /// Everything came back; some definition is written differently and means the same.
     TextOnly,
+    /// Everything came back, and queries that the application runs give other rows or cost far more after the migration.
+    ChangesQueries,
+    /// Everything came back, and queries that the application runs fail after the migration or after its rollback.
+    BreaksQueries,
     /// The rollback ran, and the schema is not what it was.
     SchemaDiffers,
     /// The schema came back, and rows did not.
@@ -30,10 +34,12 @@ pub enum Verdict {
 
 impl Verdict {
     /// All verdicts, best first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Exact,
         Self::ColumnOrder,
         Self::TextOnly,
+        Self::ChangesQueries,
+        Self::BreaksQueries,
         Self::SchemaDiffers,
         Self::DataDiffers,
         Self::EmptyRollback,
@@ -54,6 +60,8 @@ impl Verdict {
             Self::Exact => "exact",
             Self::ColumnOrder => "column-order",
             Self::TextOnly => "text-only",
+            Self::ChangesQueries => "changes-queries",
+            Self::BreaksQueries => "breaks-queries",
             Self::SchemaDiffers => "schema-differs",
             Self::DataDiffers => "data-differs",
             Self::EmptyRollback => "empty-rollback",
@@ -72,6 +80,10 @@ impl Verdict {
             Self::TextOnly => {
                 "everything comes back; a definition is written differently and means the same"
             }
+            Self::ChangesQueries => {
+                "everything comes back, but queries of the application give other rows or cost far more"
+            }
+            Self::BreaksQueries => "everything comes back, but queries of the application fail",
             Self::SchemaDiffers => "the rollback runs, but the schema is not what it was",
             Self::DataDiffers => "the schema comes back, but rows do not",
             Self::EmptyRollback => "the rollback script holds no statement",

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tightrope_lifecycle::{BackupListed, BackupProven, BackupTaken, Pruned, RestoredBackup};
 
 use crate::Style;
+use crate::changes::{replayed_lines, standing_line};
 use crate::page::{Page, pad};
 use crate::words::{ago, bytes, duration, instant, plural, plural_of};
 
@@ -45,6 +46,12 @@ pub fn backup_taken(taken: &BackupTaken, proven: Option<&BackupProven>, style: &
     };
     page.field("  holds   ", &summed);
     let signed = if taken.signed { "signed" } else { "not signed" };
+    if manifest.changes.is_some() {
+        page.field(
+            "  log     ",
+            "every change from here on is logged; `tightrope backup carry` brings it to safety",
+        );
+    }
     page.field("  method  ", &format!("{}, {signed}", manifest.method));
     page.field("  in      ", &taken.folder);
     for warning in &taken.warnings {
@@ -123,6 +130,9 @@ pub fn backups(all: &[BackupListed], style: &Style) -> String {
             page.field("    ", &damage.to_string());
         }
         why(&mut page, one);
+        if let Some(log) = &one.log {
+            standing_line(&mut page, log);
+        }
     }
     page.gap();
     page.end(next(all), 0)
@@ -202,9 +212,13 @@ pub fn restored(restored: &RestoredBackup, style: &Style) -> String {
     page.field(
         "  as of   ",
         &format!(
-            "{}, {}; what was written since is not in it",
+            "{}, {}{}",
             instant(&restored.manifest.taken_at),
-            ago(&restored.manifest.taken_at, style.now)
+            ago(&restored.manifest.taken_at, style.now),
+            match &restored.replayed {
+                Some(_) => ", and what was logged since",
+                None => "; what was written since is not in it",
+            }
         ),
     );
     if restored.tables > 0 || restored.manifest.has_checksums() {
@@ -217,6 +231,9 @@ pub fn restored(restored: &RestoredBackup, style: &Style) -> String {
     } else {
         let words = "rows were not compared: the backup was taken without checksums";
         page.field("  rows    ", &style.careful(words));
+    }
+    if let Some(replayed) = &restored.replayed {
+        replayed_lines(&mut page, replayed);
     }
     if !restored.only.is_empty() {
         page.field("  only    ", &restored.only.join(", "));

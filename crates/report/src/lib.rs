@@ -7,6 +7,7 @@
 
 mod apply;
 mod backup;
+mod changes;
 mod check;
 mod conflicts;
 mod derived;
@@ -30,12 +31,14 @@ mod status;
 mod style;
 mod watch;
 mod words;
+mod workload;
 
 pub use apply::{applied, applied_json};
 pub use backup::{
     backup_proven, backup_proven_json, backup_taken, backup_taken_json, backups, backups_json,
     pruned, pruned_json, restored, restored_json,
 };
+pub use changes::{carried, carried_json, logs_ended, logs_ended_json};
 pub use check::{findings, findings_json};
 pub use derived::{WrittenRollback, derived_json, derived_written, derived_written_json};
 pub use drill::{drill, drill_json, drill_status, drill_status_json};
@@ -52,6 +55,7 @@ pub use seal::{seal_plan, seal_plan_json, sealed, sealed_json};
 pub use status::{status, status_json};
 pub use style::Style;
 pub use watch::{watch_event, watch_look, watched, watched_json};
+pub use workload::{captured, captured_json, upgraded, upgraded_json};
 
 /// Finds the text of the line at a place, where it can be read: the caller reads files, this crate does not.
 pub type Lines<'a> = &'a dyn Fn(&tightrope_model::Place) -> Option<String>;

@@ -7,7 +7,7 @@ use tightrope_model::{Footprint, LockHeld, differences_in_words, grouped};
 
 use crate::page::Page;
 use crate::words::{bytes, duration, plural, plural_of};
-use crate::{Style, place, samples};
+use crate::{Style, place, samples, workload};
 
 /// How many tables' rows are shown.
 const MOST_TABLES: usize = 8;
@@ -76,6 +76,11 @@ fn copied(page: &mut Page<'_>, rehearsed: &Rehearsed, copy: &CopyReport) {
         ),
     };
     page.field("copy  ", &text);
+    copy_remarks(page, copy);
+}
+
+/// What a copy lacks.
+pub(crate) fn copy_remarks(page: &mut Page<'_>, copy: &CopyReport) {
     for remark in &copy.remarks {
         page.field("      ", remark);
     }
@@ -98,6 +103,9 @@ pub(crate) fn migration(page: &mut Page<'_>, one: &MigrationRehearsal) {
     }
     for remark in &one.remarks {
         page.field("  note     ", remark);
+    }
+    if let Some(trial) = &one.workload {
+        workload::trial(page, trial);
     }
     let verdict = style.pass(one.verdict.name(), one.verdict.passes());
     page.field("  verdict  ", &format!("{verdict}: {}", one.because));
@@ -288,6 +296,7 @@ pub(crate) mod tests {
             footprint: Footprint::default(),
             net: None,
             derived: None,
+            workload: None,
             certificate: None,
         }
     }
@@ -426,6 +435,7 @@ pub(crate) mod tests {
             pending: 3,
             drifted: false,
             unwritten: Vec::new(),
+            workload: None,
         };
         insta::assert_snapshot!(rehearsal(&rehearsed, 3, &test_style()), @r#"
         copy  template of shop@staging:5432, 2.1 GB in 3.4 s

@@ -24,6 +24,7 @@ pub use formats::{Format, NoPlace, UnknownFormat};
 pub use lint::{READING_RULES, RULES, Rule, lint};
 pub use migration::{Migration, MigrationKind, MigrationSettings, WatchText};
 pub use renames::{Renamed, dropped_tables, renames};
+pub use scan::{Token, TokenKind, Tokens};
 pub use script::{Script, TransactionMode};
 pub use statement::{
     ClusterEffect, ClusterWide, Command, Destroys, LockMode, LockTaken, LongLock, LongLockReason,

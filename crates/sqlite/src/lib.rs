@@ -18,6 +18,7 @@ mod error;
 mod keep;
 mod net;
 mod process;
+mod queries;
 mod quote;
 mod rows;
 mod run;

@@ -2,7 +2,7 @@
 
 use rusqlite::types::{Value as SqlValue, ValueRef};
 use rusqlite::{Connection, Rows};
-use tightrope_engine::{EngineError, ErrorKind, StatementOutcome};
+use tightrope_engine::{EngineError, ErrorKind, QueryRows, StatementOutcome};
 use tightrope_model::Value;
 
 use crate::definition::{first_word, is_empty, place_of_name};
@@ -35,6 +35,39 @@ pub(crate) fn statement(
         outcome.rows_affected = Some(connection.changes());
     }
     Ok(outcome)
+}
+
+/// Prepares one query and forgets it.
+pub(crate) fn prepare_only(connection: &Connection, sql: &str) -> Result<(), EngineError> {
+    let prepared = connection.prepare(sql);
+    prepared
+        .map(drop)
+        .map_err(|error| placed(from_sqlite(error), sql))
+}
+
+/// Runs one query to its last row, and keeps the first rows to the letter.
+pub(crate) fn rows_of(
+    connection: &Connection,
+    sql: &str,
+    most: usize,
+) -> Result<QueryRows, EngineError> {
+    let failed = |error| placed(from_sqlite(error), sql);
+    let mut statement = connection.prepare(sql).map_err(failed)?;
+    let mut found = QueryRows {
+        columns: statement.column_names().map(str::to_owned).collect(),
+        ..QueryRows::default()
+    };
+    let width = found.columns.len();
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next().map_err(failed)? {
+        found.count += 1;
+        if found.rows.len() < most {
+            let values = (0..width).map(|index| row.get_ref(index).map(value::exact));
+            let values = values.collect::<rusqlite::Result<_>>();
+            found.rows.push(values.map_err(failed)?);
+        }
+    }
+    Ok(found)
 }
 
 /// The error with a place in the statement, where the library gives none: the end of one that is not complete, or the name

@@ -350,6 +350,14 @@ impl Session for SqliteSession {
         Some(self)
     }
 
+    fn queries(&mut self) -> Option<&mut dyn tightrope_engine::Queries> {
+        Some(self)
+    }
+
+    fn changes(&mut self) -> Option<&mut dyn tightrope_engine::Changes> {
+        Some(self)
+    }
+
     fn quote(&self, identifier: &str) -> String {
         quote_identifier(identifier)
     }

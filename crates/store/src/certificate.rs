@@ -66,8 +66,27 @@ pub struct Certificate {
     /// What the derived rollback cannot bring back exactly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<Loss>,
+    /// The queries of the application that were tried in the rehearsal; none if none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<WitnessedWorkload>,
     /// The digest over all the rest.
     pub seal: Option<Digest>,
+}
+
+/// The queries of the application that were tried in a rehearsal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessedWorkload {
+    /// The digest of the file.
+    pub digest: Digest,
+    /// How many queries it holds.
+    pub queries: usize,
+    /// How many of them failed already before, and were set aside.
+    pub set_aside: usize,
+    /// The fingerprints of those that the migration breaks; only a policy that warns lets any through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<String>,
+    /// How many were replayed with their parameters.
+    pub replayed: usize,
 }
 
 /// What a certificate has to fit before it counts.
@@ -87,6 +106,8 @@ pub struct CertificateTarget {
     pub server_major: String,
     /// The tool's version.
     pub tool_version: String,
+    /// Whether the application's queries have to be behind it.
+    pub with_queries: bool,
 }
 
 /// Why a certificate does not count (any more).
@@ -111,6 +132,9 @@ pub enum Stale {
     /// The tool's version is another one.
     #[error("it was rehearsed by tightrope {0}")]
     Tool(String),
+    /// The application's queries were not tried.
+    #[error("it was rehearsed without the application's queries")]
+    Queries,
 }
 
 /// Why a file is no certificate.
@@ -202,6 +226,10 @@ impl Certificate {
                 self.tool_version != target.tool_version,
                 Stale::Tool(self.tool_version.clone()),
             ),
+            (
+                target.with_queries && self.workload.is_none(),
+                Stale::Queries,
+            ),
         ];
         checks
             .into_iter()
@@ -251,6 +279,7 @@ mod tests {
             derived: false,
             net: None,
             losses: Vec::new(),
+            workload: None,
             seal: None,
         }
         .sealed()
@@ -266,6 +295,7 @@ mod tests {
             engine: certificate.engine,
             server_major: certificate.server_major,
             tool_version: certificate.tool_version,
+            with_queries: false,
         }
     }
 
@@ -339,6 +369,13 @@ mod tests {
                 ..target()
             },
             &Stale::Tool("0.1.0".to_owned()),
+        );
+        check(
+            CertificateTarget {
+                with_queries: true,
+                ..target()
+            },
+            &Stale::Queries,
         );
     }
 }

@@ -21,7 +21,7 @@ mod snapshot;
 mod watch;
 
 pub use applied::{AppliedMigration, StoredScript};
-pub use certificate::{Certificate, CertificateError, CertificateTarget, Stale};
+pub use certificate::{Certificate, CertificateError, CertificateTarget, Stale, WitnessedWorkload};
 pub use error::StoreError;
 pub use forward::{ForwardImage, KeptImage};
 pub use journal::{

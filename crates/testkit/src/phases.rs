@@ -77,6 +77,7 @@ impl Phases {
             placeholders: std::collections::BTreeMap::new(),
             url,
             rehearse_url: None,
+            workload: tightrope_lifecycle::WorkloadSettings::default(),
             backup: BackupSettings::default(),
             policy: Policy {
                 lock_tries: 3,
@@ -361,7 +362,9 @@ impl Desk {
                     );
                 }
             }
-            Verdict::ForwardFails => unreachable!("it was never applied"),
+            Verdict::ForwardFails | Verdict::ChangesQueries | Verdict::BreaksQueries => {
+                unreachable!("it was never applied")
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use tightrope_lifecycle::{
     prune_backups, take_backup,
 };
 
+use super::changes::{self, CarryArgs, EndArgs};
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
@@ -15,11 +16,13 @@ use crate::watching;
 ///
 /// PostgreSQL is dumped by pg_dump, with several connections on one snapshot; SQLite is copied by its backup interface. The
 /// manifest has the digest of every file, and the schema and the checksum of every table as of that same snapshot; with a
-/// key it is signed. A backup is proven once `backup prove` has restored it elsewhere and found everything equal.
+/// key it is signed. With `--with-changes` every change from that snapshot on is logged by triggers, for `restore --replay`;
+/// `backup carry` brings the log to safety. A backup is proven once `backup prove` has restored it elsewhere and found everything equal.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  tightrope backup --to /mnt/backups --prove\n  tightrope backup --target production --json\n  \
+    tightrope backup --with-changes --prove\n  \
     tightrope backup list"
 )]
 pub(crate) struct Args {
@@ -30,6 +33,9 @@ pub(crate) struct Args {
     /// Restore it elsewhere at once, and compare
     #[arg(long)]
     prove: bool,
+    /// Log every change from now on, so that `restore --replay` loses nothing [default: `changes` under `[backup]`]
+    #[arg(long)]
+    with_changes: bool,
     /// Do not sum up the tables: faster, and the backup cannot be proven
     #[arg(long, conflicts_with = "prove")]
     no_checksums: bool,
@@ -40,6 +46,8 @@ enum Action {
     Prove(ProveArgs),
     List(ListArgs),
     Prune(PruneArgs),
+    Carry(CarryArgs),
+    EndChanges(EndArgs),
 }
 
 /// Where backups are kept, and how many connections are used.
@@ -121,6 +129,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         Some(Action::Prove(args)) => prove(args, context),
         Some(Action::List(args)) => list(args, context),
         Some(Action::Prune(args)) => prune(args, context),
+        Some(Action::Carry(args)) => changes::carry(args, context),
+        Some(Action::EndChanges(args)) => changes::end(args, context),
     }
 }
 
@@ -134,6 +144,7 @@ fn take(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = project(&args.place, context)?;
     let options = TakeBackupOptions {
         checksums: !args.no_checksums,
+        changes: args.with_changes,
     };
     let (taken, proven) = watching::watched(context.terminal, |watchers| {
         let taken = take_backup(&project, &options, watchers)?;

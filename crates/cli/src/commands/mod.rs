@@ -2,6 +2,7 @@
 
 mod apply;
 mod backup;
+mod changes;
 mod check;
 mod demo;
 mod derived;
@@ -18,6 +19,7 @@ mod rollback;
 mod seal;
 mod status;
 mod watch;
+mod workload;
 
 use clap::Subcommand;
 
@@ -45,6 +47,7 @@ pub(crate) enum Command {
     Restore(restore::Args),
     Drill(drill::Args),
     Review(review::Args),
+    Workload(workload::Args),
 }
 
 /// Carries a command out.
@@ -67,6 +70,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<Exit, CommandE
         Command::Restore(args) => restore::run(args, context),
         Command::Drill(args) => drill::run(args, context),
         Command::Review(args) => review::run(args, context),
+        Command::Workload(args) => workload::run(args, context),
     }
 }
 

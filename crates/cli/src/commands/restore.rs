@@ -1,4 +1,5 @@
-use tightrope_lifecycle::{RestoreOptions, restore_backup};
+use jiff::Timestamp;
+use tightrope_lifecycle::{ReplayUntil, RestoreOptions, restore_backup};
 use tightrope_model::TableName;
 
 use super::backup::PlaceArgs;
@@ -12,12 +13,16 @@ use crate::watching;
 ///
 /// Every byte is checked first; the backup is restored under a scratch name and compared with its manifest, and only then
 /// it gets the name that `--into` says. A database that has that name stays untouched unless `--overwrite` says its name once
-/// more: then it is kept, renamed (PostgreSQL) or copied beside (SQLite). What was written after the backup is not in it.
+/// more: then it is kept, renamed (PostgreSQL) or copied beside (SQLite). What was written after the backup is not in it, unless it was taken `--with-changes` and `--replay` is
+/// said: then every logged change is replayed before the name is given, the rest of the log is read from the old database if it
+/// can be reached, and the recovery point is told. A mistake that was committed was logged, too: `--until` leaves it out.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  tightrope restore --into postgres://me@host/shop_restored\n  \
     tightrope restore shop-20260102T030405Z --into postgres://me@host/shop --overwrite shop\n  \
-    tightrope restore --into sqlite://shop.db --table orders"
+    tightrope restore --into sqlite://shop.db --table orders\n  \
+    tightrope restore --replay --into postgres://me@host/shop --overwrite shop\n  \
+    tightrope restore --replay --until 2026-01-02T03:04:05Z --into postgres://me@host/shop_restored"
 )]
 pub(crate) struct Args {
     /// The backup: its name, or its folder [default: the newest of the database]
@@ -31,6 +36,23 @@ pub(crate) struct Args {
     /// Overwrite although the backup is of another database
     #[arg(long, requires = "overwrite")]
     from_another: bool,
+    /// Replay what was logged since the backup: way (d). Needs a backup that was taken `--with-changes`
+    #[arg(long, conflicts_with = "tables")]
+    replay: bool,
+    /// Replay only what was committed up to this moment: before the mistake, if it was one
+    #[arg(long, value_name = "TIME", requires = "replay")]
+    until: Option<Timestamp>,
+    /// Replay only what was committed before this migration changed the schema
+    #[arg(
+        long,
+        value_name = "VERSION",
+        requires = "replay",
+        conflicts_with = "until"
+    )]
+    before: Option<String>,
+    /// Replay also what was written after a migration, without the migration: what has no place in the old schema is told
+    #[arg(long, requires = "replay", conflicts_with = "before")]
+    without_migrations: bool,
     /// Only this table, into a database that does not have it; may be said several times
     #[arg(long = "table", value_name = "[SCHEMA.]TABLE")]
     tables: Vec<String>,
@@ -65,6 +87,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
             .iter()
             .map(|name| table(name, has_schemas))
             .collect(),
+        replay: args.replay.then(|| until(args)),
+        without_migrations: args.without_migrations,
     };
     if let Some(name) = &args.overwrite
         && !context.options.yes
@@ -80,7 +104,20 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         |style| tightrope_report::restored(&restored, style),
         || tightrope_report::restored_json(&restored),
     );
-    Ok(Exit::Done)
+    let all_there = restored
+        .replayed
+        .as_ref()
+        .is_none_or(|replayed| replayed.unreplayed.is_empty());
+    Ok(if all_there { Exit::Done } else { Exit::Alert })
+}
+
+/// Up to where changes are replayed.
+fn until(args: &Args) -> ReplayUntil {
+    match (&args.until, &args.before) {
+        (Some(time), _) => ReplayUntil::Time(*time),
+        (None, Some(version)) => ReplayUntil::Migration(version.clone()),
+        (None, None) => ReplayUntil::End,
+    }
 }
 
 /// `orders` is in the schema public, where there are schemas.

@@ -35,6 +35,8 @@ pub(super) struct BackupTable {
     keep_weekly: Option<usize>,
     /// After how many days a drill is overdue.
     drill_days: Option<u32>,
+    /// Whether a change log is begun with every backup.
+    changes: Option<bool>,
 }
 
 /// What `apply` asks for.
@@ -84,6 +86,7 @@ impl BackupTable {
                 daily: self.keep_daily.unwrap_or(retention.daily),
                 weekly: self.keep_weekly.unwrap_or(retention.weekly),
             },
+            changes: self.changes.unwrap_or(default.changes),
             drill_days: self.drill_days.unwrap_or(default.drill_days),
             ..default
         })

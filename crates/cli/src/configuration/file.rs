@@ -7,6 +7,7 @@ use tightrope_model::{Place, nearest};
 
 use super::backup::{BackupPolicyWord, BackupTable};
 use super::secret::Secret;
+use super::workload::WorkloadTable;
 use crate::errors::CommandError;
 use crate::exit::Exit;
 
@@ -29,6 +30,9 @@ pub(super) struct File {
     /// What the net keeps, and how.
     #[serde(default)]
     pub(super) net: NetTable,
+    /// The queries of the application that are tried in rehearsals.
+    #[serde(default)]
+    pub(super) workload: WorkloadTable,
     /// Where backups are kept, for targets that do not say it themselves.
     pub(super) backup: Option<BackupTable>,
     /// Values for placeholders in scripts.
@@ -242,10 +246,17 @@ mod tests {
             "keep_daily",
             "keep_weekly",
             "drill_days",
+            "changes",
             "net",
             "max_bytes",
             "dropped_columns",
             "published",
+            "workload",
+            "broken_queries",
+            "changed_queries",
+            "blocks_limit",
+            "time_limit",
+            "search_path",
         ])
         .chain(["env", "file", "command"])
         {

@@ -5,12 +5,13 @@ mod file;
 mod password;
 mod password_file;
 mod secret;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tightrope_engine::DatabaseUrl;
-use tightrope_lifecycle::{BackupSettings, Policy};
+use tightrope_lifecycle::{BackupSettings, Policy, WorkloadSettings};
 use tightrope_script::Format;
 
 use crate::errors::CommandError;
@@ -114,6 +115,11 @@ impl Configuration {
             net_max_bytes: net.max_bytes,
             net_published: net.published.unwrap_or(default.net_published),
         }
+    }
+
+    /// The queries of the application, and what is asked of them.
+    pub(crate) fn workload(&self) -> WorkloadSettings {
+        self.file.workload.settings(&self.home)
     }
 
     /// The target of that name, or the default one; none if there are no targets.

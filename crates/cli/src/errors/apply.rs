@@ -110,9 +110,18 @@ fn not_proven(error: ApplyError, rehearsed: Option<Box<Rehearsed>>) -> CommandEr
         ),
         None => (CommandError::of(Exit::NotProven, error), None),
     };
+    let harms_queries = failing.is_some_and(|one| {
+        matches!(
+            one.verdict,
+            Verdict::BreaksQueries | Verdict::ChangesQueries
+        )
+    });
+    let command_error = command_error.maybe_hint(hint).rehearsed(rehearsed);
+    if harms_queries {
+        return command_error
+            .hint("`tightrope rehearse` shows each query; then run `tightrope apply` again");
+    }
     command_error
-        .maybe_hint(hint)
-        .rehearsed(rehearsed)
         .hint("mend the rollback script, then run `tightrope apply` again")
         .hint("or go without a way back, on the record: `tightrope apply --unrehearsed --reason REASON`")
 }

@@ -92,6 +92,43 @@ impl From<BackupError> for CommandError {
             }
             BackupError::Time { .. } => Self::of(Exit::Error, error)
                 .hint("nothing was removed; `tightrope status` says what is applied"),
+            BackupError::NoChangeLog => Self::of(Exit::Error, error),
+            BackupError::NoneLogged { .. } | BackupError::NotLogged { .. } => {
+                Self::of(Exit::Error, error)
+                    .hint("take one that has: `tightrope backup --with-changes`")
+                    .hint("to get back to the backup's own instant, restore it without `--replay`")
+            }
+            BackupError::LogGone { .. } => Self::of(Exit::Error, error)
+                .hint("begin a new one with a fresh backup: `tightrope backup --with-changes`"),
+            BackupError::ChangesDamaged {
+                ref damage,
+                ref recovery_point,
+                ..
+            } => {
+                let all: Vec<String> = damage.iter().skip(1).map(|one| one.to_string()).collect();
+                let all = (!all.is_empty()).then(|| format!("also: {}", all.join("; ")));
+                let whole = recovery_point
+                    .as_ref()
+                    .map(|at| format!("they are whole up to {at}"));
+                Self::of(Exit::Refused, error)
+                    .maybe_hint(all)
+                    .maybe_hint(whole)
+                    .hint("look for another copy of that folder; without `--replay` the backup itself can be restored")
+            }
+            BackupError::MigrationInBetween {
+                ref migration,
+                ref at,
+                ..
+            } => {
+                let before = format!(
+                    "replay what was committed before it, then apply it again: `--before '{migration}'` (it began at {at})"
+                );
+                Self::of(Exit::Refused, error).hint(before).hint(
+                    "or replay everything into the schema of before, without the migration: `--without-migrations`; what has no place there is told",
+                )
+            }
+            BackupError::NoSuchMigration { .. } => Self::of(Exit::Error, error)
+                .hint("leave `--before` out, or name a moment: `--until TIME`"),
             BackupError::Drill(_) => Self::of(Exit::Error, error),
         }
     }

@@ -7,6 +7,7 @@ mod net;
 mod reading;
 mod rollback;
 mod watch;
+mod workload;
 
 use std::error::Error;
 

@@ -75,6 +75,7 @@ impl From<RehearseError> for CommandError {
                 .hint(
                     "or go without, on the record: `tightrope apply --unrehearsed --reason REASON`",
                 ),
+            RehearseError::Workload(error) => error.into(),
             RehearseError::UnknownVersion(unknown) => unknown.into(),
         }
     }

@@ -1,6 +1,9 @@
 //! Backups, proofs, restores and drills by the binary, on real databases of both engines.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod changes;
+mod changes_in_order;
+mod changes_killed;
 mod damage;
 mod drills;
 mod gate;

@@ -100,6 +100,20 @@ impl Stage {
         }
     }
 
+    /// The one value that a query gives, as text.
+    pub(crate) fn one(&self, query: &str) -> String {
+        self.one_on(&self.url, query)
+    }
+
+    pub(crate) fn one_on(&self, url: &str, query: &str) -> String {
+        let mut session = self
+            .engine
+            .connect(&DatabaseUrl::new(url), &ConnectOptions::default())
+            .unwrap();
+        let rows = session.query(query, &[]).unwrap();
+        rows[0][0].text().unwrap().to_owned()
+    }
+
     pub(crate) fn state(&self) -> State {
         self.state_of(&self.url).unwrap()
     }

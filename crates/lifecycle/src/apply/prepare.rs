@@ -281,6 +281,7 @@ pub(crate) fn fresh_certificate(
             |situation| situation.server.major.clone(),
         ),
         tool_version: project.tool_version.clone(),
+        with_queries: project.workload.file.is_some(),
     };
     let stale = certificate.stale(&target);
     if project.policy.strict && certificate.verdict != tightrope_model::Verdict::Exact {

@@ -15,6 +15,7 @@ use super::run::Job;
 use crate::Event;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, is_transaction};
 use crate::half_done;
+use crate::logged;
 use crate::net;
 use crate::run::{Run, RunError, stored};
 use crate::verify;
@@ -201,10 +202,12 @@ pub(super) fn apply(
         true => Some(run.session.catalog()?),
         false => None,
     };
+    let label = migration.label();
     run.in_transaction(|run| {
         if let Some(catalog) = &catalog {
             run.store().keep_snapshot(catalog, &before)?;
         }
+        logged::before_script(run.session.as_mut(), &label)?;
         Ok(run.journal(
             Some(&record.version_key),
             &Edge::MigrationBegun(Box::new(begun)),
@@ -212,7 +215,6 @@ pub(super) fn apply(
     })?;
     run.watchers.edges.reached("migration's intent written");
     let clock = Instant::now();
-    let label = migration.label();
     let steps = StepJob {
         ready,
         label: &label,
@@ -305,6 +307,7 @@ fn record_done(
     record.after = Some(after);
     keep_derived(job, run, record, &catalog)?;
     run.store().keep_snapshot(&catalog, &after)?;
+    logged::after_script(run.session.as_mut())?;
     run.expect_schema(Some(after))?;
     job.record(run, record)?;
     run.journal(Some(&record.version_key), &Edge::MigrationDone)?;

@@ -10,6 +10,7 @@ use super::prepare::Proof;
 use super::report::{ApplyError, Left};
 use super::run::{Done, Job};
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
+use crate::logged;
 use crate::net::{self, LookStop};
 use crate::plan::label_of;
 use crate::run::{Run, held_by, stored};
@@ -162,6 +163,8 @@ fn inside(
 ) -> Result<(AppliedMigration, Option<Catalog>), Stop> {
     let mut record = job.draft(run, migration, proof);
     record.renames = net::renames_of(&ready.parsed);
+    logged::before_script(run.session.as_mut(), &migration.label())
+        .map_err(|error| waits(ready, error))?;
     let before = job.catalog.as_ref().filter(|_| measure);
     let held = match job.held {
         Some(held) => {
@@ -237,6 +240,7 @@ fn inside(
         after = Some(catalog);
     }
     record.net = spread.map(|(_, kept)| kept);
+    logged::after_script(run.session.as_mut()).map_err(|error| waits(ready, error))?;
     run.expect_schema(record.after)?;
     job.record(run, &record)?;
     let lease = run.lease.clone();

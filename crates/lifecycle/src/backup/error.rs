@@ -155,6 +155,66 @@ pub enum BackupError {
         /// Why what is there does not count.
         because: String,
     },
+    /// The engine logs no changes.
+    #[error("this engine logs no changes")]
+    NoChangeLog,
+    /// No backup of the target has a change log.
+    #[error("no backup of `{database}` has a change log")]
+    NoneLogged {
+        /// Which database.
+        database: String,
+    },
+    /// The backup has no change log.
+    #[error(
+        "the backup `{name}` was taken without a change log, and nothing can be replayed onto it"
+    )]
+    NotLogged {
+        /// Which.
+        name: String,
+    },
+    /// The database has no such log any more.
+    #[error("the database has no change log of `{name}` any more{}", ended.as_ref().map(|because| format!(": {because}")).unwrap_or_default())]
+    LogGone {
+        /// Of which backup.
+        name: String,
+        /// Why it was ended, if it was.
+        ended: Option<String>,
+    },
+    /// What was carried out is not what it was.
+    #[error("the changes beside `{name}` are damaged: {}", first_of(damage))]
+    ChangesDamaged {
+        /// Of which backup.
+        name: String,
+        /// Up to where they are whole, where that can be told.
+        recovery_point: Option<String>,
+        /// All that is wrong with them.
+        damage: Vec<Damage>,
+    },
+    /// The schema was changed while changes were logged.
+    #[error(
+        "`{migration}` changed the schema at {at}, and the backup `{name}` has the schema of before"
+    )]
+    MigrationInBetween {
+        /// Which backup.
+        name: String,
+        /// The first migration, or rollback.
+        migration: String,
+        /// When.
+        at: String,
+    },
+    /// No such migration is in the log.
+    #[error(
+        "the change log of `{name}` has no migration `{migration}`{}",
+        has(there)
+    )]
+    NoSuchMigration {
+        /// Of which backup.
+        name: String,
+        /// What was asked for.
+        migration: String,
+        /// Those that are in it.
+        there: Vec<String>,
+    },
     /// `apply` asks for drills.
     #[error("a drill is overdue: {because}")]
     DrillOverdue {
@@ -239,6 +299,13 @@ fn first_of(damage: &[Damage]) -> String {
         [] => String::new(),
         [one] => one.to_string(),
         [one, others @ ..] => format!("{one}, and {} more", others.len()),
+    }
+}
+
+fn has(there: &[String]) -> String {
+    match there {
+        [] => ", and no other".to_owned(),
+        there => format!(", but {}", there.join(", ")),
     }
 }
 

@@ -5,6 +5,7 @@ use tightrope_engine::{DatabaseId, ErrorKind};
 use tightrope_store::StoreError;
 
 use super::BackupError;
+use super::changes::{LogStanding, logs_there, standing_of};
 use super::settings::{place_of, taker};
 use crate::project::{Access, Project};
 use crate::situation::{Situation, SituationError};
@@ -26,6 +27,8 @@ pub struct BackupListed {
     pub proof: Option<Proof>,
     /// What can be seen to be wrong with it, from names and sizes alone.
     pub damage: Vec<Damage>,
+    /// How its change log stands, if it has one.
+    pub log: Option<LogStanding>,
 }
 
 impl BackupListed {
@@ -149,7 +152,12 @@ fn is_lost(error: &BackupError) -> bool {
 pub fn list_backups(project: &Project) -> Result<Vec<BackupListed>, BackupError> {
     let found = place_of(project)?.list()?;
     let now = now(project)?;
-    Ok(found.into_iter().map(|found| listed(found, &now)).collect())
+    let logs = logs_there(project);
+    let each = found.into_iter().map(|found| BackupListed {
+        log: standing_of(project, &found, &logs),
+        ..listed(found, &now)
+    });
+    Ok(each.collect())
 }
 
 fn listed(found: Found, now: &TargetNow) -> BackupListed {
@@ -166,6 +174,7 @@ fn listed(found: Found, now: &TargetNow) -> BackupListed {
         proof: found.proof,
         manifest,
         damage,
+        log: None,
     }
 }
 

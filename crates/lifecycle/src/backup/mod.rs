@@ -3,6 +3,7 @@
 //! A backup that was never restored is a hope. So every backup carries in its manifest what the database was, in the same
 //! snapshot; proving one restores it elsewhere and compares; and `apply` can ask for one that is proven.
 
+mod changes;
 mod compare;
 mod error;
 mod gate;
@@ -15,6 +16,10 @@ mod take;
 mod watch;
 mod way;
 
+pub use changes::{
+    CarriedOut, CarryOptions, LogEnded, LogStanding, ReplayUntil, ReplayedChanges, carry_changes,
+    end_logs,
+};
 pub use error::BackupError;
 pub use list::{BackupListed, list_backups};
 pub use prove::{BackupProven, ProveOptions, prove_backup};

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tightrope_backup::{Found, Kept, ProofStanding, retain};
 
+use super::changes::end_those;
 use super::settings::place_of;
 use super::watch::Watch;
 use super::{BackupError, list};
@@ -86,6 +87,7 @@ pub fn prune_backups(
     for found in &ours {
         if going.iter().any(|one| one.name == found.name) {
             if !dry_run {
+                end_log_of(project, found, watchers)?;
                 place.remove(found)?;
             }
             let bytes = found
@@ -101,6 +103,25 @@ pub fn prune_backups(
         removed,
         untouched: others.into_iter().map(|found| found.name).collect(),
     })
+}
+
+/// Nobody could replay the log of a backup that is gone.
+fn end_log_of(project: &Project, found: &Found, watchers: Watchers<'_>) -> Result<(), BackupError> {
+    let start = found
+        .manifest
+        .as_ref()
+        .ok()
+        .and_then(|one| one.changes.as_ref());
+    let Some(start) = start else {
+        return Ok(());
+    };
+    end_those(
+        project,
+        "its backup was pruned",
+        &Watch(watchers),
+        |there| there == start.log,
+    )?;
+    Ok(())
 }
 
 /// When the migrations that are not sealed were applied, and when a run that is open was begun.

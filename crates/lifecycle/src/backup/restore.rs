@@ -8,7 +8,9 @@ use tightrope_engine::{Backup, BackupFiles, DatabaseUrl, TableContent, tables_na
 use tightrope_model::{TableName, nearest};
 
 use super::BackupError;
+use super::changes::{ReplayUntil, ReplayedChanges, catch_up, free_logs, replay, write_record};
 use super::compare::compare;
+use super::error::whole;
 use super::list::TargetNow;
 use super::prove::milliseconds;
 use super::settings::{place_of, taker};
@@ -30,6 +32,10 @@ pub struct RestoreOptions {
     pub from_another: bool,
     /// Only these tables, into a database that is there and does not have them.
     pub tables: Vec<TableName>,
+    /// Replay what was logged since the backup, up to there.
+    pub replay: Option<ReplayUntil>,
+    /// Replay also what was written after a migration, without the migration: into the schema that the backup has.
+    pub without_migrations: bool,
 }
 
 /// How long each part took, in milliseconds.
@@ -41,6 +47,8 @@ pub struct TimesOfRestore {
     pub restore_ms: u64,
     /// Comparing with the manifest.
     pub compare_ms: u64,
+    /// Carrying out the rest of the change log and replaying all of it.
+    pub replay_ms: u64,
     /// All of it.
     pub total_ms: u64,
 }
@@ -62,6 +70,8 @@ pub struct RestoredBackup {
     pub tables: usize,
     /// How many rows they have.
     pub rows: u64,
+    /// What was replayed onto it, where that was asked for.
+    pub replayed: Option<ReplayedChanges>,
     /// How long it took.
     pub times: TimesOfRestore,
     /// What a person should know.
@@ -104,6 +114,7 @@ pub fn restore_backup(
         project,
         options,
         taker,
+        found: &found,
         manifest: &manifest,
         files,
         watchers,
@@ -120,6 +131,7 @@ struct Restoring<'a> {
     project: &'a Project,
     options: &'a RestoreOptions,
     taker: &'a dyn Backup,
+    found: &'a Found,
     manifest: &'a Manifest,
     files: BackupFiles<'a>,
     watchers: Watchers<'a>,
@@ -160,6 +172,8 @@ impl Restoring<'_> {
         if !self.manifest.has_checksums() {
             remarks.push("the backup has no checksums: only its schema was compared".to_owned());
         }
+        free_logs(engine, restored.url())?;
+        let mut replayed = self.replay(engine, restored.as_ref())?;
         let kept = restored
             .take_place(self.options.overwrite.is_some(), &watch)
             .map_err(failed("give the restored database its name"))?;
@@ -168,7 +182,12 @@ impl Restoring<'_> {
             "manifest": self.manifest.seal,
             "taken_at": self.manifest.taken_at,
             "kept": kept,
+            "recovery_point": replayed.as_ref().map(|one| &one.recovery_point),
+            "changes": replayed.as_ref().map(|one| one.changes),
         });
+        if let Some(replayed) = &mut replayed {
+            replayed.remarks.extend(self.last_instant(kept.as_deref()));
+        }
         remarks.extend(self.record("restored", detail));
         Ok(RestoredBackup {
             name: self.manifest.name.clone(),
@@ -182,10 +201,68 @@ impl Restoring<'_> {
                 check_ms: self.check_ms,
                 restore_ms,
                 compare_ms,
+                replay_ms: replayed
+                    .as_ref()
+                    .map_or(0, |one| one.carry_ms + one.replay_ms),
                 total_ms: milliseconds(self.began),
             },
+            replayed,
             remarks,
         })
+    }
+
+    /// Replays what was logged, and requires the schema of the backup afterwards.
+    fn replay(
+        &self,
+        engine: &dyn tightrope_engine::Engine,
+        restored: &dyn tightrope_engine::Restored,
+    ) -> Result<Option<ReplayedChanges>, BackupError> {
+        let Some(until) = &self.options.replay else {
+            return Ok(None);
+        };
+        let watch = Watch(self.watchers);
+        let url = restored.url();
+        let how = (until, self.options.without_migrations);
+        let mut done = replay(self.project, engine, self.found, url, how, &watch)?;
+        let options = tightrope_engine::ConnectOptions {
+            application_name: None,
+            read_only: true,
+            must_exist: true,
+        };
+        let fingerprint = engine
+            .connect(url, &options)
+            .and_then(|mut session| session.catalog())
+            .map_err(BackupError::doing("read the schema after the replay"))?
+            .fingerprint();
+        if fingerprint.logical != self.manifest.fingerprint.logical {
+            return Err(BackupError::NotEqual {
+                name: self.manifest.name.clone(),
+                failures: vec!["the replay has changed the schema".to_owned()],
+            });
+        }
+        write_record(self.project, self.found, &self.options.into, &mut done)?;
+        Ok(Some(done))
+    }
+
+    /// Somebody may have written to the old database while the new one was about to take its name.
+    fn last_instant(&self, kept: Option<&str>) -> Option<String> {
+        let kept = kept.filter(|_| self.options.replay == Some(ReplayUntil::End))?;
+        let watch = Watch(self.watchers);
+        let caught = self
+            .taker
+            .kept_url(&self.options.into, kept)
+            .map_err(BackupError::doing("find what was overwritten"))
+            .and_then(|url| catch_up(self.project, self.found, url, &watch));
+        match caught {
+            Ok(None | Some(0)) => None,
+            Ok(Some(changes)) => Some(format!(
+                "{changes} changes were committed while names changed: they are in `{kept}` and beside the backup, and are not replayed"
+            )),
+            Err(error) => Some(format!(
+                "whether anything was written to `{kept}` in the last instant cannot be told: {}",
+                whole(&error)
+            )),
+        }
     }
 
     fn tables(&self) -> Result<RestoredBackup, BackupError> {
@@ -237,8 +314,10 @@ impl Restoring<'_> {
                 check_ms: self.check_ms,
                 restore_ms,
                 compare_ms: 0,
+                replay_ms: 0,
                 total_ms: milliseconds(self.began),
             },
+            replayed: None,
             remarks,
         })
     }

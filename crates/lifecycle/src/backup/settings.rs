@@ -25,6 +25,8 @@ pub struct BackupSettings {
     pub retention: Retention,
     /// After how many days a drill is overdue.
     pub drill_days: u32,
+    /// Whether a change log is begun with every backup.
+    pub changes: bool,
     /// What `apply` asks for.
     pub policy: BackupPolicy,
     /// Whether `apply` refuses while a drill is overdue.
@@ -42,6 +44,7 @@ impl Default for BackupSettings {
             max_age_s: 26 * 3_600,
             retention: Retention::default(),
             drill_days: 90,
+            changes: false,
             policy: BackupPolicy::None,
             drills_required: false,
         }

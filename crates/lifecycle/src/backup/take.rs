@@ -1,12 +1,14 @@
+use std::path::PathBuf;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tightrope_backup::{Manifest, Place};
-use tightrope_engine::{Backup, BackupWatch as _, Engine, TakeOptions};
+use tightrope_backup::{LogStart, Manifest, Place};
+use tightrope_engine::{Backup, BackupWatch as _, Engine, LogNumber, TakeOptions};
 use tightrope_store::Store;
 
 use super::BackupError;
+use super::changes::{begin_log, give_up, replace_older};
 use super::error::whole;
 use super::settings::{place_of, taker};
 use super::watch::Watch;
@@ -18,11 +20,16 @@ use crate::run::{Run, Watchers};
 pub struct TakeBackupOptions {
     /// Whether every table is summed up; without it the backup cannot be proven.
     pub checksums: bool,
+    /// Whether every change from its snapshot on is logged, to be replayed onto it.
+    pub changes: bool,
 }
 
 impl Default for TakeBackupOptions {
     fn default() -> Self {
-        Self { checksums: true }
+        Self {
+            checksums: true,
+            changes: false,
+        }
     }
 }
 
@@ -54,7 +61,6 @@ pub fn take_backup(
     options: &TakeBackupOptions,
     watchers: Watchers<'_>,
 ) -> Result<BackupTaken, BackupError> {
-    let began = Instant::now();
     let engine = project.engine()?;
     let taker = taker(engine.as_ref())?;
     let place = place_of(project)?;
@@ -72,34 +78,31 @@ pub fn take_backup(
         .map_or_else(|| "database".to_owned(), |database| database.name);
 
     let watch = Watch(watchers);
-    let draft = place.begin(&name, Timestamp::now())?;
-    watch.reached("backup begun");
-    let options = TakeOptions {
-        jobs: project.backup.jobs,
-        checksums: options.checksums,
-    };
-    let taken = taker
-        .take(&project.url, &draft.data(), &options, &watch)
-        .map_err(BackupError::doing("take the backup"))?;
-    watch.reached("data written");
-    let files = draft.digest(&watch.bytes("bytes digested"))?;
-    warnings.extend(taken.remarks.iter().cloned());
-    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let manifest = Manifest::new(
-        draft.name().to_owned(),
-        taken,
-        files,
-        project.tool_version.clone(),
-        milliseconds,
+    let log = (options.changes || project.backup.changes)
+        .then(|| begin_log(project, &watch))
+        .transpose()?;
+    let written = write(
+        project,
+        taker,
+        place,
+        (&name, applied),
+        options,
+        log,
+        &watch,
     );
-    watch.reached("before the manifest");
-    let manifest = draft.write_manifest(Manifest {
-        applied,
-        ..manifest
-    })?;
-    watch.reached("manifest written");
-    let folder = draft.finish(|| watch.reached("backup named"))?;
-    watch.reached("backup unlocked");
+    let (manifest, folder) = match written {
+        Ok(written) => written,
+        Err(error) => {
+            // The error of the backup tells more than one of its log, which the next backup ends.
+            let _ = log.map(|log| give_up(project, log));
+            return Err(error);
+        }
+    };
+    warnings.extend(manifest.remarks.iter().cloned());
+    if let Some(log) = log {
+        warnings.extend(replace_older(project, log, &manifest.name, &watch));
+    }
+    let milliseconds = manifest.milliseconds;
     let detail = serde_json::json!({
         "backup": manifest.name,
         "manifest": manifest.seal,
@@ -131,6 +134,50 @@ fn newest_applied(project: &Project, engine: &dyn Engine) -> Result<Option<Strin
     let mut store = Store::new(session.as_mut());
     store.check_layout()?;
     Ok(store.applied()?.last().map(|one| one.version.clone()))
+}
+
+/// Writes the backup; nothing of it is there before its last line.
+fn write(
+    project: &Project,
+    taker: &dyn Backup,
+    place: &Place,
+    (name, applied): (&str, Option<String>),
+    options: &TakeBackupOptions,
+    log: Option<LogNumber>,
+    watch: &Watch<'_>,
+) -> Result<(Manifest, PathBuf), BackupError> {
+    let began = Instant::now();
+    let draft = place.begin(name, Timestamp::now())?;
+    watch.reached("backup begun");
+    let options = TakeOptions {
+        jobs: project.backup.jobs,
+        checksums: options.checksums,
+        log,
+    };
+    let taken = taker
+        .take(&project.url, &draft.data(), &options, watch)
+        .map_err(BackupError::doing("take the backup"))?;
+    watch.reached("data written");
+    let files = draft.digest(&watch.bytes("bytes digested"))?;
+    let changes = log.zip(taken.mark.clone());
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let manifest = Manifest::new(
+        draft.name().to_owned(),
+        taken,
+        files,
+        project.tool_version.clone(),
+        milliseconds,
+    );
+    watch.reached("before the manifest");
+    let manifest = draft.write_manifest(Manifest {
+        applied,
+        changes: changes.map(|(log, mark)| LogStart { log, mark }),
+        ..manifest
+    })?;
+    watch.reached("manifest written");
+    let folder = draft.finish(|| watch.reached("backup named"))?;
+    watch.reached("backup unlocked");
+    Ok((manifest, folder))
 }
 
 /// Says so where the backup would go with the disk that it is to save from.

@@ -3,6 +3,7 @@
 use tightrope_backup::{DrillKind, DrillVerdict, Found, Place, ProofStanding, predict};
 
 use super::BackupError;
+use super::changes::{LogStanding, logs_there, standing_of};
 use super::gate::best;
 use super::list::TargetNow;
 use crate::Project;
@@ -29,13 +30,17 @@ pub(crate) fn way_back(
         .manifest
         .as_ref()
         .map_or_else(|_| String::new(), |manifest| manifest.taken_at.clone());
+    let log = standing_of(project, &found, &logs_there(project));
     let proven_at = found.proof.as_ref().map(|proof| proof.proven_at.clone());
     Ok(Some(WayBack {
         way: 'd',
-        what: "restore the backup",
+        what: match log.is_some() {
+            true => "restore the backup and replay the changes",
+            false => "restore the backup",
+        },
         milliseconds,
         source,
-        loses: format!("what was written since {taken_at} (`{}`)", found.name),
+        loses: loses(&found.name, &taken_at, log.as_ref()),
         proven: match (standing, proven_at) {
             (ProofStanding::Proven, Some(at)) => format!("by restoring it, {at}"),
             (ProofStanding::Stale(expired), Some(at)) => {
@@ -46,6 +51,21 @@ pub(crate) fn way_back(
         },
         open: true,
     }))
+}
+
+/// What would be lost: with a change log nothing, as long as the database or what was carried out can be read.
+fn loses(name: &str, taken_at: &str, log: Option<&LogStanding>) -> String {
+    let since = match log {
+        None => return format!("what was written since {taken_at} (`{name}`)"),
+        Some(log) if log.goes_on => log.recovery_point.as_deref().unwrap_or(taken_at),
+        Some(log) => {
+            let at = log.recovery_point.as_deref().unwrap_or(taken_at);
+            return format!("what was written since {at} (`{name}`): its change log was ended");
+        }
+    };
+    format!(
+        "nothing while the database can be read, else what was written since {since} (`{name}`)"
+    )
 }
 
 fn none_there() -> WayBack {

@@ -6,6 +6,7 @@ use tightrope_store::{Store, StoreError};
 
 use super::cluster;
 use super::one::{Derive, Rehearsal};
+use crate::logged;
 use crate::project::Project;
 use crate::{Event, Listener};
 
@@ -44,13 +45,15 @@ impl<'a> Rehearsal<'a> {
             copy: base.report().clone(),
             derived,
             dropped_columns: project.policy.dropped_columns,
+            witness: None,
         })
     }
 }
 
-/// Frees the nets that a copy has brought along: what the target writes down of its open windows is no part of a rehearsal,
+/// Frees the change logs and the nets that a copy has brought along: what the target writes down of its open windows is no part of a rehearsal,
 /// and would be in the way of the net that is spread there.
 pub(super) fn free_nets(session: &mut dyn Session) -> Result<(), StoreError> {
+    logged::free(session)?;
     if !session.has_store()? {
         return Ok(());
     }

@@ -89,6 +89,7 @@ impl Rehearsal<'_> {
             derived: false,
             net: None,
             losses: Vec::new(),
+            workload: None,
             seal: None,
         }
     }

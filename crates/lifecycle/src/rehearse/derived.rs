@@ -14,6 +14,7 @@ use super::scripts::RunStop;
 use super::state::State;
 use crate::execute::{Ready, elapsed_ms, may_change_settings};
 use crate::net::{self, Back, BackStop, Returned, SetAside};
+use crate::workload::Trial;
 
 /// What the forward script left on the copy, with the net around it.
 struct Forward {
@@ -70,6 +71,7 @@ impl Rehearsal<'_> {
         after: &State,
         migration: &Migration,
         plan: &NetPlan,
+        trial: Option<&mut Trial<'_>>,
     ) -> Result<DerivedRehearsal, EngineError> {
         let work = stage.base.fork()?;
         let mut session = self.connect(work.as_ref())?;
@@ -117,6 +119,9 @@ impl Rehearsal<'_> {
         };
         let rollback_ms = elapsed_ms(clock);
         let now = State::read(session.as_mut())?;
+        if let Some(trial) = trial {
+            trial.rollback(session.as_mut(), &mut || self.connect(stage.base.as_ref()))?;
+        }
         let mut outcome = self.compare(stage, &now, session.as_mut())?;
         if outcome.verdict.passes() {
             self.forward_again(&mut outcome, after, session.as_mut(), migration)?;

@@ -18,13 +18,14 @@ mod run;
 mod scripts;
 mod state;
 mod versions;
+mod witness;
 mod write;
 
 pub use cluster::ClusterRefusal;
 pub use generated::GeneratedRows;
 pub use report::{DerivedRehearsal, MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
-pub use run::{RehearseError, RehearseOptions, Rehearsed, rehearse};
+pub use run::{RehearseError, RehearseOptions, Rehearsed, WorkloadNamed, rehearse};
 pub use versions::UnknownVersion;
 pub use write::{DeriveWhich, DerivedRollback, derive_rollbacks};
 

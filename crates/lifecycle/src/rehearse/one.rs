@@ -11,6 +11,7 @@ use super::report::{MigrationRehearsal, RehearsalDifference, how_to_keep, how_to
 use super::scripts::RunStop;
 use super::state::State;
 use crate::execute::{FailureReport, Ready, ScriptFailure};
+use crate::workload::{Trial, Witness};
 use crate::{DroppedColumns, Listener};
 
 /// Where a history of rehearsals has come to: a scratch database nobody is connected to, and its state.
@@ -40,6 +41,8 @@ pub(crate) struct Rehearsal<'a> {
     pub(crate) derived: Derive,
     /// What becomes of dropped columns.
     pub(crate) dropped_columns: DroppedColumns,
+    /// The queries of the application that are tried on the way, if any are.
+    pub(crate) witness: Option<&'a Witness>,
 }
 
 /// When the derived rollback is rehearsed beside the written one.
@@ -110,6 +113,7 @@ impl Rehearsal<'_> {
         let mut session = self.connect(work.as_ref())?;
         // Objects have the numbers of this copy.
         let before = session.catalog()?;
+        let mut trial = self.begin_trial(session.as_mut())?;
         let forward = match self.run_forward(session.as_mut(), migration) {
             Ok(ran) => ran,
             Err(RunStop::Engine(error)) => return Err(error),
@@ -130,6 +134,10 @@ impl Rehearsal<'_> {
             }
         };
         let after = State::read(session.as_mut())?;
+        let mut reference = || self.connect(stage.base.as_ref());
+        if let Some(trial) = &mut trial {
+            trial.forward(session.as_mut(), &forward.rows, &mut reference)?;
+        }
         let plan = self.plan(
             stage,
             session.as_mut(),
@@ -137,7 +145,8 @@ impl Rehearsal<'_> {
             (&before, &after.catalog),
             &forward,
         )?;
-        let mut outcome = self.there_and_back(stage, &after, session.as_mut(), migration)?;
+        let mut outcome =
+            self.there_and_back(stage, &after, session.as_mut(), migration, trial.as_mut())?;
         let remarks = cluster::remarks(migration, self.dialect, &self.roles);
         outcome.remarks.extend(remarks);
         let (is_forward, is_twin) = (outcome.is_forward, outcome.is_twin);
@@ -145,7 +154,10 @@ impl Rehearsal<'_> {
         let server = session.server().clone();
         drop(session);
         let derived = match self.derives(&outcome) {
-            true => Some(self.rehearse_derived(stage, &after, migration, &plan)?),
+            true => {
+                let trial = trial.as_mut().filter(|trial| !trial.has_rolled_back());
+                Some(self.rehearse_derived(stage, &after, migration, &plan, trial)?)
+            }
             false => None,
         };
         let certificate = self
@@ -160,6 +172,7 @@ impl Rehearsal<'_> {
         if let Some(derived) = derived {
             self.judge_derived(stage, &after, migration, &mut rehearsal, derived, &server);
         }
+        self.hear(trial, &mut rehearsal);
         if is_forward {
             let keeps_both = is_twin && roles.is_empty() && self.goes_forward(stage, migration)?;
             if keeps_both {
@@ -214,6 +227,7 @@ impl Rehearsal<'_> {
         after: &State,
         session: &mut dyn Session,
         migration: &Migration,
+        trial: Option<&mut Trial<'_>>,
     ) -> Result<Outcome, EngineError> {
         if let Some(reason) = &migration.settings.irreversible {
             return Ok(Outcome::new(
@@ -247,6 +261,9 @@ impl Rehearsal<'_> {
             }
         };
         let returned = State::read(session)?;
+        if let Some(trial) = trial {
+            trial.rollback(session, &mut || self.connect(stage.base.as_ref()))?;
+        }
         let mut outcome = self.compare(stage, &returned, session)?;
         outcome.rollback = Some(back);
         outcome.after_rollback = Some(returned.fingerprint);

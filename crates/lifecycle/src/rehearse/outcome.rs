@@ -108,6 +108,7 @@ pub(super) fn report(migration: &Migration, outcome: Outcome, forward: Ran) -> M
         footprint: forward.footprint,
         net: None,
         derived: None,
+        workload: None,
         certificate: None,
     }
 }

@@ -4,6 +4,7 @@ use tightrope_model::{Change, DataDifference, Difference, Footprint, NetPlan, Ve
 use tightrope_store::Certificate;
 
 use crate::execute::FailureReport;
+use crate::workload::WorkloadTrial;
 
 /// One thing that did not come back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -106,7 +107,7 @@ fn data_in_words(difference: &DataDifference) -> String {
 }
 
 /// What the rehearsal of one migration found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MigrationRehearsal {
     /// The version as written.
     pub version: String,
@@ -134,6 +135,8 @@ pub struct MigrationRehearsal {
     pub net: Option<NetPlan>,
     /// How the derived rollback did, if it was rehearsed.
     pub derived: Option<DerivedRehearsal>,
+    /// What the queries of the application have to say; none if none were tried.
+    pub workload: Option<WorkloadTrial>,
     /// The certificate, if it was earned.
     #[serde(skip)]
     pub certificate: Option<Certificate>,

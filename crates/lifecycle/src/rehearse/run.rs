@@ -10,6 +10,7 @@ use super::report::MigrationRehearsal;
 use super::versions::{UnknownVersion, up_to};
 use crate::project::{Access, FolderError, Project};
 use crate::situation::{Situation, SituationError, Standing};
+use crate::workload::{Witness, WorkloadFailure};
 use crate::{Event, Listener};
 
 /// What to rehearse.
@@ -38,6 +39,19 @@ pub struct Rehearsed {
     pub drifted: bool,
     /// Certificates that could not be written beside their migrations, with the reason.
     pub unwritten: Vec<(String, String)>,
+    /// The queries of the application that were tried; none if no workload is configured.
+    pub workload: Option<WorkloadNamed>,
+}
+
+/// A workload as it is named in reports.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct WorkloadNamed {
+    /// Its file.
+    pub file: std::path::PathBuf,
+    /// The file's digest.
+    pub digest: tightrope_model::Digest,
+    /// How many queries it holds.
+    pub queries: usize,
 }
 
 impl Rehearsed {
@@ -79,6 +93,9 @@ pub enum RehearseError {
     /// A migration acts on the whole server, and the copy is on the target's.
     #[error("cannot rehearse on the target's own server")]
     ClusterWide(#[from] ClusterRefusal),
+    /// The queries of the application.
+    #[error(transparent)]
+    Workload(#[from] WorkloadFailure),
     /// The version is not there.
     #[error(transparent)]
     UnknownVersion(#[from] UnknownVersion),
@@ -125,6 +142,8 @@ pub(crate) fn rehearse_pending(
     if let (Some(first), Some(look)) = (pending.first(), look) {
         project.know_fill(first, &look.catalog)?;
     }
+    // What cannot be read is said before anything is copied.
+    let witness = Witness::of(project, engine.kind())?;
     let place = CopyPlace {
         url: project.rehearse_url.clone(),
         empty: look.is_none(),
@@ -150,6 +169,7 @@ pub(crate) fn rehearse_pending(
     let (engine, beside) = (engine.as_ref(), base.is_beside_source());
     let rehearsal = Rehearsal {
         strict: project.policy.strict,
+        witness: witness.as_ref(),
         ..Rehearsal::on(base.as_ref(), project, engine, &pending, derived, listener)?
     };
     if beside {
@@ -170,6 +190,11 @@ pub(crate) fn rehearse_pending(
         pending: pending.len(),
         drifted: look.is_some_and(|look| look.drift.is_some()),
         unwritten: Vec::new(),
+        workload: witness.as_ref().map(|witness| WorkloadNamed {
+            file: witness.file.clone(),
+            digest: witness.digest,
+            queries: witness.workload.queries.len(),
+        }),
     };
     for (number, migration) in pending.iter().enumerate() {
         project.know_fill(migration, &stage.state.catalog)?;

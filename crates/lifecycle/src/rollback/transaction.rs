@@ -11,6 +11,7 @@ use super::report::{NetReturn, RollbackError, RolledBackOne};
 use super::run::{Through, label, prove_and_record};
 use crate::Event;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
+use crate::logged;
 use crate::net::{self, Back, BackStop, Returned};
 use crate::run::{Run, held_by};
 
@@ -182,6 +183,8 @@ fn inside(
             migration: name.clone(),
             direction: Direction::Rollback,
         });
+        let noted = format!("rollback of {name}");
+        logged::before_script(run.session.as_mut(), &noted)?;
         let (net, blockers) = run.looked_after(|run| with_net(run, dialect, job, options));
         let net = net.map_err(|stop| stop.held_by(blockers))?;
         if net.is_none() {
@@ -197,6 +200,7 @@ fn inside(
         });
         done.push(one);
     }
+    logged::after_script(run.session.as_mut())?;
     let lease = run.lease.clone();
     run.store().guard_lease(&lease)?;
     Ok(done)

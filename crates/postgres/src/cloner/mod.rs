@@ -36,6 +36,8 @@ pub(crate) struct PostgresCloner {
 struct Source {
     target: Target,
     maintenance: Maintenance,
+    /// The options of CREATE DATABASE that its copy is made with; none means those that the source has.
+    like: Option<String>,
 }
 
 impl PostgresCloner {
@@ -52,7 +54,8 @@ impl PostgresCloner {
         same_server: bool,
     ) -> Result<&'static str, EngineError> {
         let mut refusal = None;
-        if same_server {
+        // A template brings its collation along.
+        if same_server && source.like.is_none() {
             match template::copy_if_alone(source, scratch.name())? {
                 Ok(remarks) => {
                     scratch.remark(remarks);
@@ -96,6 +99,7 @@ impl Cloner for PostgresCloner {
         let mut source = Source {
             maintenance: open(source, &target)?,
             target,
+            like: None,
         };
         let mut maintenance = open(url, &place_target)?;
         let beside_source =
@@ -108,6 +112,26 @@ impl Cloner for PostgresCloner {
         } else {
             self.fill(&mut scratch, &mut source, same_server)?
         };
+        scratch.describe(method, source.target.database())?;
+        Ok(Box::new(scratch))
+    }
+
+    fn copy_to(
+        &self,
+        source: &DatabaseUrl,
+        there: &DatabaseUrl,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let (target, place) = (Target::parse(source)?, Target::parse(there)?);
+        let mut maintenance = Maintenance::beside(there, &place)?;
+        let like = locale::options_of(&mut maintenance, place.database())?;
+        let mut source = Source {
+            maintenance: Maintenance::beside(source, &target)?,
+            target,
+            like: Some(like),
+        };
+        let same_server = source.maintenance.started_at()? == maintenance.started_at()?;
+        let mut scratch = PostgresScratch::claim(there, maintenance, same_server)?;
+        let method = self.fill(&mut scratch, &mut source, same_server)?;
         scratch.describe(method, source.target.database())?;
         Ok(Box::new(scratch))
     }

@@ -81,7 +81,10 @@ pub(super) fn create_empty(
     scratch: &PostgresScratch,
 ) -> Result<Vec<String>, EngineError> {
     let database = source.target.database().to_owned();
-    let options = locale::options_of(&mut source.maintenance, &database)?;
+    let options = match &source.like {
+        Some(options) => options.clone(),
+        None => locale::options_of(&mut source.maintenance, &database)?,
+    };
     let settings = settings::read(&mut source.maintenance, &database)?;
     let mut maintenance = scratch.maintenance()?;
     maintenance.execute(&format!(

@@ -13,6 +13,7 @@
 mod by_key;
 mod by_row;
 mod catch;
+mod changes;
 mod columns;
 mod conflicts;
 mod forward;

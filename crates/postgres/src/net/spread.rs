@@ -54,12 +54,12 @@ pub(super) fn spread(
         }
         kept.tables.push(of_table);
     }
-    protect(session, number)?;
+    protect(session, &names::prefix(number))?;
     Ok(kept)
 }
 
 /// The store has made the schema already, unless the database is a copy that has none.
-fn make_room(session: &mut PostgresSession) -> Result<(), EngineError> {
+pub(super) fn make_room(session: &mut PostgresSession) -> Result<(), EngineError> {
     let there = session.query_own(
         "select 1::bigint from pg_catalog.pg_namespace where nspname = 'tightrope'",
         &[],
@@ -181,8 +181,7 @@ pub(super) fn not_as_planned(plan: &TablePlan, column: &str) -> EngineError {
 }
 
 /// Takes away what default privileges have given others on the net's tables and functions.
-pub(super) fn protect(session: &mut PostgresSession, number: i64) -> Result<(), EngineError> {
-    let prefix = names::prefix(number);
+pub(super) fn protect(session: &mut PostgresSession, prefix: &str) -> Result<(), EngineError> {
     let grants = session.query_own(
         "select distinct g.kind || ' ' || g.object || ' from ' || \
          case g.grantee when 0 then 'public' else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) end \
@@ -194,7 +193,7 @@ pub(super) fn protect(session: &mut PostgresSession, number: i64) -> Result<(), 
            from pg_catalog.pg_proc p, pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a \
            where p.pronamespace = 'tightrope'::regnamespace and pg_catalog.starts_with(p.proname::text, $2)) g \
          where g.grantee <> g.owner",
-        &[Value::from(prefix.as_str()), Value::from(prefix.as_str())],
+        &[Value::from(prefix), Value::from(prefix)],
     )?;
     for grant in grants.iter().filter_map(|row| row.first()?.text()) {
         session.execute_own(&format!("revoke all on {grant} cascade"))?;

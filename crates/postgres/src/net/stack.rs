@@ -45,7 +45,7 @@ pub(super) fn resume(
         attach_touch(session, older.number, &table.plan, after)?;
     }
     moves::follow(session, older, Some(tables))?;
-    protect(session, older.number)
+    protect(session, &names::prefix(older.number))
 }
 
 /// The tables among `tables` that a net watches, with their names since its migration and their logs.

@@ -9,6 +9,7 @@ use crate::quote::literal;
 use crate::session::PostgresSession;
 
 /// Tables whose triggers and rules are off, and whose rows can be written.
+#[derive(Default)]
 pub(super) struct Quiet {
     back: Vec<String>,
 }
@@ -19,23 +20,32 @@ impl Quiet {
         session: &mut PostgresSession,
         tables: impl Iterator<Item = &'t TableName>,
     ) -> Result<Self, EngineError> {
-        let mut quiet = Self { back: Vec::new() };
+        let mut quiet = Self::default();
         for table in tables {
-            quiet.hush(session, table)?;
+            quiet.add(session, table, false)?;
         }
         Ok(quiet)
     }
 
-    fn hush(
+    /// Switches off those of one more table; of the net's own only if they are not to stay awake.
+    pub(super) fn add(
         &mut self,
         session: &mut PostgresSession,
         table: &TableName,
+        but_own: bool,
     ) -> Result<(), EngineError> {
         let name = names::sql(table);
+        let others = match but_own {
+            true => {
+                "and not exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace \
+                     where p.oid = g.tgfoid and n.nspname = 'tightrope') "
+            }
+            false => "",
+        };
         let found = session.query_own(
             &format!(
                 "select 'trigger ' || quote_ident(g.tgname), g.tgenabled::text from pg_catalog.pg_trigger g \
-                 where g.tgrelid = pg_catalog.to_regclass({0}) and not g.tgisinternal and g.tgenabled <> 'D' \
+                 where g.tgrelid = pg_catalog.to_regclass({0}) and not g.tgisinternal and g.tgenabled <> 'D' {others}\
                  union all \
                  select 'rule ' || quote_ident(w.rulename), w.ev_enabled::text from pg_catalog.pg_rewrite w \
                  where w.ev_class = pg_catalog.to_regclass({0}) and w.ev_type <> '1' and w.ev_enabled <> 'D' order by 1",

@@ -56,7 +56,7 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
     moves::follow(session, kept, None)?;
     make_function(session, number)?;
     make_failure_function(session, number)?;
-    protect(session, number)
+    protect(session, &names::prefix(number))
 }
 
 /// The tables in which the changes of the script were caught.

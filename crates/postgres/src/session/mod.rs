@@ -6,6 +6,7 @@ mod locks;
 mod open;
 mod own;
 mod pin;
+mod queries;
 mod run;
 mod transaction;
 mod vitals;
@@ -194,7 +195,15 @@ impl Session for PostgresSession {
         Some(self)
     }
 
+    fn changes(&mut self) -> Option<&mut dyn tightrope_engine::Changes> {
+        Some(self)
+    }
+
     fn vitals(&mut self) -> Option<&mut dyn tightrope_engine::Vitals> {
+        Some(self)
+    }
+
+    fn queries(&mut self) -> Option<&mut dyn tightrope_engine::Queries> {
         Some(self)
     }
 

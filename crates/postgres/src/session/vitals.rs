@@ -33,18 +33,7 @@ impl Vitals for PostgresSession {
     }
 
     fn statement(&mut self, pattern: &str) -> Result<Vital, EngineError> {
-        let Some(schema) = self.statements_schema()? else {
-            return Err(EngineError::new(
-                ErrorKind::DoesNotExist,
-                "the extension pg_stat_statements is not in this database",
-            )
-            .hint("create extension pg_stat_statements; it has to be in shared_preload_libraries, too"));
-        };
-        let schema = self.quote(&schema);
-        let time = match self.major >= EXEC_TIME {
-            true => "total_exec_time",
-            false => "total_time",
-        };
+        let (schema, time) = self.statements_view()?;
         // The oldest of them is a new one when it was evicted and has come back.
         let since = match self.major >= STATEMENTS_SINCE {
             true => "min(stats_since)::text",
@@ -156,6 +145,22 @@ impl PostgresSession {
         }
     }
 
+    /// The quoted schema of the statements' statistics, and the name of their time.
+    pub(super) fn statements_view(&mut self) -> Result<(String, &'static str), EngineError> {
+        let Some(schema) = self.statements_schema()? else {
+            return Err(EngineError::new(
+                ErrorKind::DoesNotExist,
+                "the extension pg_stat_statements is not in this database",
+            )
+            .hint("create extension pg_stat_statements; it has to be in shared_preload_libraries, too"));
+        };
+        let time = match self.major >= EXEC_TIME {
+            true => "total_exec_time",
+            false => "total_time",
+        };
+        Ok((self.quote(&schema), time))
+    }
+
     fn statements_schema(&mut self) -> Result<Option<String>, EngineError> {
         let sql = "select n.nspname::text from pg_catalog.pg_extension e \
                    join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'";
@@ -163,7 +168,7 @@ impl PostgresSession {
     }
 }
 
-fn unseen(what: &str) -> EngineError {
+pub(super) fn unseen(what: &str) -> EngineError {
     EngineError::new(
         ErrorKind::PermissionDenied,
         format!("the server does not show {what} to this user"),
@@ -175,7 +180,7 @@ fn text(rows: &[Vec<Value>]) -> Option<String> {
     rows.first()?.first()?.text().map(str::to_owned)
 }
 
-fn number(value: &Value) -> Result<f64, EngineError> {
+pub(super) fn number(value: &Value) -> Result<f64, EngineError> {
     let number = value.text().and_then(|text| text.parse().ok());
     number.ok_or_else(|| {
         EngineError::new(

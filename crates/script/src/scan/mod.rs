@@ -12,7 +12,7 @@ mod tests;
 
 use tightrope_model::{EngineKind, Span};
 
-pub(crate) use token::{Token, TokenKind, Tokens};
+pub use token::{Token, TokenKind, Tokens};
 
 /// What a segment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use tightrope_model::{EngineKind, Span};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TokenKind {
+pub enum TokenKind {
     /// White space.
     Space,
     /// A comment, either kind.
@@ -25,18 +25,23 @@ pub(crate) enum TokenKind {
 
 /// One token with the bytes that it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token<'a> {
-    pub(crate) kind: TokenKind,
-    pub(crate) text: &'a str,
-    pub(crate) start: usize,
+pub struct Token<'a> {
+    /// What it is.
+    pub kind: TokenKind,
+    /// Its text.
+    pub text: &'a str,
+    /// Where it begins in the whole text.
+    pub start: usize,
 }
 
 impl Token<'_> {
-    pub(crate) fn end(&self) -> usize {
+    /// Where it ends in the whole text.
+    pub fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    pub(crate) fn span(&self) -> Span {
+    /// The bytes that it covers.
+    pub fn span(&self) -> Span {
         Span {
             start: self.start,
             end: self.end(),
@@ -44,24 +49,24 @@ impl Token<'_> {
     }
 
     /// Whether the token means something to the server.
-    pub(crate) fn is_significant(&self) -> bool {
+    pub fn is_significant(&self) -> bool {
         !matches!(self.kind, TokenKind::Space | TokenKind::Comment)
     }
 
     /// Whether it is this unquoted word, whatever its case.
-    pub(crate) fn is_word(&self, word: &str) -> bool {
+    pub fn is_word(&self, word: &str) -> bool {
         self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
     /// Whether it is this symbol.
-    pub(crate) fn is_symbol(&self, symbol: &str) -> bool {
+    pub fn is_symbol(&self, symbol: &str) -> bool {
         self.kind == TokenKind::Symbol && self.text == symbol
     }
 }
 
 /// The tokens of a range of a text.
 #[derive(Clone)]
-pub(crate) struct Tokens<'a> {
+pub struct Tokens<'a> {
     text: &'a str,
     position: usize,
     end: usize,
@@ -69,7 +74,8 @@ pub(crate) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    pub(crate) fn new(text: &'a str, range: Span, dialect: EngineKind) -> Self {
+    /// The tokens of that range.
+    pub fn new(text: &'a str, range: Span, dialect: EngineKind) -> Self {
         Self {
             text: &text[..range.end],
             position: range.start,

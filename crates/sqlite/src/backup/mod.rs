@@ -75,6 +75,10 @@ impl Backup for FileCloner {
         tables::restore(files, tables, &FileUrl::parse(into)?, watch)
     }
 
+    fn kept_url(&self, into: &DatabaseUrl, kept: &str) -> Result<DatabaseUrl, EngineError> {
+        Ok(FileUrl::parse(into)?.url_of(Path::new(kept)))
+    }
+
     fn sweep(&self, into: &DatabaseUrl) -> Result<Vec<String>, EngineError> {
         let into = FileUrl::parse(into)?;
         let folder = if into.path.is_dir() {

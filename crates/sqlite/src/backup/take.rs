@@ -35,6 +35,11 @@ pub(super) fn take(
             |row| row.get(0),
         )
         .map_err(from_sqlite)?;
+    let mark = options
+        .log
+        .map(|log| crate::net::mark(&connection, log))
+        .transpose();
+    let mark = mark.map_err(from_sqlite)?;
     let catalog = catalog::read(&connection).map_err(from_sqlite)?;
     let mut shapes = catalog.tables().to_vec();
     shapes.extend(own_tables(&connection).map_err(from_sqlite)?);
@@ -53,6 +58,7 @@ pub(super) fn take(
         tables,
         source_bytes: std::fs::metadata(&target).map_or(0, |file| file.len()),
         remarks: Vec::new(),
+        mark,
     })
 }
 

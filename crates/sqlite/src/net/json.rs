@@ -36,7 +36,7 @@ pub(super) fn values_of(row: &str) -> Option<Vec<(String, Value)>> {
 }
 
 /// The value that a text stands for.
-fn value_of(text: &str) -> Option<Value> {
+pub(super) fn value_of(text: &str) -> Option<Value> {
     match text.bytes().next() {
         Some(b'\'') => {
             let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;

@@ -10,6 +10,7 @@
 //! **Invariant:** nothing of the net is in a catalog: all its names begin with `tightrope_net_`.
 
 mod about;
+mod changes;
 mod conflicts;
 mod dangling;
 mod forward;
@@ -44,6 +45,7 @@ use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
 
 use crate::session::SqliteSession;
+pub(crate) use changes::mark;
 pub(crate) use owed::{Owed, pay, pay_all};
 
 impl Net for SqliteSession {

@@ -15,12 +15,21 @@ impl Quiet {
     /// Takes them away: of every table, since keys cascade into tables that nobody names. Those on views are left, for nothing
     /// is written through a view here.
     pub(super) fn make(connection: &Connection) -> Result<Self, EngineError> {
+        Self::of(connection, "true")
+    }
+
+    /// The same, but those of the net go on to write down.
+    pub(super) fn but_own(connection: &Connection) -> Result<Self, EngineError> {
+        Self::of(connection, "lower(substr(s.name, 1, 10)) <> 'tightrope_'")
+    }
+
+    fn of(connection: &Connection, which: &str) -> Result<Self, EngineError> {
         let triggers = || {
-            let mut statement = connection.prepare(
+            let mut statement = connection.prepare(&format!(
                 "select s.name, s.sql from main.sqlite_schema s
                  join main.sqlite_schema t on t.type = 'table' and t.name = s.tbl_name
-                 where s.type = 'trigger' order by s.rowid",
-            )?;
+                 where s.type = 'trigger' and {which} order by s.rowid",
+            ))?;
             statement
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect::<rusqlite::Result<Vec<(String, String)>>>()

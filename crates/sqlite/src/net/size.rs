@@ -75,7 +75,11 @@ pub(super) fn shed(connection: &Connection) -> Result<(), EngineError> {
 }
 
 /// Drops all objects of a kind whose names begin so.
-fn drop_all(connection: &Connection, kind: &str, prefix: &str) -> Result<(), EngineError> {
+pub(super) fn drop_all(
+    connection: &Connection,
+    kind: &str,
+    prefix: &str,
+) -> Result<(), EngineError> {
     let names = || {
         let mut statement = connection.prepare(
             "select name from main.sqlite_schema where type = ?1 and substr(name, 1, ?2) = ?3 and sql is not null",

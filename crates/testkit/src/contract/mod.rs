@@ -16,6 +16,7 @@ pub mod checksums;
 pub mod copies;
 pub mod life;
 pub mod locks;
+pub mod queries;
 pub mod reading;
 pub mod rows;
 pub mod statements;
@@ -51,6 +52,11 @@ macro_rules! contract_tests {
                 identifiers_survive_quoting
                 a_reading_session_cannot_write
                 reset_brings_settings_back
+            }
+            queries {
+                a_query_is_prepared_and_not_run
+                a_query_that_fails_says_where
+                the_first_rows_of_a_query_come_as_text
             }
             reading {
                 a_session_knows_where_it_is

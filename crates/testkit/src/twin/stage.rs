@@ -179,6 +179,7 @@ impl Stage {
             placeholders: std::collections::BTreeMap::new(),
             url: self.url(),
             rehearse_url: None,
+            workload: tightrope_lifecycle::WorkloadSettings::default(),
             backup: BackupSettings::default(),
             policy: Policy {
                 lock_tries: 2,

@@ -8,6 +8,7 @@ const LEVELS: &[&[&str]] = &[
     &["script"],
     &["inverse"],
     &["judge"],
+    &["workload"],
     &["engine"],
     ENGINES,
     &["store"],

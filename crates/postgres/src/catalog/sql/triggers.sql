@@ -15,5 +15,5 @@ join pg_class c on c.oid = t.tgrelid
 join pg_namespace n on n.oid = c.relnamespace
 join pg_proc p on p.oid = t.tgfoid
 join pg_namespace f on f.oid = p.pronamespace
-where not t.tgisinternal and t.oid >= 16384 and not (f.nspname = 'tightrope' and t.tgname ~ '^~?tightrope_net_')
+where not t.tgisinternal and t.oid >= 16384 and not (f.nspname = 'tightrope' and t.tgname ~ '^[~!]?tightrope_(net|changes)_')
   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')

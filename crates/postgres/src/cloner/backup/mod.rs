@@ -88,6 +88,10 @@ impl Backup for PostgresCloner {
         tables::restore(self.bin_dir.as_deref(), files, tables, into, watch)
     }
 
+    fn kept_url(&self, into: &DatabaseUrl, kept: &str) -> Result<DatabaseUrl, EngineError> {
+        Ok(super::with_database(into, kept))
+    }
+
     fn sweep(&self, into: &DatabaseUrl) -> Result<Vec<String>, EngineError> {
         tightrope_engine::Cloner::sweep(self, into, &CopyPlace::default())
     }

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tightrope_engine::{
-    BackupFiles, BackupWatch, DatabaseUrl, EngineError, ErrorKind, Restored as _, Scratch as _,
-    Session as _, TableContent,
+    BackupFiles, BackupWatch, Changes as _, ConnectOptions, DatabaseUrl, EngineError, ErrorKind,
+    Restored as _, Scratch as _, Session as _, TableContent,
 };
 use tightrope_model::TableName;
 
@@ -19,6 +19,7 @@ use super::restore::{self, RestoredDatabase};
 use super::{DUMP, reading};
 use crate::connect::Target;
 use crate::quote::quote_qualified;
+use crate::session::PostgresSession;
 
 /// Brings the tables into a database that does not have them.
 pub(super) fn restore(
@@ -46,6 +47,7 @@ pub(super) fn restore(
     let contents = room.folder.join("contents");
     list(&programs, files, tables, &contents)?;
     let restored = restore::restore(bin_dir, files, into, 1, Some(&contents), watch)?;
+    free_logs(restored.url())?;
     compare(tables, restored.url())?;
     let dump = room.folder.join("tables.dump");
     dump_tables(&programs, &restored, tables, &dump, watch)?;
@@ -141,6 +143,15 @@ fn is_wanted(line: &str, tables: &[TableContent]) -> bool {
     ]
     .iter()
     .any(|kind| line.contains(&format!(" {kind} ")))
+}
+
+/// A table brought over with the trigger of a change log would call a function that is not there.
+fn free_logs(url: &DatabaseUrl) -> Result<(), EngineError> {
+    let mut session = PostgresSession::open(url, &ConnectOptions::default())?;
+    for there in session.logs()? {
+        session.end_log(there.log)?;
+    }
+    Ok(())
 }
 
 /// The rows there are those of the backup.

@@ -82,6 +82,7 @@ pub(super) fn take(
         tables,
         source_bytes: snapshot.bytes,
         remarks,
+        mark: options.log.map(|_| snapshot.mark),
     })
 }
 
@@ -91,6 +92,7 @@ struct Snapshot {
     taken_at: String,
     position: Option<String>,
     bytes: u64,
+    mark: String,
 }
 
 impl Snapshot {
@@ -101,7 +103,7 @@ impl Snapshot {
         let sql = format!(
             "select pg_export_snapshot(), {now}, \
              (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end)::text, \
-             pg_database_size(current_database())"
+             pg_database_size(current_database()), txid_current_snapshot()::text"
         );
         let rows = session.query_own(&sql, &[])?;
         let row = rows.first().map(Vec::as_slice).unwrap_or_default();
@@ -115,6 +117,7 @@ impl Snapshot {
                 .and_then(Value::integer)
                 .and_then(|bytes| u64::try_from(bytes).ok())
                 .unwrap_or_default(),
+            mark: text(4).unwrap_or_default(),
         })
     }
 }
@@ -135,7 +138,7 @@ fn own_tables(session: &mut PostgresSession) -> Result<Vec<TableShape>, EngineEr
     let sql = "select c.relname::text, a.attname::text from pg_catalog.pg_class c \
                join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
                join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
-               where n.nspname = 'tightrope' and c.relkind = 'r' order by 1, 2";
+               where n.nspname = 'tightrope' and c.relkind = 'r' and c.relname !~ '^changes_[0-9]+' order by 1, 2";
     let mut shapes: Vec<TableShape> = Vec::new();
     for row in session.query_own(sql, &[])? {
         let text = |at: usize| {
@@ -224,6 +227,8 @@ impl Dump<'_> {
         command
             .args(["--format=directory", "--verbose", "--no-sync"])
             .arg(format!("--jobs={}", self.jobs.max(1)))
+            // What is logged for backups is about rows that are in this one already, or comes back from where it is carried to.
+            .arg("--exclude-table-data=tightrope.changes_*")
             .arg(format!("--snapshot={}", self.snapshot))
             .arg(format!("--lock-wait-timeout={LOCK_WAIT_MS}"))
             .arg(format!("--file={}", self.folder.join(DUMP).display()))

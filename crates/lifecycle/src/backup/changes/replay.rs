@@ -1,0 +1,433 @@
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tightrope_backup::{Carried, Found, Manifest, ReplayRecord};
+use tightrope_engine::{
+    BackupWatch as _, Change, ChangeKind, ConnectOptions, Counted, DatabaseUrl, Engine, ErrorKind,
+    LoggedTable, Replayed, Session, Unreplayed,
+};
+use tightrope_model::TableName;
+
+use super::super::BackupError;
+use super::super::error::whole;
+use super::super::prove::milliseconds;
+use super::super::settings::taker;
+use super::super::watch::Watch;
+use super::begin::log_of;
+use super::carry::{Last, carried, carry_out, start_of};
+use super::cut::{Cut, ReplayUntil};
+use crate::project::{Access, Project};
+
+/// Changes handed to the engine at a time.
+const CHUNK: usize = 5_000;
+
+/// How often the damaged database is asked once more for what was written meanwhile.
+const CATCH_UPS: usize = 5;
+
+/// What was replayed onto a restored backup.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ReplayedChanges {
+    /// All that was committed up to then is there.
+    pub recovery_point: String,
+    /// Whether the rest of the log was read from the database itself.
+    pub read_from_database: bool,
+    /// Changes that were replayed.
+    pub changes: u64,
+    /// Changes that came after the moment that was asked for.
+    pub left_out: u64,
+    /// What could not be replayed.
+    pub unreplayed: Vec<Unreplayed>,
+    /// Where the record with all of that is.
+    pub record: String,
+    /// How long carrying out the rest of the log took, in milliseconds.
+    pub carry_ms: u64,
+    /// How long replaying took.
+    pub replay_ms: u64,
+    /// What a person should know.
+    pub remarks: Vec<String>,
+}
+
+/// Frees the logs that a restored database has brought along: they were begun for another one.
+pub(in super::super) fn free_logs(
+    engine: &dyn Engine,
+    restored: &DatabaseUrl,
+) -> Result<(), BackupError> {
+    let mut session = connect(engine, restored)?;
+    let Some(changes) = session.changes() else {
+        return Ok(());
+    };
+    let failed = BackupError::doing;
+    for there in changes
+        .logs()
+        .map_err(failed("look for change logs in the restored database"))?
+    {
+        changes
+            .end_log(there.log)
+            .map_err(failed("end the change log of the restored database"))?;
+    }
+    Ok(())
+}
+
+fn connect(engine: &dyn Engine, url: &DatabaseUrl) -> Result<Box<dyn Session>, BackupError> {
+    let options = ConnectOptions {
+        application_name: Some("tightrope replay".to_owned()),
+        read_only: false,
+        must_exist: true,
+    };
+    engine
+        .connect(url, &options)
+        .map_err(BackupError::doing("connect to the restored database"))
+}
+
+/// Carries out the rest of the log, if the database can still be read, and replays everything onto the restored backup.
+pub(in super::super) fn replay(
+    project: &Project,
+    engine: &dyn Engine,
+    found: &Found,
+    restored: &DatabaseUrl,
+    (until, across): (&ReplayUntil, bool),
+    watch: &Watch<'_>,
+) -> Result<ReplayedChanges, BackupError> {
+    let mut done = ReplayedChanges::default();
+    let began = Instant::now();
+    done.read_from_database = rest(project, found, watch, &mut done.remarks)?;
+    let mut all = checked(project, found, watch)?;
+    done.carry_ms = milliseconds(began);
+    let began = Instant::now();
+    let cut = Cut::find(&all, until, across, &found.name)?;
+    let mut session = connect(engine, restored)?;
+    let mut rows = Rows::default();
+    let mut replaying = Replaying::begin(session.as_mut(), &cut, across, watch)?;
+    let mut from = 0;
+    for _ in 0..CATCH_UPS {
+        replaying.segments(&all, from, &mut rows)?;
+        from = all.segments.len();
+        let more = done.read_from_database && *until == ReplayUntil::End;
+        if !more || !rest(project, found, watch, &mut Vec::new())? {
+            break;
+        }
+        all = carried(project, found)?;
+        if all.segments.len() == from {
+            break;
+        }
+    }
+    watch.reached("changes replayed");
+    let (replayed, left_out) = replaying.end(&all)?;
+    watch.reached("replay committed");
+    must_have_these_rows(found, &rows, &replayed)?;
+    done.replay_ms = milliseconds(began);
+    done.changes = replayed.changes;
+    done.left_out = left_out;
+    done.unreplayed = replayed.unreplayed;
+    done.remarks.extend(replayed.remarks);
+    done.recovery_point = match until {
+        ReplayUntil::Time(time) => time.to_string(),
+        _ => all.recovery_point().unwrap_or_default().to_owned(),
+    };
+    if let Some(ended) = all.ended() {
+        done.remarks
+            .push(format!("its change log goes no further: {ended}"));
+    }
+    unlogged(&all, &mut done.remarks);
+    Ok(done)
+}
+
+/// Writes down what was replayed, and what was not, beside the backup.
+pub(in super::super) fn write_record(
+    project: &Project,
+    found: &Found,
+    into: &DatabaseUrl,
+    done: &mut ReplayedChanges,
+) -> Result<(), BackupError> {
+    let record = ReplayRecord {
+        tightrope_replay: ReplayRecord::LAYOUT,
+        backup: found.name.clone(),
+        replayed_at: Timestamp::now().to_string(),
+        into: into.redacted(),
+        recovery_point: done.recovery_point.clone(),
+        changes: done.changes,
+        left_out: done.left_out,
+        unreplayed: done.unreplayed.clone(),
+        milliseconds: done.carry_ms + done.replay_ms,
+        seal: None,
+        signature: None,
+    };
+    let written = carried(project, found)?.write_replay(record)?;
+    done.record = written.display().to_string();
+    Ok(())
+}
+
+/// Carries out what the database has beyond the last segment. False where there is no database to ask any more.
+fn rest(
+    project: &Project,
+    found: &Found,
+    watch: &Watch<'_>,
+    remarks: &mut Vec<String>,
+) -> Result<bool, BackupError> {
+    let engine = project.engine()?;
+    let failed = BackupError::doing;
+    let is_lost = |kind: ErrorKind| {
+        matches!(
+            kind,
+            ErrorKind::DatabaseMissing | ErrorKind::Unreachable | ErrorKind::Damaged
+        )
+    };
+    let ask = || -> Result<Option<String>, BackupError> {
+        let there = taker(engine.as_ref())?
+            .identity(&project.url)
+            .map_err(failed("ask the database who it is"))?;
+        let ours = found.manifest.as_ref().ok().map(|one| &one.database);
+        match &there {
+            None => return Ok(Some("the database is gone".to_owned())),
+            Some(there) if Some(there) != ours => {
+                return Ok(Some("another database has its place".to_owned()));
+            }
+            Some(_) => {}
+        }
+        // Its server's tables are not changed: what is overwritten is kept as it is.
+        let mut session = project
+            .connect(engine.as_ref(), Access::Read)
+            .map_err(failed("connect"))?;
+        let last = Last {
+            ended: None,
+            forget: false,
+        };
+        match carry_out(project, found, session.as_mut(), last, watch) {
+            Ok(_) => Ok(None),
+            Err(BackupError::LogGone { ended: Some(_), .. }) => Ok(None),
+            Err(BackupError::LogGone { .. }) => {
+                Ok(Some("the database has the log no more".to_owned()))
+            }
+            Err(error) => Err(error),
+        }
+    };
+    let because = match ask() {
+        Ok(None) => return Ok(true),
+        Ok(Some(because)) => because,
+        Err(BackupError::Engine { source, .. }) if is_lost(source.kind) => whole(&source),
+        Err(error) => return Err(error),
+    };
+    remarks.push(format!(
+        "what was written after the last segment is not here: {because}"
+    ));
+    Ok(false)
+}
+
+/// The segments, every byte of which was read.
+fn checked(project: &Project, found: &Found, watch: &Watch<'_>) -> Result<Carried, BackupError> {
+    start_of(found)?;
+    let carried = carried(project, found)?;
+    let damage = carried.check(&watch.bytes("bytes of changes checked"));
+    match damage.is_empty() {
+        true => Ok(carried),
+        false => Err(BackupError::ChangesDamaged {
+            name: found.name.clone(),
+            recovery_point: None,
+            damage,
+        }),
+    }
+}
+
+/// How many rows each table should have more than the backup, by what was logged; none where that cannot be told.
+#[derive(Default)]
+struct Rows(BTreeMap<TableName, Option<i64>>);
+
+impl Rows {
+    fn count(&mut self, table: Option<&LoggedTable>, kind: ChangeKind) {
+        let Some(table) = table else {
+            return;
+        };
+        let more = self.0.entry(table.table.clone()).or_insert(Some(0));
+        *more = match (kind, *more) {
+            (ChangeKind::Insert, Some(more)) => Some(more + 1),
+            (ChangeKind::Delete, Some(more)) => Some(more - 1),
+            (ChangeKind::Update | ChangeKind::Migration, more) => more,
+            _ => None,
+        };
+    }
+}
+
+struct Replaying<'a> {
+    engine: Box<dyn tightrope_engine::Replay + 'a>,
+    cut: &'a Cut,
+    watch: &'a Watch<'a>,
+    done: u64,
+    left_out: u64,
+}
+
+impl<'a> Replaying<'a> {
+    fn begin(
+        session: &'a mut dyn Session,
+        cut: &'a Cut,
+        across: bool,
+        watch: &'a Watch<'a>,
+    ) -> Result<Self, BackupError> {
+        let engine = log_of(session)?
+            .replay(across)
+            .map_err(BackupError::doing("begin to replay"))?;
+        Ok(Self {
+            engine,
+            cut,
+            watch,
+            done: 0,
+            left_out: 0,
+        })
+    }
+
+    fn segments(&mut self, all: &Carried, from: usize, rows: &mut Rows) -> Result<(), BackupError> {
+        let tables = all.segments.last().map(|last| last.tables.as_slice());
+        let tables = tables.unwrap_or_default();
+        let of = all.changes();
+        let mut chunk = Vec::with_capacity(CHUNK);
+        // What migrations themselves have written.
+        let mut own = Vec::new();
+        for segment in &all.segments[from..] {
+            for change in all.read(segment)? {
+                let change = change?;
+                self.done += 1;
+                if self.cut.is_of_a_migration(&change) && change.kind != ChangeKind::Migration {
+                    own.push(change);
+                    if own.len() == CHUNK {
+                        self.leave_out(tables, std::mem::take(&mut own))?;
+                    }
+                    continue;
+                }
+                if !self.cut.has(&change) {
+                    self.left_out += u64::from(change.kind != ChangeKind::Migration);
+                    continue;
+                }
+                let table = tables.iter().find(|table| table.number == change.table);
+                rows.count(table, change.kind);
+                chunk.push(change);
+                if chunk.len() == CHUNK {
+                    self.hand_over(tables, std::mem::take(&mut chunk))?;
+                    self.watch.progress("changes replayed", self.done, of);
+                }
+            }
+        }
+        self.leave_out(tables, own)?;
+        self.hand_over(tables, chunk)?;
+        self.watch.progress("changes replayed", self.done, of);
+        Ok(())
+    }
+
+    fn leave_out(&mut self, tables: &[LoggedTable], own: Vec<Change>) -> Result<(), BackupError> {
+        if own.is_empty() {
+            return Ok(());
+        }
+        self.engine
+            .leave_out(tables, own)
+            .map_err(BackupError::doing("leave out what a migration has changed"))
+    }
+
+    fn hand_over(
+        &mut self,
+        tables: &[LoggedTable],
+        changes: Vec<Change>,
+    ) -> Result<(), BackupError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.engine
+            .apply(tables, changes)
+            .map_err(BackupError::doing("replay the changes"))
+    }
+
+    /// Sequences count on from where they were last seen.
+    fn end(self, all: &Carried) -> Result<(Replayed, u64), BackupError> {
+        let mut last: BTreeMap<&TableName, &Counted> = BTreeMap::new();
+        for counted in all.segments.iter().flat_map(|segment| &segment.counted) {
+            last.insert(&counted.sequence, counted);
+        }
+        let counted: Vec<Counted> = last.into_values().cloned().collect();
+        let replayed = self
+            .engine
+            .end(&counted)
+            .map_err(BackupError::doing("end the replay"))?;
+        Ok((replayed, self.left_out))
+    }
+}
+
+/// Requires as many rows of each table as the backup had and the log tells.
+fn must_have_these_rows(
+    found: &Found,
+    rows: &Rows,
+    replayed: &Replayed,
+) -> Result<(), BackupError> {
+    let Ok(manifest) = &found.manifest else {
+        return Ok(());
+    };
+    if !replayed.unreplayed.is_empty() {
+        return Ok(());
+    }
+    let mut failures = Vec::new();
+    for (table, now) in &replayed.rows {
+        let (Some(before), Some(Some(more))) = (rows_of(manifest, table), rows.0.get(table)) else {
+            continue;
+        };
+        let expected = i64::try_from(before)
+            .unwrap_or(i64::MAX)
+            .saturating_add(*more);
+        if i64::try_from(*now).ok() != Some(expected) {
+            failures.push(format!(
+                "`{table}` has {now} rows after the replay, and should have {expected}"
+            ));
+        }
+    }
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(BackupError::NotEqual {
+            name: found.name.clone(),
+            failures,
+        }),
+    }
+}
+
+fn rows_of(manifest: &Manifest, table: &TableName) -> Option<u64> {
+    let found = manifest.tables.iter().find(|one| one.shape.table == *table);
+    found?.checksum.as_ref().map(|sum| sum.rows)
+}
+
+/// Names the tables whose changes nobody logged.
+fn unlogged(all: &Carried, remarks: &mut Vec<String>) {
+    let last = all.newest().map(|last| last.unlogged.as_slice());
+    let names: Vec<String> = last
+        .unwrap_or_default()
+        .iter()
+        .map(|table| format!("`{table}`"))
+        .collect();
+    if !names.is_empty() {
+        remarks.push(format!(
+            "what was written to {} was not logged, or not all of it",
+            names.join(", ")
+        ));
+    }
+}
+
+/// Looks, after the names have changed, whether anything was committed in the last instant; it is carried out, and told.
+pub(in super::super) fn catch_up(
+    project: &Project,
+    found: &Found,
+    kept: DatabaseUrl,
+    watch: &Watch<'_>,
+) -> Result<Option<u64>, BackupError> {
+    let engine = project.engine()?;
+    let kept = Project {
+        url: kept,
+        ..project.clone()
+    };
+    let mut session = kept
+        .connect(engine.as_ref(), Access::Read)
+        .map_err(BackupError::doing("connect to what was overwritten"))?;
+    let last = Last {
+        ended: None,
+        forget: false,
+    };
+    match carry_out(&kept, found, session.as_mut(), last, watch) {
+        Ok(carried) => Ok(Some(carried.changes)),
+        Err(BackupError::LogGone { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,158 @@
+//! The change log of a backup: what every row is after each change, from before the backup was copied on.
+//!
+//! Everything here is serial, so the highest number of the log is a mark. An entry does not say what a statement did but what the
+//! row *is* when the trigger fires: in which order a program's own triggers and this one fire plays no part then, and what is
+//! replayed twice changes nothing. Triggers of SQLite have to name columns, so they are taken away while a script of tightrope's changes
+//! the schema.
+
+mod attach;
+mod read;
+mod replay;
+
+use tightrope_engine::{
+    Change, Changes, EngineError, LogNumber, LogThere, ReadUpTo, Replay, Session as _,
+};
+
+use super::names::sql;
+use super::size::{bytes, drop_all};
+use crate::error::from_sqlite;
+use crate::session::SqliteSession;
+use rusqlite::Connection;
+use tightrope_model::TableName;
+
+/// What the names of everything that a log has begin with.
+fn prefix(log: LogNumber) -> String {
+    format!("tightrope_changes_{log}")
+}
+
+/// The log's entries.
+fn entries(log: LogNumber) -> TableName {
+    TableName::new("", prefix(log))
+}
+
+/// The tables that it knows.
+fn tables(log: LogNumber) -> TableName {
+    TableName::new("", format!("{}_tables", prefix(log)))
+}
+
+/// The log's highest number: all that is committed now.
+pub(crate) fn mark(connection: &Connection, log: LogNumber) -> rusqlite::Result<String> {
+    let query = format!("select coalesce(max(n), 0) from {}", sql(&entries(log)));
+    connection.query_row(&query, [], |row| {
+        row.get::<_, i64>(0).map(|n| n.to_string())
+    })
+}
+
+fn logs(connection: &Connection) -> Result<Vec<LogNumber>, EngineError> {
+    let read = || {
+        let mut statement = connection.prepare(
+            "select cast(substr(name, 19) as integer) from main.sqlite_schema
+             where type = 'table' and name glob 'tightrope_changes_[0-9]*' and name not glob '*_tables' order by 1",
+        )?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    read().map_err(from_sqlite)
+}
+
+impl Changes for SqliteSession {
+    fn begin_log(&mut self, log: LogNumber) -> Result<(), EngineError> {
+        self.begin()?;
+        match attach::make(self.connection(), log) {
+            Ok(()) => self.commit(),
+            Err(error) => {
+                // The first error tells more.
+                let _ = self.roll_back();
+                Err(error)
+            }
+        }
+    }
+
+    fn logs(&mut self) -> Result<Vec<LogThere>, EngineError> {
+        let connection = self.connection();
+        logs(connection)?
+            .into_iter()
+            .map(|log| {
+                Ok(LogThere {
+                    log,
+                    bytes: bytes(connection, &entries(log))?,
+                })
+            })
+            .collect()
+    }
+
+    fn read_log(
+        &mut self,
+        log: LogNumber,
+        since: &str,
+        sink: &mut dyn FnMut(Change) -> bool,
+    ) -> Result<ReadUpTo, EngineError> {
+        read::read(self.connection(), log, since, sink)
+    }
+
+    fn forget(&mut self, log: LogNumber, up_to: &str) -> Result<(), EngineError> {
+        // A last entry stays: it tells up to where the log was freed, and the next one counts on from it.
+        let entries = sql(&entries(log));
+        let note = format!(
+            "insert into {entries} (at, s, k, v1) values ({}, 0, 'F', ?1)",
+            attach::NOW
+        );
+        let forget = format!(
+            "delete from {entries} where n <= cast(?1 as integer) or k = 'F' and n < (select max(n) from {entries})"
+        );
+        self.begin()?;
+        let done = self
+            .connection()
+            .execute(&note, [up_to])
+            .and_then(|_| self.connection().execute(&forget, [up_to]));
+        match done {
+            Ok(_) => self.commit(),
+            Err(error) => {
+                // The first error tells more.
+                let _ = self.roll_back();
+                Err(from_sqlite(error))
+            }
+        }
+    }
+
+    fn end_log(&mut self, log: LogNumber) -> Result<(), EngineError> {
+        let ours = self.connection().is_autocommit();
+        if ours {
+            self.begin()?;
+        }
+        for kind in ["trigger", "index", "table"] {
+            drop_all(self.connection(), kind, &prefix(log))?;
+        }
+        if ours { self.commit() } else { Ok(()) }
+    }
+
+    fn before_script(&mut self, label: &str) -> Result<(), EngineError> {
+        for log in logs(self.connection())? {
+            drop_all(self.connection(), "trigger", &prefix(log))?;
+            let note = format!(
+                "insert into {} (at, s, k, v1) values ({}, 0, 'M', ?1)",
+                sql(&entries(log)),
+                attach::NOW
+            );
+            self.connection()
+                .execute(&note, [label])
+                .map_err(from_sqlite)?;
+        }
+        Ok(())
+    }
+
+    fn after_script(&mut self) -> Result<(), EngineError> {
+        for log in logs(self.connection())? {
+            attach::all(self.connection(), log)?;
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, across: bool) -> Result<Box<dyn Replay + '_>, EngineError> {
+        self.connection()
+            .execute_batch("pragma foreign_keys = off")
+            .map_err(from_sqlite)?;
+        self.begin()?;
+        Ok(Box::new(replay::Replaying::begin(self, across)?))
+    }
+}

@@ -1,0 +1,181 @@
+//! Reading a log from one mark to the next.
+
+use rusqlite::Connection;
+use tightrope_engine::{
+    Change, ChangeKind, EngineError, ErrorKind, LogNumber, LoggedTable, ReadUpTo,
+};
+use tightrope_model::TableName;
+
+use super::super::live::Live;
+use super::super::names::sql;
+use super::attach::{is_attached, user_tables};
+use super::{entries, mark, tables};
+use crate::error::from_sqlite;
+use crate::transaction::ReadTransaction;
+use crate::value::exact;
+
+/// Gives every entry after the mark.
+pub(super) fn read(
+    connection: &Connection,
+    log: LogNumber,
+    since: &str,
+    sink: &mut dyn FnMut(Change) -> bool,
+) -> Result<ReadUpTo, EngineError> {
+    let _transaction = ReadTransaction::begin(connection).map_err(from_sqlite)?;
+    must_be_whole(connection, log, since)?;
+    let mut read = || {
+        let mark = mark(connection, log)?;
+        let at = connection.query_row(
+            "select strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
+            [],
+            |row| row.get(0),
+        )?;
+        let known = known(connection, log)?;
+        each(connection, log, since, &known, sink)?;
+        let unlogged = unlogged(connection, log, &known)?;
+        let tables = known.into_iter().map(|known| known.table).collect();
+        Ok(ReadUpTo {
+            mark,
+            at,
+            tables,
+            counted: Vec::new(),
+            unlogged,
+        })
+    };
+    read().map_err(from_sqlite)
+}
+
+/// Requires that nothing after the mark has been freed already: a segment that held it would be missing.
+fn must_be_whole(connection: &Connection, log: LogNumber, since: &str) -> Result<(), EngineError> {
+    let query = format!(
+        "select exists (select 1 from {} where k = 'F' and cast(v1 as integer) > cast(?1 as integer))",
+        sql(&entries(log))
+    );
+    let freed: bool = connection
+        .query_row(&query, [since], |row| row.get(0))
+        .map_err(from_sqlite)?;
+    match freed {
+        false => Ok(()),
+        true => Err(EngineError::new(
+            ErrorKind::DoesNotExist,
+            "the change log has been carried out further than to the last segment that is there",
+        )
+        .hint("look for the segments that are missing; what they held is in the database's own tables still, if those are whole")),
+    }
+}
+
+struct Known {
+    table: LoggedTable,
+    places: usize,
+}
+
+fn known(connection: &Connection, log: LogNumber) -> rusqlite::Result<Vec<Known>> {
+    let query = format!(
+        "select s, name, columns, place from {} order by s",
+        sql(&tables(log))
+    );
+    let mut statement = connection.prepare(&query)?;
+    let rows = statement.query_map([], |row| {
+        let (columns, place): (String, String) = (row.get(2)?, row.get(3)?);
+        let names = |text: &str| serde_json::from_str::<Vec<String>>(text).unwrap_or_default();
+        Ok(Known {
+            table: LoggedTable {
+                number: row.get(0)?,
+                table: TableName::new("", row.get::<_, String>(1)?),
+                columns: names(&columns),
+                made_by: Vec::new(),
+            },
+            places: names(&place).len(),
+        })
+    })?;
+    rows.collect()
+}
+
+fn each(
+    connection: &Connection,
+    log: LogNumber,
+    since: &str,
+    known: &[Known],
+    sink: &mut dyn FnMut(Change) -> bool,
+) -> rusqlite::Result<()> {
+    let names = |letter: char| -> rusqlite::Result<Vec<usize>> {
+        let query = format!("select * from {}", sql(&entries(log)));
+        let statement = connection.prepare(&query)?;
+        let mut numbered: Vec<(usize, usize)> = statement
+            .column_names()
+            .enumerate()
+            .filter_map(|(at, name)| Some((name.strip_prefix(letter)?.parse().ok()?, at)))
+            .collect();
+        numbered.sort_unstable();
+        Ok(numbered.into_iter().map(|(_, at)| at).collect())
+    };
+    let (places, values) = (names('i')?, names('v')?);
+    let query = format!(
+        "select * from {} where n > cast(?1 as integer) and k not in ('B', 'F') order by n",
+        sql(&entries(log))
+    );
+    let mut statement = connection.prepare(&query)?;
+    let mut rows = statement.query([since])?;
+    while let Some(row) = rows.next()? {
+        let number: i64 = row.get("s")?;
+        let of = known.iter().find(|known| known.table.number == number);
+        let array = |at: &[usize]| -> rusqlite::Result<String> {
+            let values = at.iter().map(|at| Ok(exact(row.get_ref(*at)?)));
+            let values: Vec<Option<String>> = values.collect::<rusqlite::Result<_>>()?;
+            Ok(serde_json::to_string(&values).unwrap_or_default())
+        };
+        let wide = |at: &'_ [usize], count: usize| at[..count.min(at.len())].to_vec();
+        let old = of
+            .map(|known| array(&wide(&places, known.places)))
+            .transpose()?;
+        let (kind, new) = match row.get::<_, String>("k")?.as_str() {
+            "P" => {
+                let columns = of.map_or(0, |known| known.table.columns.len());
+                (ChangeKind::Put, Some(array(&wide(&values, columns))?))
+            }
+            "D" => (ChangeKind::Delete, None),
+            _ => (ChangeKind::Migration, row.get("v1")?),
+        };
+        let change = Change {
+            number: row.get("n")?,
+            transaction: 0,
+            at: row.get("at")?,
+            table: number,
+            kind,
+            old,
+            new,
+        };
+        if !sink(change) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Tables whose changes are not in the log, or not all of them: virtual ones, and those that somebody else than tightrope has made
+/// or given columns.
+fn unlogged(
+    connection: &Connection,
+    log: LogNumber,
+    known: &[Known],
+) -> rusqlite::Result<Vec<TableName>> {
+    let mut unlogged = Vec::new();
+    for name in user_tables(connection)? {
+        let mut attached = false;
+        let live = Live::read(connection, &TableName::new("", name.as_str()))?;
+        let stored = live.map(|live| live.stored).unwrap_or_default();
+        for known in known.iter().filter(|known| known.table.table.name == name) {
+            attached |=
+                known.table.columns == stored && is_attached(connection, log, known.table.number)?;
+        }
+        if !attached {
+            unlogged.push(TableName::new("", name));
+        }
+    }
+    Ok(unlogged)
+}
+
+/// The error of notes that cannot be read.
+pub(super) fn unreadable() -> EngineError {
+    EngineError::new(ErrorKind::Other, "a change of the log cannot be read")
+}
