@@ -80,6 +80,7 @@ impl Context {
             backup: configuration.backup(target.backup)?,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             holder: holder::this_process(command),
+            variables: |name| std::env::var(name).ok(),
         })
     }
 

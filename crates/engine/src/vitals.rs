@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use tightrope_model::TableName;
 
-use crate::EngineError;
+use crate::{EngineError, SessionId};
 
 /// How a server is doing, in one respect.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,11 @@ pub enum Vital {
         values: BTreeMap<String, f64>,
         /// What changes when they are reset.
         epoch: Option<String>,
+    },
+    /// There is nothing to count: no such statement is in the statistics. It has never run, or they have forgotten it.
+    Absent {
+        /// In words.
+        why: String,
     },
 }
 
@@ -34,11 +39,23 @@ pub trait Vitals {
     fn vital(&mut self, what: &str) -> Result<Vital, EngineError>;
 
     /// The statistics of all statements like a pattern, in which `%` stands for anything: totals of `calls`, `time` in milliseconds
-    /// and `blocks`.
+    /// and `blocks`; [`Vital::Absent`] where none of them is known.
     ///
     /// # Errors
-    /// When there are no such statistics, or no such statement has run.
+    /// When there are no such statistics.
     fn statement(&mut self, pattern: &str) -> Result<Vital, EngineError>;
+
+    /// The sessions that wait for what that session has locked, or wants to lock before them.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn waiting_for(&mut self, session: &SessionId) -> Result<Vec<i64>, EngineError>;
+
+    /// Cancels what that session is doing; its transaction can only be undone then.
+    ///
+    /// # Errors
+    /// When it is not ours to cancel.
+    fn cancel(&mut self, session: &SessionId) -> Result<(), EngineError>;
 
     /// Lets nobody else write to these tables until the transaction ends.
     ///

@@ -2,7 +2,7 @@
 
 use crate::criterion::{Bound, Stat};
 use crate::statistics::{
-    RankTest, inflation, quantile, rank_test, share_beyond, slowest, tail_test,
+    RankTest, inflation, inflation_of, quantile, rank_test, share_beyond, slowest, tail_test,
 };
 
 /// A sample, and when it was taken.
@@ -27,39 +27,37 @@ pub(crate) struct Compared {
 
 /// From which percentile on the tail is asked, too.
 const TAIL_FROM: u8 = 75;
+/// Of so many neighbours it is said how slow their slowest are.
+const GROUP: usize = 20;
 /// In so many parts of the time a change has to be seen: a burst is not a change.
 const PARTS: usize = 4;
-/// How much more often than by chance a sample has to be larger in each part.
-const LARGER_IN_PART: f64 = 0.55;
+/// How often a sample has to be larger than one of the baseline in each part: more often than not.
+const LARGER_IN_PART: f64 = 0.5;
 /// By what factor more samples than before have to be beyond the baseline's quantile in each part.
 const BEYOND_IN_PART: f64 = 1.5;
 
 /// Compares a statistic of samples before and after; none where there is nothing to compare.
 ///
-/// `margin` is the factor that the day alone may make: what is tested is whether there is more than that.
+/// `beyond_drift` are the samples after without what the day alone may have made of them: what is tested is whether there is more
+/// than that. How large the change is says the statistic of the samples as they are.
 pub(crate) fn compare(
     before: &[f64],
     after: &[f64],
+    beyond_drift: &[f64],
     stat: Stat,
     bound: Bound,
-    margin: f64,
 ) -> Option<Compared> {
-    let (now, then) = (statistic(after, stat)?, statistic(before, stat)?);
+    let (now, then) = (typical(after, stat)?, typical(before, stat)?);
     let ratio = if now == then { 1.0 } else { now / then };
     if ratio.is_nan() {
         return None;
     }
     let turned = |samples: &[f64]| -> Vec<f64> { samples.iter().map(|sample| -sample).collect() };
-    let before: Vec<f64> = before.iter().map(|sample| sample * margin).collect();
     let (before, after) = match bound {
-        Bound::Over => (before, after.to_vec()),
-        Bound::Under => (turned(&before), turned(after)),
+        Bound::Over => (before.to_vec(), beyond_drift.to_vec()),
+        Bound::Under => (turned(before), turned(beyond_drift)),
     };
-    // A few samples say little of how they hang together: the longer side knows.
-    let inflated = match after.len() < before.len() / 2 {
-        true => inflation(&before),
-        false => inflation(&before).max(inflation(&after)),
-    };
+    let inflated = together(&before, &after, &before, &after);
     let shift = rank_test(&before, &after, inflated);
     let tail = match (stat, bound) {
         (Stat::Percentile(percent), Bound::Over) if percent >= TAIL_FROM => {
@@ -71,7 +69,8 @@ pub(crate) fn compare(
     let p = match tail {
         Some(at) => {
             // The slowest come in bursts: how those hang together is another question than how all do.
-            let clustered = inflation(&slowest(&before, at)).max(inflated);
+            let slow = (slowest(&before, at), slowest(&after, at));
+            let clustered = together(&before, &after, &slow.0, &slow.1).max(inflated);
             (2.0 * shift.p.min(tail_test(&before, &after, at, clustered))).min(1.0)
         }
         None => shift.p,
@@ -81,6 +80,37 @@ pub(crate) fn compare(
         p,
         lasts: lasts(&before, &after, tail),
     })
+}
+
+/// Latencies that come one after the other are never independent, whatever a few of them look like.
+pub(crate) const LEAST_TOGETHER: f64 = 2.0;
+
+/// By how much samples count for less, both sides together; what hangs together is read from `left` and `right`.
+fn together(before: &[f64], after: &[f64], left: &[f64], right: &[f64]) -> f64 {
+    let here = inflation(left).max(LEAST_TOGETHER);
+    // A few samples say little of how they hang together: the longer side knows.
+    let there = match right.len() < left.len() / 2 {
+        true => inflation_of(left, right.len()),
+        false => inflation_of(left, right.len()).max(inflation(right)),
+    }
+    .max(LEAST_TOGETHER);
+    let (m, n) = (before.len() as f64, after.len() as f64);
+    (here / m + there / n) / (1.0 / m + 1.0 / n)
+}
+
+/// A statistic of samples, as it typically is: of a percentile from 75 on the median over groups of neighbours, so that a burst or two,
+/// which are all of the slowest, do not decide how slow the slowest are.
+pub(crate) fn typical(samples: &[f64], stat: Stat) -> Option<f64> {
+    let groups = samples.len() / GROUP;
+    match stat {
+        Stat::Percentile(percent) if percent >= TAIL_FROM && groups > 1 => {
+            let edge = |group: usize| samples.len() * group / groups;
+            let of = |group: usize| statistic(&samples[edge(group)..edge(group + 1)], stat);
+            let values: Option<Vec<f64>> = (0..groups).map(of).collect();
+            quantile(&values?, 0.5)
+        }
+        _ => statistic(samples, stat),
+    }
 }
 
 /// A statistic of samples.
@@ -99,6 +129,25 @@ fn lasts(before: &[f64], after: &[f64], tail: Option<f64>) -> bool {
         larger > LARGER_IN_PART
             || tail.is_some_and(|at| share_beyond(before, part, at) > BEYOND_IN_PART * (1.0 - at))
     })
+}
+
+/// How much an hour of the day alone may change, up or down: a daily wave by a third is at most 8 % steep.
+const DRIFT_PER_HOUR: f64 = 1.1;
+const HOUR_MS: f64 = 3_600_000.0;
+
+/// The samples after without what the day alone may have made of them since the middle of the baseline: the longer ago that is, the
+/// more.
+pub(crate) fn without_drift(before: &[Sample], after: &[Sample], bound: Bound) -> Vec<f64> {
+    let length_ms = before.last().map_or(0, |sample| sample.at_ms);
+    let without = |sample: &Sample| {
+        let hours = (length_ms as f64 / 2.0 + sample.at_ms as f64) / HOUR_MS;
+        let drift = DRIFT_PER_HOUR.powf(hours);
+        match bound {
+            Bound::Over => sample.value / drift,
+            Bound::Under => sample.value * drift,
+        }
+    };
+    after.iter().map(without).collect()
 }
 
 /// How many of the control's samples, the nearest in time, say how things were at a time.
@@ -166,7 +215,7 @@ mod tests {
     fn half_more_is_found_and_nothing_is_not() {
         let (before, same, more) = (wave(100, 1.0), wave(40, 1.0), wave(40, 1.5));
         let median = Stat::Percentile(50);
-        let check = |after: &[f64], bound| compare(&before, after, median, bound, 1.0).unwrap();
+        let check = |after: &[f64], bound| compare(&before, after, after, median, bound).unwrap();
         let found = check(&more, Bound::Over);
         assert!(
             found.ratio > 1.4 && found.p < 1e-6 && found.lasts,
@@ -176,12 +225,13 @@ mod tests {
         assert!(nothing.p > 0.1 && !nothing.lasts, "{nothing:?}");
         let less = check(&wave(40, 0.5), Bound::Under);
         assert!(less.ratio < 0.6 && less.p < 1e-6 && less.lasts, "{less:?}");
-        assert_eq!(compare(&[], &more, median, Bound::Over, 1.0), None);
-        let allowed = compare(&before, &more, median, Bound::Over, 1.6).unwrap();
+        assert_eq!(compare(&[], &more, &more, median, Bound::Over), None);
+        let drifted: Vec<f64> = more.iter().map(|sample| sample / 1.6).collect();
+        let allowed = compare(&before, &more, &drifted, median, Bound::Over).unwrap();
         assert!(allowed.ratio > 1.4 && allowed.p > 0.5, "{allowed:?}");
-        let nothing = compare(&[0.0; 9], &[0.0; 9], median, Bound::Over, 1.0).unwrap();
+        let nothing = compare(&[0.0; 9], &[0.0; 9], &[0.0; 9], median, Bound::Over).unwrap();
         assert!(nothing.ratio == 1.0 && !nothing.lasts, "{nothing:?}");
-        let from_nothing = compare(&[0.0; 30], &more, median, Bound::Over, 1.0).unwrap();
+        let from_nothing = compare(&[0.0; 30], &more, &more, median, Bound::Over).unwrap();
         assert!(
             from_nothing.ratio.is_infinite() && from_nothing.lasts,
             "{from_nothing:?}"
@@ -207,7 +257,7 @@ mod tests {
         for value in &mut after[..25] {
             *value *= 3.0;
         }
-        let found = compare(&before, &after, Stat::Percentile(50), Bound::Over, 1.0).unwrap();
+        let found = compare(&before, &after, &after, Stat::Percentile(50), Bound::Over).unwrap();
         assert!(!found.lasts, "{found:?}");
     }
 

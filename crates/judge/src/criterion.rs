@@ -12,12 +12,18 @@ pub struct Criteria {
     pub watch_ms: u64,
     /// For how long the baseline is taken before anything is applied, in milliseconds.
     pub baseline_ms: u64,
+    /// Whether somebody has said for how long; else it depends on what there is to compare.
+    #[serde(skip)]
+    pub(crate) baseline_is_set: bool,
     /// What happens when a criterion fails.
     pub policy: Policy,
     /// The probe that shows that there is traffic at all; where it stands still, nothing passes.
     pub traffic: Option<String>,
     /// A program and its arguments that is run on every event, with the event as JSON on its stdin.
     pub hook: Vec<String>,
+    /// An address that every event is posted to; `${NAME}` in it is an environment variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
     /// What decides.
     pub criteria: Vec<Criterion>,
     /// What is looked at, by name.

@@ -1,14 +1,19 @@
 //! The judge: takes looks, keeps every sample, and rules.
 
+mod power;
+
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::compare::{Compared, Sample, compare, relative, stands_apart, statistic};
+use crate::compare::{
+    Compared, Sample, compare, relative, stands_apart, statistic, typical, without_drift,
+};
 use crate::criterion::{Bound, Condition, Criteria, Stat};
 use crate::look::{Look, Observation};
 use crate::ruling::{Decision, Ruling, Verdict};
 use crate::settings::{OnFailure, ProbeSource};
 use crate::statistics::{next_look, quantile, share};
 use crate::track::{Series, Track};
+pub use power::SOON;
 
 /// How often all comparisons of a watch together may cry wolf.
 const BUDGET: f64 = 0.0075;
@@ -85,7 +90,7 @@ impl Judge {
     pub fn add(&mut self, look: &Look) {
         for (name, seen) in &look.seen {
             let source = self.criteria.probes.get(name).map(|probe| &probe.source);
-            let asks_target = !matches!(source, Some(ProbeSource::Command { .. }));
+            let asks_target = source.is_none_or(ProbeSource::asks_target);
             let track = self.tracks.entry(name.clone()).or_default();
             match seen {
                 Observation::Failed(failure) if look.unreachable && asks_target => {
@@ -333,18 +338,19 @@ impl Judge {
             return;
         }
         let (before, after) = self.sides(probe, measure.as_deref(), against.as_deref());
-        let state = &mut self.states[index];
-        let half = percent / 200.0;
-        // Without a control group the day itself moves everything: half of the limit is left to it.
-        let margin = match (against, bound) {
-            (Some(_), _) => 1.0,
-            (None, Bound::Over) => 1.0 + half,
-            (None, Bound::Under) => (1.0 - half).max(0.0),
+        // Without a control group the day itself moves everything.
+        let beyond_drift = match against {
+            Some(_) => after.clone(),
+            None => self.track(probe).map_or(Vec::new(), |track| {
+                let series = track.series(measure.as_deref());
+                without_drift(&series.before, &series.after, *bound)
+            }),
         };
+        let state = &mut self.states[index];
         let spend = budget * share(state.tests);
         state.tests += 1;
         state.next = next_look(after.len());
-        state.compared = compare(&before, &after, *stat, *bound, margin);
+        state.compared = compare(&before, &after, &beyond_drift, *stat, *bound);
         let factor = match bound {
             Bound::Over => 1.0 + percent / 100.0,
             Bound::Under => 1.0 - percent / 100.0,
@@ -397,7 +403,7 @@ impl Judge {
             return None;
         };
         let (before, after) = self.sides(probe, measure.as_deref(), against.as_deref());
-        let percent = (statistic(&after, *stat)? / statistic(&before, *stat)? - 1.0) * 100.0;
+        let percent = (typical(&after, *stat)? / typical(&before, *stat)? - 1.0) * 100.0;
         percent.is_finite().then_some(percent)
     }
 

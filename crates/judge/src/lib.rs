@@ -20,8 +20,8 @@ mod track;
 
 pub use criterion::{Bound, Condition, Criteria, Criterion, Invariant, Policy, Stat};
 pub use duration::{duration_in_words, duration_ms};
-pub use judge::Judge;
+pub use judge::{Judge, SOON};
 pub use look::{Failure, FailureKind, Look, Observation};
 pub use ruling::{Decision, Ruling, Verdict};
-pub use settings::{OnFailure, Probe, ProbeSource, read, read_more};
+pub use settings::{HttpValue, OnFailure, Probe, ProbeSource, read, read_more};
 pub use shift::{Shift, shift};

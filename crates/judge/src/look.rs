@@ -70,6 +70,8 @@ pub enum FailureKind {
     Slow,
     /// What it gave is no number.
     NotANumber,
+    /// Its statement is not in the statistics: it has not run, or they have forgotten it.
+    Absent,
 }
 
 impl std::fmt::Display for Failure {
@@ -78,6 +80,7 @@ impl std::fmt::Display for Failure {
             FailureKind::Down => "does not work",
             FailureKind::Slow => "does not answer in time",
             FailureKind::NotANumber => "gives no number",
+            FailureKind::Absent => "has nothing to count",
         };
         write!(f, "{kind}: {}", self.why)
     }

@@ -57,6 +57,28 @@ pub enum ProbeSource {
         /// Whether the exit code is the value.
         exit_code: bool,
     },
+    /// What answers at an address.
+    Http {
+        /// The address; `${NAME}` in it is an environment variable.
+        url: String,
+        /// The header `authorization`, likewise.
+        authorization: Option<String>,
+        /// Which number of it counts.
+        value: HttpValue,
+        /// The status that is wanted; none means any from 200 to 399, and any at all where the status is the value.
+        status: Option<u16>,
+        /// What the answer has to contain.
+        contains: Option<String>,
+    },
+    /// A query to Prometheus that gives one number.
+    Prometheus {
+        /// Prometheus' address, likewise.
+        url: String,
+        /// The header `authorization`, likewise.
+        authorization: Option<String>,
+        /// The query.
+        query: String,
+    },
     /// A statement's own statistics, found by its text, in which `%` stands for anything.
     Statement {
         /// The text.
@@ -69,6 +91,29 @@ pub enum ProbeSource {
     },
     /// The migrations' verify scripts: 0 where all hold, else 1.
     Verify,
+}
+
+impl ProbeSource {
+    /// Whether it asks the target: where that cannot be reached, this is no news of the migration.
+    pub fn asks_target(&self) -> bool {
+        !matches!(
+            self,
+            Self::Command { .. } | Self::Http { .. } | Self::Prometheus { .. }
+        )
+    }
+}
+
+/// Which number of an answer counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HttpValue {
+    /// How long it took, in milliseconds.
+    #[default]
+    Latency,
+    /// Its status.
+    Status,
+    /// The number that its body is.
+    Body,
 }
 
 /// What it means that a probe fails several times one after the other.
@@ -96,6 +141,8 @@ const STATEMENT_MEASURES: [&str; 3] = ["blocks per call", "mean time", "calls"];
 const DEFAULT_INTERVAL_MS: u64 = 2_000;
 const DEFAULT_TIMEOUT_MS: u64 = 5_000;
 const DEFAULT_BASELINE_MS: u64 = 60_000;
+/// A comparison is no better than what it compares with.
+const COMPARED_BASELINE_MS: u64 = 1_200_000;
 const DEFAULT_WATCH_MS: u64 = 3_600_000;
 /// A comparison of raw samples waits for so many.
 const DEFAULT_SAMPLES: u64 = 30;
@@ -120,6 +167,7 @@ struct WatchTable {
     traffic: Option<Spanned<String>>,
     #[serde(default)]
     hook: Vec<String>,
+    webhook: Option<Spanned<String>>,
     #[serde(default)]
     criteria: Vec<Spanned<String>>,
     #[serde(default)]
@@ -140,6 +188,13 @@ struct ProbeTable {
     #[serde(default)]
     exit_code: bool,
     statement: Option<String>,
+    http: Option<String>,
+    value: Option<HttpValue>,
+    status: Option<u16>,
+    contains: Option<String>,
+    prometheus: Option<String>,
+    query: Option<String>,
+    authorization: Option<String>,
     interval: Option<Spanned<String>>,
     timeout: Option<Spanned<String>>,
     min_samples: Option<u64>,
@@ -152,9 +207,11 @@ pub fn read(file: &Path, text: &str) -> (Criteria, Vec<Finding>) {
     let nothing = Criteria {
         watch_ms: DEFAULT_WATCH_MS,
         baseline_ms: DEFAULT_BASELINE_MS,
+        baseline_is_set: false,
         policy: Policy::default(),
         traffic: None,
         hook: Vec::new(),
+        webhook: None,
         criteria: Vec::new(),
         probes: BTreeMap::new(),
     };
@@ -191,11 +248,16 @@ impl Reading<'_> {
             criteria.watch_ms = duration;
         }
         if let Some(baseline) = self.duration(watch.baseline.as_ref()) {
-            criteria.baseline_ms = baseline;
+            (criteria.baseline_ms, criteria.baseline_is_set) = (baseline, true);
         }
         criteria.policy = watch.policy.unwrap_or(criteria.policy);
         if !watch.hook.is_empty() {
             criteria.hook = watch.hook;
+        }
+        if let Some(webhook) = watch.webhook {
+            let at = webhook.span().start + 1;
+            self.no_secret("webhook", webhook.get_ref(), None, at);
+            criteria.webhook = Some(webhook.into_inner());
         }
         for (name, table) in watch.probes {
             let at = table.span().start;
@@ -205,6 +267,13 @@ impl Reading<'_> {
         }
         for sentence in watch.criteria {
             self.criterion(criteria, &sentence, interval_ms);
+        }
+        let compares = criteria
+            .criteria
+            .iter()
+            .any(|criterion| matches!(criterion.condition, Condition::Change { .. }));
+        if compares && !criteria.baseline_is_set {
+            criteria.baseline_ms = COMPARED_BASELINE_MS;
         }
         if let Some(traffic) = watch.traffic {
             let names: Vec<&str> = criteria.probes.keys().map(String::as_str).collect();
@@ -289,6 +358,15 @@ impl Reading<'_> {
             self.duration(table.interval.as_ref()),
             self.duration(table.timeout.as_ref()),
         );
+        let address = table.http.as_ref().or(table.prometheus.as_ref());
+        if let Some(address) = address {
+            let of = format!("probe `{name}`");
+            self.no_secret(&of, address, table.authorization.as_deref(), at);
+        }
+        if table.prometheus.is_some() && table.query.is_none() {
+            let message = format!("probe `{name}` asks Prometheus nothing: it needs a `query`");
+            self.error(at, message, None);
+        }
         let sources: Vec<(&str, ProbeSource)> = [
             table.sql.map(|sql| {
                 (
@@ -316,6 +394,24 @@ impl Reading<'_> {
             table
                 .statement
                 .map(|pattern| ("statement", ProbeSource::Statement { pattern })),
+            table.http.map(|url| {
+                let source = ProbeSource::Http {
+                    url,
+                    authorization: table.authorization.clone(),
+                    value: table.value.unwrap_or_default(),
+                    status: table.status,
+                    contains: table.contains,
+                };
+                ("http", source)
+            }),
+            table.prometheus.map(|url| {
+                let source = ProbeSource::Prometheus {
+                    url,
+                    authorization: table.authorization,
+                    query: table.query.unwrap_or_default(),
+                };
+                ("prometheus", source)
+            }),
         ]
         .into_iter()
         .flatten()
@@ -332,15 +428,26 @@ impl Reading<'_> {
             Ok([(_, source)]) => source,
             Err(_) => {
                 let message = format!(
-                    "probe `{name}` needs one of `sql`, `table`, `command` and `statement`"
+                    "probe `{name}` needs one of `sql`, `table`, `command`, `http`, `prometheus` and `statement`"
                 );
                 self.error(at, message, None);
                 return None;
             }
         };
+        let own_unit = match &source {
+            ProbeSource::Http {
+                value: HttpValue::Latency,
+                ..
+            } => Some("ms".to_owned()),
+            _ => None,
+        };
         let min_samples = match &source {
             ProbeSource::Sql {
                 cursor: Some(_), ..
+            }
+            | ProbeSource::Http {
+                value: HttpValue::Latency,
+                ..
             } => DEFAULT_SAMPLES,
             ProbeSource::Statement { .. } => DEFAULT_STATEMENT_LOOKS,
             _ => DEFAULT_LOOKS,
@@ -351,8 +458,30 @@ impl Reading<'_> {
             timeout_ms: timeout.unwrap_or(DEFAULT_TIMEOUT_MS).max(1),
             min_samples: table.min_samples.unwrap_or(min_samples).max(1),
             on_failure: table.on_failure.unwrap_or_default(),
-            unit: table.unit,
+            unit: table.unit.or(own_unit),
         })
+    }
+
+    /// Refuses what would put a secret into the criteria, which are kept in the database.
+    fn no_secret(&mut self, of: &str, url: &str, authorization: Option<&str>, at: usize) {
+        let message = match url.split_once("://") {
+            Some(("http" | "https", rest)) => {
+                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                authority
+                    .contains('@')
+                    .then(|| format!("the address of {of} has a user or a password in it"))
+            }
+            // The whole of it may be a secret.
+            _ if url.starts_with("${") => None,
+            _ => Some(format!("the address of {of} is no http:// or https://")),
+        };
+        let literal = authorization.is_some_and(|text| !text.contains("${"));
+        let message = message
+            .or_else(|| literal.then(|| format!("the authorization of {of} is written out")));
+        if let Some(message) = message {
+            let hint = "put secrets into environment variables: `authorization = \"Bearer ${SHOP_TOKEN}\"`";
+            self.error(at, message, Some(hint.to_owned()));
+        }
     }
 
     fn duration(&mut self, text: Option<&Spanned<String>>) -> Option<u64> {
@@ -550,6 +679,53 @@ on_failure = "no-data"
     }
 
     #[test]
+    fn addresses_have_no_secret_in_them() {
+        let check = |probe: &str, expect: Option<&str>| {
+            let text = format!("[watch]\n[watch.probes.home]\n{probe}\n");
+            let (criteria, findings) = read_text(&text);
+            match expect {
+                None => assert!(
+                    findings.is_empty() && criteria.probes.len() == 1,
+                    "{findings:?}"
+                ),
+                Some(expect) => assert!(findings[0].contains(expect), "{findings:?}"),
+            }
+        };
+        check("http = \"https://shop.example/health\"", None);
+        check(
+            "http = \"https://shop.example/\"\nauthorization = \"Bearer ${T}\"",
+            None,
+        );
+        check(
+            "http = \"https://me:pw@shop.example/\"",
+            Some("has a user or a password"),
+        );
+        check("http = \"https://shop.example/a@b\"", None);
+        check("http = \"shop.example\"", Some("no http://"));
+        check(
+            "http = \"https://shop.example/\"\nauthorization = \"Bearer abc\"",
+            Some("is written out"),
+        );
+        check(
+            "prometheus = \"http://localhost:9090\"",
+            Some("needs a `query`"),
+        );
+        check(
+            "prometheus = \"http://localhost:9090\"\nquery = \"up\"",
+            None,
+        );
+        let (criteria, findings) = read_text(
+            "[watch]\nwebhook = \"${HOOK}\"\ncriteria = [\"home over 2 s\"]\n[watch.probes.home]\nhttp = \"http://a/\"",
+        );
+        assert!(findings.is_empty(), "{findings:?}");
+        assert_eq!(criteria.webhook.as_deref(), Some("${HOOK}"));
+        let Condition::Limit { value, .. } = &criteria.criteria[0].condition else {
+            panic!("{criteria:?}");
+        };
+        assert_eq!(*value, 2000.0);
+    }
+
+    #[test]
     fn the_digest_changes_with_each_word() {
         let digest = |text: &str| read_text(text).0.digest();
         assert_eq!(digest(TEXT), digest(&format!("# a comment\n{TEXT}")));
@@ -561,6 +737,16 @@ on_failure = "no-data"
         ] {
             assert_ne!(digest(TEXT), digest(&TEXT.replacen(from, to, 1)), "{from}");
         }
+    }
+
+    #[test]
+    fn what_is_compared_gets_a_longer_baseline_unless_it_is_said() {
+        let check = |text: &str, expect: u64| assert_eq!(read_text(text).0.baseline_ms, expect);
+        let without = TEXT.replace("baseline = \"2min\"", "");
+        check(TEXT, 120_000);
+        check(&without, 1_200_000);
+        let comparison = "  \"p95 of checkout up by more than 20 %\",\n";
+        check(&without.replace(comparison, ""), 60_000);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Shift {
 /// Tells whether samples after are larger than those before, in one look; none where one side has none.
 pub fn shift(before: &[f64], after: &[f64]) -> Option<Shift> {
     let median = Stat::Percentile(50);
-    let compared = compare(before, after, median, Bound::Over, 1.0)?;
+    let compared = compare(before, after, after, median, Bound::Over)?;
     Some(Shift {
         before: crate::compare::statistic(before, median)?,
         after: crate::compare::statistic(after, median)?,

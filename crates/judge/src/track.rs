@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::compare::Sample;
-use crate::look::{Failure, Observation};
+use crate::look::{Failure, FailureKind, Observation};
 
 /// Samples before and after.
 #[derive(Clone, Debug, Default)]
@@ -86,9 +86,25 @@ impl Track {
         self.lost += u64::from(after);
     }
 
+    /// A look at a statement that the statistics do not know (any more). That it has not run is no failure of the probe, and no data
+    /// either; should it come back, it counts from nothing.
+    fn forget(&mut self, after: bool, failure: &Failure) {
+        self.resets += u32::from(self.totals.values().any(|total| total.last > 0.0));
+        for total in self.totals.values_mut() {
+            total.last = 0.0;
+        }
+        self.failing = 0;
+        self.failure = Some(failure.clone());
+        self.lost += u64::from(after);
+    }
+
     pub(crate) fn add(&mut self, after: bool, at_ms: u64, seen: &Observation) {
         self.blind = false;
         match seen {
+            Observation::Failed(failure) if failure.kind == FailureKind::Absent => {
+                self.forget(after, failure);
+                return;
+            }
             Observation::Failed(failure) => {
                 self.failing += 1;
                 self.failure = Some(failure.clone());
@@ -231,6 +247,30 @@ mod tests {
         track.add(true, 0, &totals(500.0, Some("b")));
         assert_eq!(track.since(), Some(1.0 + 3.0 + 500.0));
         assert_eq!((track.good, track.lost, track.resets), (1, 2, 2));
+    }
+
+    #[test]
+    fn a_statement_that_was_forgotten_counts_from_nothing() {
+        let forgotten = Observation::Failed(Failure {
+            kind: FailureKind::Absent,
+            why: "it has not run".to_owned(),
+        });
+        let statement = |calls: f64, blocks: f64| Observation::Totals {
+            values: [("calls", calls), ("blocks", blocks)]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
+            epoch: None,
+        };
+        let mut track = Track::default();
+        track.add(false, 0, &statement(10.0, 40.0));
+        for at_ms in 1..10 {
+            track.add(true, at_ms, &forgotten);
+            assert_eq!(track.failing, 0);
+        }
+        track.add(true, 10, &statement(20.0, 2_000.0));
+        let after = &track.series(Some("blocks per call")).after;
+        assert_eq!(after.len(), 1);
+        assert_eq!((after[0].value, track.lost, track.resets), (100.0, 9, 1));
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! A small part of the simulation, the same every time: `./dev bench judge` plays the whole of it.
 
+#[path = "../examples/simulate/traffic.rs"]
+mod traffic;
 #[path = "../examples/simulate/windows.rs"]
 mod windows;
 
+use traffic::Kind;
 use windows::{Outcome, Window, blocks, latencies};
 
 const SENTENCE: &str = "median of checkout up by more than 20 % against browse";
 
 fn window(factor: f64) -> Window {
     Window {
+        traffic: Kind::Mixed,
         factor,
         control: true,
         shared_bursts: true,
@@ -38,6 +42,23 @@ fn quiet_windows_are_kept() {
         rolled_back(&play(10, |seed| blocks(false, (120, 200), seed))),
         0
     );
+}
+
+/// Traffic that the judge's numbers were not chosen on, without a control group. With a long memory it may cry wolf.
+#[test]
+fn other_traffic_is_judged_as_well() {
+    for (traffic, wolf) in [(Kind::Jobs, 1), (Kind::TwoPaths, 1), (Kind::Memory, 5)] {
+        let alone = |factor| Window {
+            traffic,
+            control: false,
+            sentence: "median of checkout up by more than 20 %",
+            looks: (300, 200),
+            ..window(factor)
+        };
+        let quiet = rolled_back(&play(10, |seed| latencies(&alone(1.0), seed)));
+        assert!(quiet <= wolf, "{quiet} of 10, {wolf} are allowed");
+        assert!(rolled_back(&play(10, |seed| latencies(&alone(1.6), seed))) >= 9);
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The companion of a run: a thread with a session of its own that keeps the lease alive and looks who holds a lock while a
-//! statement waits.
+//! statement waits. It cancels a forward script that stalls others, or takes, longer than it may.
 //!
 //! It connects only when it is first needed: a run that is over in a moment never pays for it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,11 +20,23 @@ const PATIENCE: Duration = Duration::from_millis(150);
 /// How long a session beside a run waits for a lock: the run may hold the lease's row while it commits.
 const OWN_LOCK_TIMEOUT_MS: u64 = 500;
 
+/// What a forward script may cost others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Budgets {
+    /// How long others may wait for it, in milliseconds.
+    pub(crate) stall_ms: Option<u64>,
+    /// How long it may take, in milliseconds.
+    pub(crate) script_ms: Option<u64>,
+}
+
 #[derive(Default)]
 struct Shared {
     stopped: bool,
     statement_since: Option<Instant>,
     blockers: Vec<Blocker>,
+    budgets: Budgets,
+    /// Why the statement was cancelled.
+    cancelled: Option<String>,
 }
 
 /// The companion; it ends when the value is dropped.
@@ -38,6 +51,8 @@ struct Work {
     watched: Option<SessionId>,
     fencing: i64,
     session: Option<Box<dyn Session>>,
+    /// Who waits for the run, and since when it is seen.
+    waiting: BTreeMap<i64, Instant>,
 }
 
 impl Companion {
@@ -55,6 +70,7 @@ impl Companion {
             watched,
             fencing,
             session: None,
+            waiting: BTreeMap::new(),
         };
         let thread = std::thread::spawn(move || work.go_on(&for_thread));
         Self {
@@ -68,6 +84,17 @@ impl Companion {
         let mut shared = lock(&self.shared.0);
         shared.statement_since = Some(Instant::now());
         shared.blockers.clear();
+        shared.cancelled = None;
+    }
+
+    /// Says what the statements that follow may cost others.
+    pub(crate) fn keep(&self, budgets: Budgets) {
+        lock(&self.shared.0).budgets = budgets;
+    }
+
+    /// Why the last statement was cancelled, if it was.
+    pub(crate) fn cancelled(&self) -> Option<String> {
+        lock(&self.shared.0).cancelled.take()
     }
 
     /// Says that the statement is over, and gives those who kept it waiting when it was last looked at.
@@ -102,6 +129,7 @@ impl Work {
                 .wait_timeout(guard, TICK)
                 .unwrap_or_else(PoisonError::into_inner);
             let (stopped, since) = (guard.stopped, guard.statement_since);
+            let budgets = guard.budgets;
             drop(guard);
             if stopped {
                 return;
@@ -111,6 +139,16 @@ impl Work {
                 let mut guard = lock(&shared.0);
                 if guard.statement_since == since && !found.is_empty() {
                     guard.blockers = found;
+                }
+            }
+            if let Some(since) = since
+                && let Some(why) = self.over_budget(budgets, since)
+            {
+                let mut guard = lock(&shared.0);
+                // Nothing else can have begun: whoever ends the statement waits for the guard.
+                if guard.statement_since == Some(since) && guard.cancelled.is_none() {
+                    self.cancel();
+                    guard.cancelled = Some(why);
                 }
             }
             if last_beat.elapsed() > HEARTBEAT {
@@ -133,6 +171,46 @@ impl Work {
         self.session()
             .and_then(|session| session.blockers(watched.as_ref()).ok())
             .unwrap_or_default()
+    }
+
+    /// Why a statement that runs since then has to go; none while it may go on.
+    fn over_budget(&mut self, budgets: Budgets, since: Instant) -> Option<String> {
+        if let Some(most_ms) = budgets.script_ms
+            && since.elapsed() > Duration::from_millis(most_ms)
+        {
+            return Some(format!(
+                "the script took longer than its budget of {most_ms} ms, and was cancelled"
+            ));
+        }
+        let most_ms = budgets.stall_ms?;
+        let watched = self.watched.clone()?;
+        let waiting = self.session()?.vitals()?.waiting_for(&watched).ok()?;
+        self.waiting.retain(|pid, _| waiting.contains(pid));
+        for pid in waiting {
+            self.waiting.entry(pid).or_insert_with(Instant::now);
+        }
+        let (pid, longest) = self
+            .waiting
+            .iter()
+            .map(|(pid, seen)| (pid, seen.elapsed()))
+            .max_by_key(|(_, waited)| *waited)?;
+        (longest > Duration::from_millis(most_ms)).then(|| {
+            format!(
+                "others waited for what the script has locked ({} of them, pid {pid} the longest) for more than the stall budget of \
+                 {most_ms} ms, and it was cancelled",
+                self.waiting.len()
+            )
+        })
+    }
+
+    /// A cancel that does not get through is tried again at the next tick by nobody: the script's own time is its bound then.
+    fn cancel(&mut self) {
+        let Some(watched) = self.watched.clone() else {
+            return;
+        };
+        if let Some(vitals) = self.session().and_then(|session| session.vitals()) {
+            let _ = vitals.cancel(&watched);
+        }
     }
 
     /// A heartbeat that cannot be written is tried again at the next; the guard before every commit decides, not this.

@@ -70,8 +70,8 @@ pub use status::{
 };
 pub use verify::VERIFY_DOES_NOT_HOLD;
 pub use watch::{
-    Ask, Broken, CalledOff, Outcome, Watch, WatchError, WatchEvent, WatchListener, Watched,
-    WayBackNow, begin_watch, criteria_of, take_over,
+    Ask, Broken, CalledOff, Outcome, Watch, WatchError, WatchEvent, WatchListener, WatchReport,
+    Watched, WayBackNow, begin_watch, criteria_of, take_over,
 };
 pub use workload::{
     CaptureOptions, CaptureSource, Captured, CollationChange, CostChange, Moment, OnHarm,

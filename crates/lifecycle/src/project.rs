@@ -38,6 +38,8 @@ pub struct Project {
     pub tool_version: String,
     /// Who we are.
     pub holder: Holder,
+    /// Gives an environment variable's value: criteria name those that hold their secrets.
+    pub variables: fn(&str) -> Option<String>,
 }
 
 /// What is allowed and how patient we are.
@@ -47,6 +49,11 @@ pub struct Policy {
     pub lock_timeout_ms: u64,
     /// How often a migration is tried when locks are not granted.
     pub lock_tries: u32,
+    /// How long others may wait for what a forward script has locked, in milliseconds, until it is cancelled and undone; none means as
+    /// long as it takes.
+    pub stall_budget_ms: Option<u64>,
+    /// How long a forward script may take, in milliseconds, until it is cancelled and undone; none means as long as it takes.
+    pub script_budget_ms: Option<u64>,
     /// How long another holder of the lease is waited for, in seconds.
     pub lease_wait_s: u64,
     /// Up to what size a database is copied beside itself without being asked, in bytes, when `apply` finds no certificate.
@@ -79,6 +86,8 @@ impl Default for Policy {
         Self {
             lock_timeout_ms: 500,
             lock_tries: 12,
+            stall_budget_ms: None,
+            script_budget_ms: None,
             lease_wait_s: 5,
             copy_limit_bytes: 1 << 30,
             strict: false,

@@ -12,9 +12,13 @@ use tightrope_store::{
     StoreError, StoredScript,
 };
 
-use crate::companion::Companion;
+use crate::companion::{Budgets, Companion};
 use crate::execute::{Ready, ScriptFailure};
 use crate::{Edges, Event, Listener, Project};
+
+/// What helps against a script that costs others too much.
+const OVER_BUDGET: &str = "nothing was changed; do it in smaller steps, or when less is going on: `stall_budget_ms` and `script_budget_ms` under [policy] are \
+     what it may take";
 
 /// The error of getting a run going, whatever it is for.
 #[derive(Debug, thiserror::Error)]
@@ -303,6 +307,14 @@ impl<'a> Run<'a> {
         let _ = self.session.roll_back();
     }
 
+    /// Bounds what the scripts that follow may cost others.
+    pub(crate) fn keep_budgets(&self, policy: &crate::project::Policy) {
+        self.companion.keep(Budgets {
+            stall_ms: policy.stall_budget_ms,
+            script_ms: policy.script_budget_ms,
+        });
+    }
+
     /// Runs a step's statements while the companion looks who keeps them waiting; the caller opens and ends the transaction.
     pub(crate) fn run_step(&mut self, ready: &Ready<'_>, step: &Step) -> Result<(), ScriptFailure> {
         self.watched(|session, listener| ready.run_step(session, step, listener))
@@ -316,8 +328,13 @@ impl<'a> Run<'a> {
             let listener = run.watchers.listener;
             work(run.session.as_mut(), listener)
         });
+        let cancelled = self.companion.cancelled();
         done.map_err(|mut failure| {
             held_by(&mut failure.error, blockers);
+            if let (ErrorKind::Cancelled, Some(why)) = (failure.error.kind, cancelled) {
+                failure.error.message = why;
+                failure.error.hint = Some(OVER_BUDGET.to_owned());
+            }
             failure
         })
     }

@@ -15,6 +15,7 @@ use crate::project::{Access, FolderError, Project};
 use crate::recover::carried_out;
 use crate::run::unstored;
 use crate::situation::{Drift, Situation, SituationError, Standing};
+use crate::watch::{WatchReport, open_watch};
 
 /// The error of looking at where things stand.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,8 @@ pub struct Status {
     pub missing: Vec<String>,
     /// Who is at work now.
     pub at_work: Option<AtWork>,
+    /// A watch that is not over.
+    pub watch: Option<WatchReport>,
     /// A run that was interrupted.
     pub open_run: Option<OpenRunReport>,
     /// What others changed.
@@ -296,6 +299,10 @@ pub fn status(project: &Project) -> Result<Status, StatusError> {
     } else {
         None
     };
+    let watch = match situation.has_store {
+        true => open_watch(session.as_mut())?,
+        false => None,
+    };
     let mut gauges = readiness(session.as_mut(), &situation)?;
     let labels = |migrations: &[&tightrope_script::Migration]| -> Vec<String> {
         migrations
@@ -351,6 +358,7 @@ pub fn status(project: &Project) -> Result<Status, StatusError> {
                 seconds: *seconds,
                 alive: known(*alive),
             }),
+        watch,
         open_run: OpenRunReport::of(&situation, engine.kind()),
         drift: situation.drift.as_ref().map(DriftReport::of),
         ledger_break,

@@ -29,6 +29,9 @@ pub fn status(status: &Status, exit: u8, style: &Style) -> String {
         );
     }
     at_work(&mut page, status);
+    if let Some(watch) = &status.watch {
+        crate::watch::open_watch(&mut page, watch);
+    }
     if let Some(open) = &status.open_run {
         interrupted(&mut page, open);
     }
@@ -313,6 +316,7 @@ mod tests {
             changed: Vec::new(),
             missing: Vec::new(),
             at_work: None,
+            watch: None,
             open_run: None,
             drift: None,
             ledger_break: None,

@@ -1,12 +1,12 @@
 //! Watching: criteria as rows, what happens on the way, and what came of it.
 
 use serde_json::{Value, json};
-use tightrope_judge::{Ruling, Verdict};
-use tightrope_lifecycle::{Outcome, WatchEvent, Watched, WayBackNow};
+use tightrope_judge::{Ruling, SOON, Verdict};
+use tightrope_lifecycle::{Outcome, WatchEvent, WatchReport, Watched, WayBackNow};
 
 use crate::Style;
 use crate::page::{Page, pad};
-use crate::words::{cut, duration, plural};
+use crate::words::{ago, cut, duration, plural};
 
 /// The columns of a row: criterion, value, limit, sparkline.
 const COLUMNS: [usize; 4] = [26, 12, 14, 12];
@@ -24,24 +24,7 @@ pub fn watch_event(event: &WatchEvent, style: &Style) -> Option<String> {
             &digest[..digest.len().min(12)],
             duration(*milliseconds)
         ),
-        WatchEvent::Baseline { quality } => match quality
-            .iter()
-            .filter(|(_, have, want)| have < want)
-            .collect::<Vec<_>>()
-            .as_slice()
-        {
-            [] => "baseline taken".to_owned(),
-            thin => {
-                let thin: Vec<String> = thin
-                    .iter()
-                    .map(|(probe, have, want)| format!("{probe} has {have} of {want} samples"))
-                    .collect();
-                style.careful(&format!(
-                    "baseline taken, and it is thin: {}",
-                    thin.join(", ")
-                ))
-            }
-        },
+        WatchEvent::Baseline { quality, finds } => baseline(quality, finds, style),
         WatchEvent::Watching {
             migrations,
             milliseconds,
@@ -86,6 +69,25 @@ pub fn watch_event(event: &WatchEvent, style: &Style) -> Option<String> {
     })
 }
 
+/// That the baseline was taken, and what it is good for.
+fn baseline(quality: &[(String, usize, usize)], finds: &[(String, f64)], style: &Style) -> String {
+    let thin: Vec<String> = quality
+        .iter()
+        .filter(|(_, have, want)| have < want)
+        .map(|(probe, have, want)| format!("{probe} has {have} of {want} samples"))
+        .collect();
+    if !thin.is_empty() {
+        return style.careful(&format!(
+            "baseline taken, and it is thin: {}",
+            thin.join(", ")
+        ));
+    }
+    let finds = finds.iter().map(|(criterion, percent)| {
+        format!("\n  `{criterion}`: on {SOON} samples it finds {percent:.0} % or more, less takes longer")
+    });
+    format!("baseline taken{}", finds.collect::<String>())
+}
+
 /// A look as a table: criteria as rows, and the way back.
 pub fn watch_look(
     migrations: &[String],
@@ -104,6 +106,43 @@ pub fn watch_look(
     page.field("  ", &style.pass(&way, way_back.lossless));
     rows(&mut page, rulings);
     page.end("", 0)
+}
+
+/// A watch that is not over, for those who only want to know where things stand.
+pub(crate) fn open_watch(page: &mut Page<'_>, watch: &WatchReport) {
+    let style = page.style;
+    page.gap();
+    let what = format!(
+        "{}, begun {}: {} watched, {} left",
+        style.bold(&watch.migrations.join(", ")),
+        ago(&watch.begun_at, style.now),
+        duration(watch.watched_ms),
+        duration(watch.left_ms)
+    );
+    page.field("watch    ", &what);
+    match (watch.phase, &watch.by, watch.alive) {
+        ("rolling-back", _, _) => page.field(
+            "         ",
+            &style.bad("A criterion fails, and it is being rolled back."),
+        ),
+        ("before", _, _) => page.field("         ", "Nothing is applied yet."),
+        _ => {}
+    }
+    match (&watch.by, watch.alive) {
+        (Some(by), Some(true)) => page.field("         ", &format!("{by} watches")),
+        (Some(by), None) => page.field(
+            "         ",
+            &format!("{by} watches, as far as can be seen from here"),
+        ),
+        (_, _) => {
+            page.field(
+                "         ",
+                &style.careful("Nobody watches: the process that did is gone."),
+            );
+            page.hint("`tightrope watch` goes on with it, with all that was seen");
+        }
+    }
+    rows(page, &watch.rulings);
 }
 
 fn rows(page: &mut Page<'_>, rulings: &[Ruling]) {
@@ -251,6 +290,56 @@ mod tests {
                 Some("it was not measured"),
             ),
         ]
+    }
+
+    #[test]
+    fn an_open_watch_says_who_watches() {
+        let mut watch = WatchReport {
+            migrations: vec!["0042_drop_legacy_status".to_owned()],
+            begun_at: "2026-01-02T11:00:00Z".to_owned(),
+            phase: "watching",
+            by: Some("me@here, process 7, `tightrope apply`".to_owned()),
+            alive: Some(true),
+            watched_ms: 1_140_000,
+            left_ms: 2_460_000,
+            looks: 570,
+            rulings: rulings(),
+        };
+        let said = |watch: &WatchReport| {
+            let style = test_style();
+            let mut page = Page::new(&style);
+            open_watch(&mut page, watch);
+            page.end("", 0)
+        };
+        let text = said(&watch);
+        assert!(
+            text.contains("process 7, `tightrope apply` watches"),
+            "{text}"
+        );
+        assert!(text.contains("19 min watched, 41 min left"), "{text}");
+        watch.alive = Some(false);
+        let text = said(&watch);
+        assert!(text.contains("Nobody watches"), "{text}");
+        assert!(text.contains("`tightrope watch` goes on"), "{text}");
+    }
+
+    #[test]
+    fn a_baseline_says_what_it_is_good_for() {
+        let check = |have, expect: &str| {
+            let event = WatchEvent::Baseline {
+                quality: vec![("checkout".to_owned(), have, 30)],
+                finds: vec![("p95 of checkout up by more than 20 %".to_owned(), 48.2)],
+            };
+            assert_eq!(watch_event(&event, &test_style()).unwrap(), expect);
+        };
+        check(
+            300,
+            "baseline taken\n  `p95 of checkout up by more than 20 %`: on 60 samples it finds 48 % or more, less takes longer",
+        );
+        check(
+            12,
+            "baseline taken, and it is thin: checkout has 12 of 30 samples",
+        );
     }
 
     #[test]

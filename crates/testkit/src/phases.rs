@@ -92,6 +92,7 @@ impl Phases {
                 pid: std::process::id(),
                 command: "test".to_owned(),
             },
+            variables: |_| None,
         };
         let desk = Desk {
             project,

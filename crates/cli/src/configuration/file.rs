@@ -65,6 +65,8 @@ pub(super) struct RehearseTable {
 pub(super) struct PolicyTable {
     pub(super) lock_timeout_ms: Option<u64>,
     pub(super) lock_tries: Option<u32>,
+    pub(super) stall_budget_ms: Option<u64>,
+    pub(super) script_budget_ms: Option<u64>,
     pub(super) lease_wait_s: Option<u64>,
     pub(super) copy_limit_bytes: Option<u64>,
     pub(super) strict: Option<bool>,
@@ -227,6 +229,8 @@ mod tests {
         .chain([
             "lock_timeout_ms",
             "lock_tries",
+            "stall_budget_ms",
+            "script_budget_ms",
             "lease_wait_s",
             "copy_limit_bytes",
             "strict",

@@ -25,6 +25,8 @@ impl From<WatchError> for CommandError {
             WatchError::NotMeasurable { .. } => {
                 Self::of(Exit::Refused, error).hint("mend the criterion, or take it out")
             }
+            WatchError::Variable { .. } => Self::of(Exit::Refused, error)
+                .hint("set it where the watch runs; nothing is judged without it"),
             WatchError::Blind { .. } => Self::of(Exit::Refused, error)
                 .hint("a probe that does not work before says nothing after: mend it under [watch.probes]"),
             WatchError::InDoubt { .. } => Self::of(Exit::Interrupted, error),

@@ -7,8 +7,15 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod clock;
+mod forward;
+mod lost_answers;
 mod postgres;
 mod probes;
+mod proxy;
+mod restarted;
 mod sqlite;
 mod stage;
+mod statistics;
 mod taken_over;
+mod web;

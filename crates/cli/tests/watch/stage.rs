@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::proxy::Proxy;
 use tempfile::TempDir;
 use tightrope_testkit::process::{Outcome, Tightrope};
-use tightrope_testkit::servers::{TestDatabase, postgres, postgres_majors};
+use tightrope_testkit::servers::{OwnServer, TestDatabase, postgres, postgres_majors};
 
 /// How long is waited for a line.
 pub(crate) const LONG: Duration = Duration::from_secs(100);
@@ -23,6 +24,8 @@ enum Place {
 pub(crate) struct Stage {
     folder: TempDir,
     place: Place,
+    /// Where the test has a server of its own, which outlives its database.
+    own: Option<OwnServer>,
 }
 
 const SHOP: &str = "create table orders (id integer primary key, customer integer not null, amount integer not null, note text);
@@ -44,22 +47,60 @@ impl Stage {
             .unwrap()
             .create_database()
             .unwrap();
+        Self::on(database, None)
+    }
+
+    /// The same on a server that the test may stop and start.
+    pub(crate) fn own_postgres(settings: &str) -> Self {
+        let own = OwnServer::start(postgres_majors()[0], settings).unwrap();
+        let database = own.server().create_database().unwrap();
+        Self::on(database, Some(own))
+    }
+
+    fn on(database: TestDatabase, own: Option<OwnServer>) -> Self {
         database
             .execute("create extension pg_stat_statements")
             .unwrap();
-        Self::with(tempfile::tempdir().unwrap(), Place::Postgres(database))
+        let place = Place::Postgres(database);
+        Self::with(tempfile::tempdir().unwrap(), place, own)
+    }
+
+    /// A line to the server that can be broken, and how to reach the database through it.
+    pub(crate) fn proxy(&self) -> (Proxy, String) {
+        let Place::Postgres(database) = &self.place else {
+            panic!("SQLite has no server");
+        };
+        let port = database.server().port;
+        let proxy = Proxy::to(port);
+        let (there, here) = (format!(":{port}/"), format!(":{}/", proxy.port()));
+        let url = database.url().replacen(&there, &here, 1);
+        (proxy, url)
+    }
+
+    pub(crate) fn server(&self) -> &OwnServer {
+        self.own
+            .as_ref()
+            .expect("the stage has a server of its own")
+    }
+
+    /// A session of the application's.
+    pub(crate) fn client(&self) -> ::postgres::Client {
+        match &self.place {
+            Place::Postgres(database) => database.connect().unwrap(),
+            Place::Sqlite(_) => panic!("SQLite has no server"),
+        }
     }
 
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("shop.db");
-        let stage = Self::with(folder, Place::Sqlite(file));
+        let stage = Self::with(folder, Place::Sqlite(file), None);
         stage.sql("pragma journal_mode = wal");
         stage
     }
 
-    fn with(folder: TempDir, place: Place) -> Self {
-        let stage = Self { folder, place };
+    fn with(folder: TempDir, place: Place, own: Option<OwnServer>) -> Self {
+        let stage = Self { folder, place, own };
         stage.migration(
             "0001_shop",
             SHOP,
@@ -103,6 +144,19 @@ impl Stage {
             sentences.join(", ")
         );
         self.write("tightrope.toml", &format!("{own}{more}\n{PROBES}"));
+    }
+
+    /// The same by the blocks that a statement of the load touches, after four seconds of baseline.
+    pub(crate) fn blocks_per_call(&self) {
+        self.criteria(
+            &["blocks per call of by_customer up by more than 100 %"],
+            "[watch.probes.by_customer]\nstatement = \"select note from orders where customer = $1\"",
+        );
+        let text = fs::read_to_string(self.path("tightrope.toml")).unwrap();
+        self.write(
+            "tightrope.toml",
+            &text.replace("baseline = \"1s\"", "baseline = \"4s\""),
+        );
     }
 
     /// Adds a migration and earns its certificate before anybody writes.

@@ -13,8 +13,26 @@ fn killed(stage: &Stage) {
     running.wait_for_stderr_line("watching 0002_drop_note", LONG);
     // What the dead watcher has not seen is seen by the next one: the counter goes on.
     stage.errors(5);
+    let watched = |alive: bool| {
+        let look = || stage.run(&["status", "--json"], 0).json();
+        // The server notices only after a moment that a process is gone.
+        let begun = std::time::Instant::now();
+        let mut status = look();
+        while status["watch"]["alive"] != alive && begun.elapsed() < LONG {
+            status = look();
+        }
+        assert_eq!(status["watch"]["migrations"][0], "0002_drop_note");
+        assert_eq!(status["watch"]["phase"], "watching");
+        assert_eq!(status["watch"]["alive"], alive, "{status:#}");
+        assert!(status["watch"]["left_ms"].as_u64().unwrap() > 500_000);
+        assert_eq!(status["watch"]["rulings"].as_array().unwrap().len(), 2);
+    };
+    watched(true);
     running.sigkill();
     running.wait();
+    watched(false);
+    let text = stage.run(&["status"], 0).stdout;
+    assert!(text.contains("`tightrope watch` goes on with it"), "{text}");
     stage.errors_from(5, 6);
     let outcome = stage.run(&["watch"], 8);
     assert!(outcome.stderr.contains("took the watch over"), "{outcome}");

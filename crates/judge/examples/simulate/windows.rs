@@ -1,39 +1,17 @@
-//! Windows of made-up traffic that behaves as real traffic does: latencies are lognormal, resemble their neighbours, come in bursts
-//! and drift over the day. The same seed gives the same window.
+//! Windows of made-up traffic, and what the judge makes of them. The same seed gives the same window.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::traffic::{Chance, INTERVAL_S, Kind, Traffic};
+
 use tightrope_judge::{Criteria, Decision, Judge, Look, Observation};
-
-/// SplitMix64 (Steele, Lea, Flood 2014), and a normal variable from two of its numbers.
-pub(crate) struct Chance(u64);
-
-impl Chance {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5DEE_CE66)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn uniform(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
 
 /// What a window is made of.
 #[derive(Clone, Copy)]
 pub(crate) struct Window {
+    /// What the traffic is like.
+    pub(crate) traffic: Kind,
     /// By how much the query is slower afterwards: 1 for nothing.
     pub(crate) factor: f64,
     /// Whether there is a control group, which the migration does not touch.
@@ -44,52 +22,6 @@ pub(crate) struct Window {
     pub(crate) sentence: &'static str,
     /// How many looks the baseline and the watch have.
     pub(crate) looks: (usize, usize),
-}
-
-/// Seconds between two looks.
-const INTERVAL_S: f64 = 2.0;
-
-/// What one look's latencies have in common.
-struct Weather {
-    phase: f64,
-    wander: f64,
-    neighbour: f64,
-    burst_left: u32,
-    burst: f64,
-}
-
-impl Weather {
-    fn new(chance: &mut Chance) -> Self {
-        Self {
-            phase: std::f64::consts::TAU * chance.uniform(),
-            wander: 0.04 * chance.normal(),
-            neighbour: 0.15 * chance.normal(),
-            burst_left: 0,
-            burst: 0.0,
-        }
-    }
-
-    /// The logarithms of what hits everything, of the burst, and of what only the query itself feels.
-    fn next(&mut self, look: usize, chance: &mut Chance) -> (f64, f64, f64) {
-        // The day: a third more at its height than on average, a third less in the night.
-        let day = look as f64 * INTERVAL_S / 86_400.0 * std::f64::consts::TAU;
-        let drift = 0.3 * (day + self.phase).sin();
-        // Caches, neighbours on the machine: a slow wander, over about five minutes.
-        let slow: f64 = 0.993;
-        self.wander = slow * self.wander + 0.04 * (1.0 - slow * slow).sqrt() * chance.normal();
-        // Each look resembles the one before.
-        let near: f64 = 0.6;
-        self.neighbour =
-            near * self.neighbour + 0.15 * (1.0 - near * near).sqrt() * chance.normal();
-        // A burst every ten minutes on average (a checkpoint, a report), up to fifteen looks long, up to three times as slow.
-        if self.burst_left == 0 && chance.uniform() < INTERVAL_S / 600.0 {
-            self.burst_left = 3 + (chance.uniform() * 12.0) as u32;
-            self.burst = (1.5 + 1.5 * chance.uniform()).ln();
-        }
-        self.burst_left = self.burst_left.saturating_sub(1);
-        let burst = if self.burst_left > 0 { self.burst } else { 0.0 };
-        (drift + self.wander, burst, self.neighbour)
-    }
 }
 
 /// What a window came to.
@@ -125,10 +57,10 @@ fn read(text: &str) -> Criteria {
     criteria
 }
 
-/// Plays a window of latencies to its end: one sample of the query a look, five of the control group.
+/// Plays a window of latencies to its end: about one sample of the query a look, five of the control group.
 pub(crate) fn latencies(window: &Window, seed: u64) -> Outcome {
     let mut chance = Chance::new(seed);
-    let mut weather = Weather::new(&mut chance);
+    let mut traffic = Traffic::new(window.traffic, &mut chance);
     let mut judge = Judge::new(criteria(window));
     let mut number = 0;
     for (after, looks, factor) in [
@@ -137,14 +69,12 @@ pub(crate) fn latencies(window: &Window, seed: u64) -> Outcome {
     ] {
         for look in 1..=looks {
             number += 1;
-            let (everything, burst, own) = weather.next(number, &mut chance);
-            let query = 20.0 * factor * (everything + burst + own + 0.3 * chance.normal()).exp();
-            let mut seen = BTreeMap::from([("checkout".to_owned(), samples(vec![query]))]);
+            let now = traffic.next(number, &mut chance);
+            let query = now.latencies(20.0 * factor, &mut chance);
+            let mut seen = BTreeMap::from([("checkout".to_owned(), samples(query))]);
             if window.control {
-                let felt = if window.shared_bursts { burst } else { 0.0 };
-                let others =
-                    (0..5).map(|_| 8.0 * (everything + felt + 0.33 * chance.normal()).exp());
-                seen.insert("browse".to_owned(), samples(others.collect()));
+                let others = now.of_control(window.shared_bursts, &mut chance);
+                seen.insert("browse".to_owned(), samples(others));
             }
             let elapsed_ms = (look as f64 * INTERVAL_S * 1000.0) as u64;
             judge.add(&Look {

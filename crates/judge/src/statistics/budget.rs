@@ -1,7 +1,7 @@
 //! The alpha-spending budget: looking thirty times must not be thirty chances to be wrong.
 
 /// How gently the budget is spent: the larger, the more is left for later looks.
-const PATIENCE: f64 = 8.0;
+const PATIENCE: f64 = 4.0;
 
 /// The part of the budget that the look of that number (from 0) may spend. All parts together are 1 at most, however many
 /// looks there will be and however they depend on one another: the false alarms of all looks add up to the budget.
@@ -12,7 +12,7 @@ pub(crate) fn share(look: usize) -> f64 {
 
 /// How many samples the look after one at `samples` waits for: a quarter more, since less could hardly change the answer.
 pub(crate) fn next_look(samples: usize) -> usize {
-    samples + (samples / 4).max(1)
+    samples + samples.div_ceil(4).max(1)
 }
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ mod tests {
             samples = next_look(samples);
             looks += 1;
         }
-        assert_eq!(looks, 28);
+        assert_eq!(looks, 27);
         assert_eq!(next_look(1), 2);
     }
 }

@@ -4,6 +4,12 @@
 /// The autocorrelations of the samples' ranks are summed up as long as pairs of them are positive (Geyer's initial positive
 /// sequence) and more than what chance alone makes of independent samples. Ranks, so that one burst is one burst and not everything.
 pub(crate) fn inflation(samples: &[f64]) -> f64 {
+    inflation_of(samples, samples.len())
+}
+
+/// The same of a mean of `number` samples that hang together as these do: what lies further apart than they reach does not concern
+/// it.
+pub(crate) fn inflation_of(samples: &[f64], number: usize) -> f64 {
     let n = samples.len();
     if n < LEAST {
         return 1.0;
@@ -19,6 +25,8 @@ pub(crate) fn inflation(samples: &[f64]) -> f64 {
         let pairs = centred.iter().zip(&centred[lag..]);
         pairs.map(|(left, right)| left * right).sum::<f64>() / variance
     };
+    // Among `number` samples so many pairs are that far apart, as a share.
+    let within = |lag: usize| (1.0 - lag as f64 / number.max(1) as f64).max(0.0);
     let by_chance = 1.5 * (2.0 / n as f64).sqrt();
     let mut sum = 0.0;
     let mut lag = 1;
@@ -27,7 +35,7 @@ pub(crate) fn inflation(samples: &[f64]) -> f64 {
         if pair <= by_chance {
             break;
         }
-        sum += pair;
+        sum += within(lag) * at(lag) + within(lag + 1) * at(lag + 1);
         lag += 2;
     }
     (1.0 + 2.0 * sum).clamp(1.0, n as f64 / 3.0)

@@ -12,7 +12,7 @@ mod ranks;
 mod tail;
 
 pub(crate) use budget::{next_look, share};
-pub(crate) use correlation::inflation;
+pub(crate) use correlation::{inflation, inflation_of};
 pub(crate) use quantile::quantile;
 pub(crate) use ranks::{RankTest, rank_test};
 pub(crate) use tail::{share_beyond, slowest, tail_test};

@@ -42,6 +42,7 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         return Ok(applied);
     }
     let mut run = Run::take(project, &engine, session, watchers)?;
+    run.keep_budgets(&project.policy);
     if run.left_open()?.is_some() || run.store().applied()?.len() != situation.applied.len() {
         run.leave()?;
         return Err(ApplyError::MovedOn);

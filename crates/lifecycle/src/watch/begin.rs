@@ -12,6 +12,7 @@ use super::hold::Held;
 use super::post::Post;
 use super::report::WatchError;
 use super::run::{Watch, WatchParts};
+use super::variables::all_set;
 use crate::apply::Prepared;
 use crate::run::{Run, Watchers, stored};
 use crate::situation::version_key;
@@ -58,6 +59,7 @@ pub fn begin_watch<'p>(
         return Err(WatchError::NoCriteria);
     }
     let project = prepared.project;
+    all_set(project, &criteria)?;
     let engine = project.engine()?;
     let session = prepared.session.as_mut();
     measurable(
@@ -230,8 +232,8 @@ impl Watch<'_> {
                 because.unwrap_or_else(|| "gave nothing in the whole baseline".to_owned());
             return Err(WatchError::Blind { probe, because });
         }
-        let quality = self.judge.baseline();
-        self.tell(&WatchEvent::Baseline { quality });
+        let (quality, finds) = (self.judge.baseline(), self.judge.finds());
+        self.tell(&WatchEvent::Baseline { quality, finds });
         Ok(())
     }
 }

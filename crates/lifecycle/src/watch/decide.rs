@@ -62,6 +62,7 @@ impl Watch<'_> {
         if policy == Policy::Alert {
             return Ok(Err("the policy is alert".to_owned()));
         }
+        self.gauge.settle(PATIENCE);
         self.look_at_the_way_back()?;
         if let Some(why) = self.would_lose() {
             return Ok(Err(why));
@@ -270,6 +271,7 @@ impl Watch<'_> {
                 outcome: name,
                 because: because.to_vec(),
             });
+            self.have_told();
         }
         Ok(moved)
     }

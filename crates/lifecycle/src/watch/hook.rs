@@ -1,27 +1,50 @@
-//! The hook: a program that is told every event that matters.
+//! Who is told every event that matters: a hook, which is a program, and a webhook, which is an address.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::events::WatchEvent;
+use tightrope_judge::Criteria;
 
-/// How long it may take; a hook must not hold up a decision.
+use super::messenger::Teller;
+use super::web::{NoAnswer, Variables, Web};
+
+/// How long one of them may take.
 const LONGEST: Duration = Duration::from_secs(10);
 /// How often it is looked whether it is done.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Runs the hook with the event as JSON on its stdin; looks are too many to be told.
-pub(super) fn tell(hook: &[String], event: &WatchEvent) -> Result<(), String> {
+/// All who are told.
+pub(super) fn everybody(criteria: &Criteria, variables: Variables) -> Vec<Teller> {
+    let mut everybody: Vec<Teller> = Vec::new();
+    if !criteria.hook.is_empty() {
+        let hook = criteria.hook.clone();
+        everybody.push(Box::new(move |event| tell(&hook, event)));
+    }
+    if let Some(webhook) = &criteria.webhook {
+        let web = Web::new(webhook, None, variables, LONGEST);
+        everybody.push(Box::new(move |event| post(&web, event)));
+    }
+    everybody
+}
+
+fn post(web: &Web, event: &str) -> Result<(), String> {
+    match web.post(event) {
+        Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+        Ok(answer) => Err(format!(
+            "the webhook answered with status {}",
+            answer.status
+        )),
+        Err(NoAnswer::Slow) => Err(format!("the webhook took longer than {LONGEST:?}")),
+        Err(NoAnswer::Because(why)) => Err(format!("the webhook: {why}")),
+    }
+}
+
+/// Runs the hook with the event, as JSON, on its stdin.
+pub(super) fn tell(hook: &[String], event: &str) -> Result<(), String> {
     let Some((program, arguments)) = hook.split_first() else {
         return Ok(());
     };
-    if matches!(
-        event,
-        WatchEvent::Look { .. } | WatchEvent::HookFailed { .. }
-    ) {
-        return Ok(());
-    }
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -30,9 +53,8 @@ pub(super) fn tell(hook: &[String], event: &WatchEvent) -> Result<(), String> {
         .spawn()
         .map_err(|error| format!("`{program}`: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        let text = serde_json::to_string(event).unwrap_or_default();
         // A hook that does not read its stdin has no need of it.
-        let _ = stdin.write_all(text.as_bytes());
+        let _ = stdin.write_all(event.as_bytes());
     }
     let begun = Instant::now();
     loop {
@@ -54,12 +76,9 @@ pub(super) fn tell(hook: &[String], event: &WatchEvent) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::web::tests::{server, variables};
 
-    fn event() -> WatchEvent {
-        WatchEvent::Failed {
-            because: vec!["more than 10 errors: it is 11".to_owned()],
-        }
-    }
+    const EVENT: &str = "{\"event\":\"failed\"}";
 
     fn hook(script: &str) -> Vec<String> {
         ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
@@ -69,20 +88,38 @@ mod tests {
     fn a_hook_reads_the_event_from_its_stdin() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("event");
-        tell(&hook(&format!("cat > {}", file.display())), &event()).unwrap();
+        tell(&hook(&format!("cat > {}", file.display())), EVENT).unwrap();
         let told: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         assert_eq!(told["event"], "failed");
     }
 
     #[test]
+    fn a_webhook_is_told_and_its_address_is_no_word_of_an_error() {
+        let (url, asked) = server(vec![(204, ""), (500, "")]);
+        let web = Web::new(&format!("{url}/${{TOKEN}}"), None, variables, LONGEST);
+        post(&web, EVENT).unwrap();
+        let asked = asked.recv().unwrap();
+        assert!(
+            asked.starts_with("POST /geheim ") && asked.ends_with(EVENT),
+            "{asked}"
+        );
+        assert_eq!(
+            post(&web, EVENT).unwrap_err(),
+            "the webhook answered with status 500"
+        );
+        let gone = post(&web, EVENT).unwrap_err();
+        assert!(!gone.contains("geheim"), "{gone}");
+    }
+
+    #[test]
     fn a_hook_that_fails_says_so() {
         assert!(
-            tell(&hook("exit 3"), &event())
+            tell(&hook("exit 3"), EVENT)
                 .unwrap_err()
                 .contains("exit status: 3")
         );
-        assert!(tell(&["/nonexistent/hook".to_owned()], &event()).is_err());
-        assert_eq!(tell(&[], &event()), Ok(()));
+        assert!(tell(&["/nonexistent/hook".to_owned()], EVENT).is_err());
+        assert_eq!(tell(&[], EVENT), Ok(()));
     }
 }

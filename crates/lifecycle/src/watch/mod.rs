@@ -10,20 +10,27 @@
 mod begin;
 mod decide;
 mod events;
+mod gauge;
 mod hold;
 mod hook;
+mod messenger;
+mod open;
 mod post;
 mod probe;
 mod pulse;
 mod report;
 mod run;
 mod take_over;
+mod variables;
 mod way_back;
+mod web;
 
 pub use begin::{begin_watch, criteria_of};
 pub use events::{WatchEvent, WatchListener};
 pub use hold::Broken;
 pub(crate) use hold::{Held, Measured};
+pub use open::WatchReport;
+pub(crate) use open::open_watch;
 pub use report::{Outcome, WatchError, Watched};
 pub use run::{Ask, CalledOff, Watch};
 pub use take_over::take_over;

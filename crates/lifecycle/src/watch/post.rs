@@ -186,6 +186,10 @@ impl<'p> Post<'p> {
         let is_half_done = step.unless_applied.is_some() && run.is_half_done();
         let done = run.in_transaction(|run| {
             run.store().guard_watch(&lease)?;
+            // Only we move it while it is ours: it is there already when the answer to our commit was lost.
+            if phase_of(run.store(), number)? == step.phase {
+                return Ok(Moved::Yes);
+            }
             if let Some(record) = step.unless_applied {
                 let applied = run.store().still_applied(record)?;
                 if is_half_done || !applied.is_empty() {
@@ -231,6 +235,12 @@ pub(super) enum Moved {
         applied: Vec<AppliedMark>,
         is_half_done: bool,
     },
+}
+
+fn phase_of(mut store: Store<'_>, number: i64) -> Result<WatchPhase, StoreError> {
+    let open = store.open_watch()?;
+    let ours = open.filter(|open| open.number == number);
+    Ok(ours.map_or(WatchPhase::Ended, |open| open.phase))
 }
 
 /// Whether it was the target that did not answer.

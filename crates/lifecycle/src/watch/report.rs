@@ -98,6 +98,14 @@ pub enum WatchError {
         /// Why.
         because: String,
     },
+    /// An environment variable that the criteria name is not set.
+    #[error("{by} needs the environment variable {name}, which is not set")]
+    Variable {
+        /// What needs it.
+        by: String,
+        /// The variable.
+        name: String,
+    },
     /// A probe gave nothing in the whole baseline.
     #[error("the probe `{probe}` {because}")]
     Blind {

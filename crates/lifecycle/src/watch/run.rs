@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tightrope_engine::Engine;
 use tightrope_judge::{Criteria, Decision, Judge, Look, Observation};
@@ -10,16 +10,15 @@ use tightrope_script::Script;
 use tightrope_store::{AppliedMark, OpenWatch, StoreError, WatchPhase};
 
 use super::events::{WatchEvent, WatchListener};
+use super::gauge::Gauge;
 use super::hook;
+use super::messenger::Messenger;
 use super::post::{Moved, Post, WatchStep};
 use super::probe::Probers;
 use super::report::{Outcome, WatchError, Watched};
 use super::way_back::{self, WayBackNow};
 use crate::project::Project;
 use crate::run::{Watchers, unstored};
-
-/// How often the way back is looked at: the gauge counts rows.
-const GAUGE_EVERY: Duration = Duration::from_secs(30);
 
 /// Asks a person whether to roll back; where nobody is there, the answer is no.
 pub type Ask<'a> = dyn Fn(&[String], &WayBackNow) -> bool + 'a;
@@ -64,7 +63,8 @@ pub struct Watch<'p> {
     before_ms: u64,
     pub(super) looks: usize,
     pub(super) way_back: WayBackNow,
-    gauged: Option<Instant>,
+    pub(super) gauge: Gauge,
+    messenger: Messenger,
 }
 
 impl<'p> Watch<'p> {
@@ -94,6 +94,7 @@ impl<'p> Watch<'p> {
                 }
             }
         }
+        let messenger = Messenger::start(hook::everybody(judge.criteria(), project.variables));
         Self {
             probers: Probers::start(project, &engine, judge.criteria(), &verify, &cursors),
             project,
@@ -105,8 +106,9 @@ impl<'p> Watch<'p> {
             listener,
             since: Instant::now(),
             looks: looks.len(),
-            way_back: WayBackNow::default(),
-            gauged: None,
+            way_back: WayBackNow::unread(),
+            gauge: Gauge::start(project),
+            messenger,
         }
     }
 
@@ -118,7 +120,17 @@ impl<'p> Watch<'p> {
     /// Says something to whoever listens and to the hook.
     pub(super) fn tell(&self, event: &WatchEvent) {
         self.listener.event(event);
-        if let Err(because) = hook::tell(&self.judge.criteria().hook, event) {
+        self.messenger.tell(event);
+        self.say_what_was_not_told(self.messenger.failures());
+    }
+
+    /// Waits until everything is told: the watch is over.
+    pub(super) fn have_told(&self) {
+        self.say_what_was_not_told(self.messenger.settle());
+    }
+
+    fn say_what_was_not_told(&self, failures: Vec<String>) {
+        for because in failures {
             self.listener.event(&WatchEvent::HookFailed { because });
         }
     }
@@ -237,7 +249,9 @@ impl<'p> Watch<'p> {
                 let because = vec!["the migration is not applied any more".to_owned()];
                 return self.over(Outcome::RolledBackByHand, because, None, None);
             }
-            self.gauge();
+            if let Some(way_back) = self.gauge.look(&self.open.record) {
+                self.way_back = way_back;
+            }
             let watch_ms = self.judge.criteria().watch_ms;
             let is_over = self.elapsed_ms() >= watch_ms;
             if is_over {
@@ -262,23 +276,5 @@ impl<'p> Watch<'p> {
     /// Whether that is all that is watched.
     pub(super) fn is_whole(&self, applied: &[AppliedMark]) -> bool {
         applied.len() >= self.open.record.version_keys.len()
-    }
-
-    fn gauge(&mut self) {
-        if self
-            .gauged
-            .is_some_and(|gauged| gauged.elapsed() < GAUGE_EVERY)
-        {
-            return;
-        }
-        self.gauged = Some(Instant::now());
-        let record = &self.open.record;
-        self.way_back = match way_back::look(self.project, record) {
-            Ok((way_back, _)) => way_back,
-            Err(error) => WayBackNow {
-                because: Some(way_back::in_words(&error)),
-                ..WayBackNow::default()
-            },
-        };
     }
 }

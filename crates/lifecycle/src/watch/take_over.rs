@@ -1,10 +1,11 @@
 use tightrope_judge::{Criteria, Look};
-use tightrope_store::{Store, WatchPhase};
+use tightrope_store::{OpenWatch, Store, WatchPhase};
 
 use super::events::{WatchEvent, WatchListener};
 use super::post::{Moved, Post};
 use super::report::WatchError;
 use super::run::{Watch, WatchParts};
+use super::variables::all_set;
 use crate::project::{Access, Project};
 use crate::run::Watchers;
 
@@ -24,8 +25,12 @@ pub fn take_over<'p>(
     if !session.has_store()? {
         return Ok(None);
     }
-    if Store::new(session.as_mut()).open_watch()?.is_none() {
+    let Some(open) = Store::new(session.as_mut()).open_watch()? else {
         return Ok(None);
+    };
+    // What is decided is carried out whatever can be seen from here.
+    if open.phase != WatchPhase::RollingBack {
+        all_set(project, &criteria_in(&open)?)?;
     }
     let (post, from) = Post::take(project, session)?;
     let mut session = project.connect(engine.as_ref(), Access::Write)?;
@@ -34,18 +39,13 @@ pub fn take_over<'p>(
     let Some(open) = store.open_watch()? else {
         return Ok(None);
     };
-    let damaged = |what: &serde_json::Error| WatchError::NotMeasurable {
-        criterion: format!("watch {}", open.number),
-        because: format!("what is stored of it cannot be read: {what}"),
-    };
-    let criteria: Criteria =
-        serde_json::from_str(&open.record.criteria).map_err(|error| damaged(&error))?;
+    let criteria = criteria_in(&open)?;
     let stored = store.looks(open.number)?;
     let last = stored.last().map_or(0, |(number, _)| *number);
     let looks = stored.iter().map(|(_, text)| serde_json::from_str(text));
     let looks: Vec<Look> = looks
         .collect::<Result<_, _>>()
-        .map_err(|error| damaged(&error))?;
+        .map_err(|error| damaged(&open, &error))?;
     let (phase, number) = (open.phase, looks.len());
     let post = post.at(open.number, last);
     let parts = WatchParts {
@@ -75,4 +75,15 @@ pub fn take_over<'p>(
         }
     }
     Ok(Some(watch))
+}
+
+fn criteria_in(open: &OpenWatch) -> Result<Criteria, WatchError> {
+    serde_json::from_str(&open.record.criteria).map_err(|error| damaged(open, &error))
+}
+
+fn damaged(open: &OpenWatch, what: &serde_json::Error) -> WatchError {
+    WatchError::NotMeasurable {
+        criterion: format!("watch {}", open.number),
+        because: format!("what is stored of it cannot be read: {what}"),
+    }
 }

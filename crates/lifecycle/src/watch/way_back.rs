@@ -22,6 +22,16 @@ pub struct WayBackNow {
     pub because: Option<String>,
 }
 
+impl WayBackNow {
+    /// Before it was looked at.
+    pub(super) fn unread() -> Self {
+        Self {
+            because: Some("it is being looked at".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
 /// Which rollback takes the watched migrations back and nothing else. Rows that would be in conflict stop it: by itself a watch puts
 /// nothing into quarantine.
 pub(super) fn options(stays: Option<&str>) -> RollbackOptions {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tightrope_engine::{EngineError, ErrorKind, Session as _, Vital, Vitals};
+use tightrope_engine::{EngineError, ErrorKind, Session as _, SessionId, Vital, Vitals};
 use tightrope_model::{TableName, Value};
 
 use super::PostgresSession;
@@ -11,6 +11,8 @@ use super::PostgresSession;
 const EXEC_TIME: u32 = 13;
 /// From this major on it is known when the statements' statistics were reset.
 const STATEMENTS_INFO: u32 = 14;
+/// From this major on it is known since when a statement is counted.
+const STATEMENTS_SINCE: u32 = 17;
 
 impl Vitals for PostgresSession {
     fn bound_statements(&mut self, milliseconds: u64) -> Result<(), EngineError> {
@@ -32,8 +34,13 @@ impl Vitals for PostgresSession {
 
     fn statement(&mut self, pattern: &str) -> Result<Vital, EngineError> {
         let (schema, time) = self.statements_view()?;
+        // The oldest of them is a new one when it was evicted and has come back.
+        let since = match self.major >= STATEMENTS_SINCE {
+            true => "min(stats_since)::text",
+            false => "null::text",
+        };
         let sql = format!(
-            "select count(*)::bigint, sum(calls)::text, sum({time})::text, \
+            "select count(*)::bigint, {since}, sum(calls)::text, sum({time})::text, \
              sum(shared_blks_hit + shared_blks_read)::text from {schema}.pg_stat_statements \
              where dbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()) \
              and pg_catalog.regexp_replace(query, '\\s+', ' ', 'g') ilike $1"
@@ -41,22 +48,39 @@ impl Vitals for PostgresSession {
         let rows = self.query_own(&sql, &[Value::from(pattern)])?;
         let row = rows.first().map_or(&[][..], |row| &row[..]);
         if row.first().and_then(Value::integer).unwrap_or(0) == 0 {
-            let message =
-                format!("no statement like `{pattern}` has run since the statistics began");
-            return Err(EngineError::new(ErrorKind::DoesNotExist, message));
+            let why = format!("no statement like `{pattern}` has run since the statistics began");
+            return Ok(Vital::Absent { why });
         }
         let mut values = BTreeMap::new();
-        for (name, value) in ["calls", "time", "blocks"].into_iter().zip(&row[1..]) {
+        for (name, value) in ["calls", "time", "blocks"].into_iter().zip(&row[2..]) {
             values.insert(name.to_owned(), number(value)?);
         }
-        let epoch = match self.major >= STATEMENTS_INFO {
+        let since = row[1].text().map(str::to_owned);
+        let reset = match self.major >= STATEMENTS_INFO {
             true => {
                 let sql = format!("select stats_reset::text from {schema}.pg_stat_statements_info");
                 text(&self.query_own(&sql, &[])?)
             }
             false => None,
         };
+        let epoch = match (reset, since) {
+            (Some(reset), Some(since)) => Some(format!("{reset}, {since}")),
+            (reset, since) => reset.or(since),
+        };
         Ok(Vital::Totals { values, epoch })
+    }
+
+    fn waiting_for(&mut self, session: &SessionId) -> Result<Vec<i64>, EngineError> {
+        let sql = "select a.pid::bigint from pg_catalog.pg_stat_activity a where a.wait_event_type = 'Lock' \
+                   and $1::int = any (pg_catalog.pg_blocking_pids(a.pid))";
+        let rows = self.query_own(sql, &[Value::from(session.0.as_str())])?;
+        Ok(rows.iter().filter_map(|row| row[0].integer()).collect())
+    }
+
+    fn cancel(&mut self, session: &SessionId) -> Result<(), EngineError> {
+        let sql = "select pg_catalog.pg_cancel_backend($1::int)::int::bigint";
+        self.query_own(sql, &[Value::from(session.0.as_str())])
+            .map(drop)
     }
 
     fn hold_still(&mut self, tables: &[TableName]) -> Result<(), EngineError> {

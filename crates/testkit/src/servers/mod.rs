@@ -8,12 +8,14 @@
 mod binaries;
 mod database;
 mod keeper;
+mod own;
 mod postgres;
 mod state;
 mod user;
 
 pub use binaries::{bin_dir, client_bin_dir};
 pub use database::TestDatabase;
+pub use own::OwnServer;
 pub use postgres::{PostgresOptions, PostgresServer, postgres, postgres_with};
 
 /// The majors of PostgreSQL to test with: those that `TIGHTROPE_TEST_POSTGRES` lists (`12,15,17,18`), else 15 and 18.

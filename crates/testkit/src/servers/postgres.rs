@@ -109,7 +109,8 @@ fn connect(port: u16, database: &str) -> Result<Client, postgres::Error> {
 }
 
 /// A data folder and the programs that work on it.
-struct Cluster {
+#[derive(Debug)]
+pub(super) struct Cluster {
     user: ServerUser,
     binaries: PathBuf,
     folder: PathBuf,
@@ -117,7 +118,7 @@ struct Cluster {
 
 impl Cluster {
     /// A new one in a folder that is made now.
-    fn new(binaries: PathBuf, folder: PathBuf) -> anyhow::Result<Self> {
+    pub(super) fn new(binaries: PathBuf, folder: PathBuf) -> anyhow::Result<Self> {
         let user = ServerUser::find()?;
         fs::create_dir(&folder)?;
         user.own(&folder)?;
@@ -147,7 +148,7 @@ impl Cluster {
         Err(failure.context("no start was tried")?)
     }
 
-    fn initialise(&self) -> anyhow::Result<()> {
+    pub(super) fn initialise(&self) -> anyhow::Result<()> {
         // Not every system has the locale that sorts by code points and still knows letters.
         let with = |locale: &str| {
             let mut command = self.command("initdb");
@@ -160,7 +161,7 @@ impl Cluster {
         with("--locale=C.UTF-8").or_else(|_| with("--locale=C"))
     }
 
-    fn start_on(&self, port: u16, options: PostgresOptions) -> anyhow::Result<()> {
+    pub(super) fn start_on(&self, port: u16, options: PostgresOptions) -> anyhow::Result<()> {
         self.configure(port, options)?;
         let log = self.folder.join("log");
         let mut command = self.command("pg_ctl");
@@ -176,6 +177,14 @@ impl Cluster {
         let pid = pid_file.lines().next().unwrap_or_default().parse()?;
         let server = ProcessId::of(pid).context("the server ended at once")?;
         ServerState { server, port }.write(&self.folder)
+    }
+
+    /// Stops the server in one of `pg_ctl`'s modes.
+    pub(super) fn stop(&self, mode: &str) -> anyhow::Result<()> {
+        let mut command = self.command("pg_ctl");
+        command.args(["-w", "-s", "-t", "60", "-m", mode, "-D"]);
+        command.arg(self.data()).arg("stop");
+        run_quietly(command)
     }
 
     /// Adds to the settings: the last one of a name counts.
@@ -194,7 +203,7 @@ impl Cluster {
             .context("writing postgresql.conf")
     }
 
-    fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 

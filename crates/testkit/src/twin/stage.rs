@@ -194,6 +194,7 @@ impl Stage {
                 pid: std::process::id(),
                 command: "twin".to_owned(),
             },
+            variables: |_| None,
         }
     }
 

@@ -1,7 +1,9 @@
 //! Probes: each looks from a thread of its own, with a session of its own where it needs one, so that a slow one holds up nobody.
 
 mod command;
+mod http;
 mod line;
+mod prometheus;
 mod server;
 mod sql;
 mod table;
@@ -16,6 +18,7 @@ use tightrope_engine::{Engine, EngineError, ErrorKind};
 use tightrope_judge::{Criteria, Failure, FailureKind, Observation, Probe, ProbeSource};
 use tightrope_script::Script;
 
+use super::web::Web;
 use crate::project::Project;
 use line::Line;
 pub(super) use sql::as_texts;
@@ -178,6 +181,11 @@ fn watch(
     }
 }
 
+fn web(project: &Project, url: &str, authorization: Option<&str>, probe: &Probe) -> Web {
+    let timeout = Duration::from_millis(probe.timeout_ms);
+    Web::new(url, authorization, project.variables, timeout)
+}
+
 fn eye(
     project: &Project,
     engine: &Arc<dyn Engine>,
@@ -197,6 +205,25 @@ fn eye(
         ProbeSource::Command { command, exit_code } => {
             let timeout = Duration::from_millis(probe.timeout_ms);
             Box::new(command::Program::new(command.clone(), *exit_code, timeout))
+        }
+        ProbeSource::Http {
+            url,
+            authorization,
+            value,
+            status,
+            contains,
+        } => {
+            let web = web(project, url, authorization.as_deref(), probe);
+            Box::new(http::Http::new(web, *value, *status, contains.as_ref()))
+        }
+        ProbeSource::Prometheus {
+            url,
+            authorization,
+            query,
+        } => {
+            let url = format!("{}{}", url.trim_end_matches('/'), prometheus::PATH);
+            let web = web(project, &url, authorization.as_deref(), probe);
+            Box::new(prometheus::Prometheus::new(web, query))
         }
         ProbeSource::Statement { pattern } => Box::new(server::Server::statement(line(), pattern)),
         ProbeSource::Server { what } => Box::new(server::Server::vital(line(), what)),

@@ -1,7 +1,7 @@
 //! What the server knows of itself.
 
 use tightrope_engine::{EngineError, ErrorKind, Vital};
-use tightrope_judge::Observation;
+use tightrope_judge::{FailureKind, Observation};
 
 use super::line::Line;
 use super::{Blindness, Eye};
@@ -42,6 +42,7 @@ impl Eye for Server {
         Ok(match vital {
             Vital::Level(value) => Observation::level(value),
             Vital::Totals { values, epoch } => Observation::Totals { values, epoch },
+            Vital::Absent { why } => return Err(Blindness::Words(FailureKind::Absent, why)),
         })
     }
 }
