@@ -23,7 +23,7 @@ pub struct FileDigest {
 const CHUNK: usize = 1 << 20;
 
 /// Folders in folders: an engine's dump has one level.
-const DEEPEST: usize = 8;
+pub(crate) const DEEPEST: usize = 8;
 
 /// Digests every file below a folder, in the order of their paths, and makes each durable.
 pub(crate) fn digest_all(
@@ -78,7 +78,8 @@ pub(crate) fn list(
     Ok(())
 }
 
-fn sync_folders(home: &Path, below: &str, depth: usize) -> io::Result<()> {
+/// Makes the names in a folder, and in those below it, durable.
+pub(crate) fn sync_folders(home: &Path, below: &str, depth: usize) -> io::Result<()> {
     let folder: PathBuf = home.join(below);
     for entry in fs::read_dir(&folder)? {
         let entry = entry?;
@@ -106,9 +107,13 @@ pub(crate) fn digest_of(mut file: &File, read: &mut dyn FnMut(u64)) -> io::Resul
         bytes += count as u64;
         read(count as u64);
     }
+    Ok((bytes, digest_from(&hasher)?))
+}
+
+/// The digest of all that a hasher was given.
+pub(crate) fn digest_from(hasher: &blake3::Hasher) -> io::Result<Digest> {
     let text = hasher.finalize().to_hex();
-    let digest = text.parse().map_err(io::Error::other)?;
-    Ok((bytes, digest))
+    text.parse().map_err(io::Error::other)
 }
 
 #[cfg(test)]

@@ -8,9 +8,13 @@
 //! **Invariants:** nothing here opens a database; what lands on disk is a versioned type, sealed over all of it; a file is
 //! durable before the name that makes it count is.
 
+mod bucket;
 mod changes;
+mod cipher;
+mod damage;
 mod drill;
 mod files;
+mod found;
 mod manifest;
 mod name;
 mod place;
@@ -19,11 +23,15 @@ mod proof;
 mod record;
 mod retention;
 
+pub use bucket::{BucketFault, BucketOptions, SCHEMES};
 pub use changes::{Carried, LogStart, ReplayRecord, Segment, SegmentDraft};
+pub use cipher::EncryptionKey;
+pub use damage::Damage;
 pub use drill::{DrillKind, DrillRecord, DrillVerdict};
 pub use files::FileDigest;
-pub use manifest::{Manifest, ManifestError};
-pub use place::{Damage, Draft, Found, Place, PlaceError};
+pub use found::Found;
+pub use manifest::{Encryption, Manifest, ManifestError};
+pub use place::{Draft, KeyError, Opened, Place, PlaceError, free_bytes};
 pub use predict::{Prediction, predict};
 pub use proof::{Expiry, Now, Proof, ProofStanding, standing};
 pub use record::SigningKey;

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use tightrope_engine::{DatabaseId, Server, TableContent, Taken};
 use tightrope_model::{Digest, Fingerprint};
 
-use crate::SigningKey;
 use crate::changes::LogStart;
+use crate::cipher::METHOD;
 use crate::files::FileDigest;
 use crate::record::{self, Fault, Sealed, to_text};
+use crate::{EncryptionKey, SigningKey};
 
 /// The layout of the file.
 const LAYOUT: u32 = 1;
@@ -54,12 +55,34 @@ pub struct Manifest {
     /// Where the snapshot stands in the change log that was begun for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<LogStart>,
-    /// The files.
+    /// How the files are encrypted; none where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+    /// The files, as they are stored.
     pub files: Vec<FileDigest>,
     /// The digest over all the rest.
     pub seal: Option<Digest>,
     /// The seal, signed.
     pub signature: Option<String>,
+}
+
+/// How a backup's files are encrypted. The manifest itself is not: what a backup is can be seen without the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encryption {
+    /// How.
+    pub method: String,
+    /// The name of the key, which says nothing about the key.
+    pub key: String,
+}
+
+impl Encryption {
+    /// What is written of files that are encrypted with that key.
+    pub(crate) fn with(key: &EncryptionKey) -> Self {
+        Self {
+            method: METHOD.to_owned(),
+            key: key.id(),
+        }
+    }
 }
 
 /// Why a file is no manifest.
@@ -119,6 +142,7 @@ impl Manifest {
             milliseconds,
             remarks: taken.remarks,
             changes: None,
+            encryption: None,
             files,
             seal: None,
             signature: None,
@@ -221,6 +245,7 @@ pub(crate) mod tests {
             milliseconds: 1,
             remarks: Vec::new(),
             changes: None,
+            encryption: None,
             files: Vec::new(),
             seal: None,
             signature: None,

@@ -122,6 +122,9 @@ pub trait Backup: Send + Sync {
         watch: &dyn BackupWatch,
     ) -> Result<Taken, EngineError>;
 
+    /// How many bytes a backup of a database of that size takes at the least, where there was none before to go by.
+    fn least_bytes(&self, source_bytes: u64) -> u64;
+
     /// Which database that is; none if it is not there.
     ///
     /// # Errors

@@ -7,11 +7,14 @@
 //!
 //! [`contract`] holds every engine to what the engine traits promise.
 //!
+//! [`faults`] breaks connections.
+//!
 //! [`twin`] compares a database that migrated and came back with one that never did.
 //!
 //! **Invariant:** nothing outside tests depends on this crate.
 
 pub mod contract;
+pub mod faults;
 pub mod phases;
 pub mod process;
 pub mod servers;

@@ -2,11 +2,12 @@ use std::path::{Path, PathBuf};
 
 use tightrope_backup::Place;
 use tightrope_lifecycle::{
-    BackupListed, Project, ProveOptions, TakeBackupOptions, list_backups, prove_backup,
-    prune_backups, take_backup,
+    BackupError, BackupListed, Project, ProveOptions, TakeBackupOptions, list_backups,
+    prove_backup, prune_backups, take_backup,
 };
 
 use super::changes::{self, CarryArgs, EndArgs};
+use crate::configuration;
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
@@ -17,12 +18,14 @@ use crate::watching;
 /// PostgreSQL is dumped by pg_dump, with several connections on one snapshot; SQLite is copied by its backup interface. The
 /// manifest has the digest of every file, and the schema and the checksum of every table as of that same snapshot; with a
 /// key it is signed. With `--with-changes` every change from that snapshot on is logged by triggers, for `restore --replay`;
-/// `backup carry` brings the log to safety. A backup is proven once `backup prove` has restored it elsewhere and found everything equal.
+/// `backup carry` brings the log to safety. Into a bucket it goes file by file, the manifest last; interrupted, the same command
+/// goes on with what is missing. A backup is proven once `backup prove` has restored it elsewhere and found everything equal.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  tightrope backup --to /mnt/backups --prove\n  tightrope backup --target production --json\n  \
     tightrope backup --with-changes --prove\n  \
+    tightrope backup --to s3://my-backups/shop\n  \
     tightrope backup list"
 )]
 pub(crate) struct Args {
@@ -39,6 +42,9 @@ pub(crate) struct Args {
     /// Do not sum up the tables: faster, and the backup cannot be proven
     #[arg(long, conflicts_with = "prove")]
     no_checksums: bool,
+    /// Take a new one also where one whose upload was interrupted could go on and stand for it
+    #[arg(long)]
+    fresh: bool,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -53,9 +59,10 @@ enum Action {
 /// Where backups are kept, and how many connections are used.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PlaceArgs {
-    /// The folder that backups are kept in [default: `to` under `[backup]` in tightrope.toml]
-    #[arg(long, value_name = "FOLDER")]
-    to: Option<PathBuf>,
+    /// The folder that backups are kept in, or a bucket: `s3://BUCKET/PREFIX`, `az://…`, `gs://…` [default: `to` under `[backup]` in
+    /// tightrope.toml]
+    #[arg(long, value_name = "PLACE")]
+    to: Option<String>,
     /// How many connections read or write at once [default: `jobs` under `[backup]`, else 2]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: Option<u32>,
@@ -63,12 +70,17 @@ pub(super) struct PlaceArgs {
 
 impl PlaceArgs {
     /// Has the project's backups where the command line says.
-    pub(super) fn settle(&self, project: &mut Project) {
-        if let Some(folder) = &self.to {
-            let key = project.backup.key.clone();
-            project.backup.place = Some(Place::new(absolute(folder), key));
+    pub(super) fn settle(&self, project: &mut Project) -> Result<(), CommandError> {
+        if let Some(to) = &self.to {
+            let place = match configuration::is_bucket(to) {
+                true => Place::in_bucket(to, &project.backup.bucket, project.backup.key.clone())
+                    .map_err(BackupError::Place)?,
+                false => Place::new(absolute(Path::new(to)), project.backup.key.clone()),
+            };
+            project.backup.place = Some(project.backup.equip(place));
         }
         project.backup.jobs = self.jobs.unwrap_or(project.backup.jobs);
+        Ok(())
     }
 }
 
@@ -136,7 +148,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
 
 fn project(place: &PlaceArgs, context: &Context) -> Result<Project, CommandError> {
     let mut project = context.project("backup")?;
-    place.settle(&mut project);
+    place.settle(&mut project)?;
     Ok(project)
 }
 
@@ -145,6 +157,7 @@ fn take(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let options = TakeBackupOptions {
         checksums: !args.no_checksums,
         changes: args.with_changes,
+        fresh: args.fresh,
     };
     let (taken, proven) = watching::watched(context.terminal, |watchers| {
         let taken = take_backup(&project, &options, watchers)?;

@@ -75,6 +75,6 @@ pub(super) fn end(args: &EndArgs, context: &Context) -> Result<Exit, CommandErro
 
 fn project(place: &PlaceArgs, context: &Context) -> Result<Project, CommandError> {
     let mut project = context.project("backup")?;
-    place.settle(&mut project);
+    place.settle(&mut project)?;
     Ok(project)
 }

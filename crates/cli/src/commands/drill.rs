@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
 
 fn project(place: &PlaceArgs, context: &Context) -> Result<Project, CommandError> {
     let mut project = context.project("drill")?;
-    place.settle(&mut project);
+    place.settle(&mut project)?;
     Ok(project)
 }
 

@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         },
     };
     let mut project = context.project_on("restore", &configuration, target)?;
-    args.place.settle(&mut project);
+    args.place.settle(&mut project)?;
     let has_schemas = into
         .scheme()
         .is_some_and(|scheme| scheme.starts_with("postgres"));

@@ -1,10 +1,11 @@
 //! `[backup]`, of a target or of all: where backups are kept, and what is asked of them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tightrope_backup::{Place, Retention, SigningKey};
-use tightrope_lifecycle::{BackupPolicy, BackupSettings};
+use tightrope_backup::{BucketOptions, EncryptionKey, Place, Retention, SCHEMES, SigningKey};
+use tightrope_lifecycle::{BackupError, BackupPolicy, BackupSettings};
 
 use super::file::RehearseTable;
 use super::secret::Secret;
@@ -14,14 +15,24 @@ use crate::exit::Exit;
 /// The variable that holds the key, where the file names none.
 const KEY_VARIABLE: &str = "TIGHTROPE_BACKUP_KEY";
 
+/// The variable that holds what backups are encrypted with, where the file names none.
+const ENCRYPTION_VARIABLE: &str = "TIGHTROPE_BACKUP_ENCRYPTION_KEY";
+
 /// What is not set is at its default.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BackupTable {
-    /// The folder that backups are kept in.
-    to: Option<PathBuf>,
+    /// The folder that backups are kept in, or the address of a bucket.
+    to: Option<String>,
     /// What records are signed with.
     key: Option<Secret>,
+    /// What backups are encrypted with.
+    encrypt: Option<Secret>,
+    /// The folder for what is on its way.
+    staging: Option<PathBuf>,
+    /// What the store of objects is reached with: an option, and where its value is.
+    #[serde(default)]
+    store: BTreeMap<String, Secret>,
     /// How many connections read and write at once.
     jobs: Option<u32>,
     /// Where backups are restored to prove them.
@@ -62,18 +73,32 @@ impl From<BackupPolicyWord> for BackupPolicy {
 impl BackupTable {
     /// The settings that the table means; paths start from the folder of tightrope.toml.
     pub(super) fn settings(&self, home: &Path) -> Result<BackupSettings, CommandError> {
+        let key = match &self.key {
+            Some(secret) => SigningKey::from_secret(&hidden(secret, home, "the key of backups")?),
+            None => return self.with_key(home, key_of_environment()),
+        };
+        self.with_key(home, Some(key))
+    }
+
+    fn with_key(
+        &self,
+        home: &Path,
+        key: Option<SigningKey>,
+    ) -> Result<BackupSettings, CommandError> {
         let default = BackupSettings::default();
         let retention = Retention::default();
-        let key = self.key(home)?;
         let prove_url = self
             .prove
             .as_ref()
             .map(|prove| prove.url.read(home, "prove"));
-        Ok(BackupSettings {
-            place: self
-                .to
+        let settings = BackupSettings {
+            bucket: self.options(home)?,
+            encryption: self.encryption(home)?,
+            staging: self
+                .staging
                 .as_ref()
-                .map(|to| Place::new(home.join(to), key.clone())),
+                .map(|staging| home.join(staging))
+                .or_else(staging_of_environment),
             key,
             prove_url: prove_url.transpose()?,
             verify: self.verify.as_ref().map(|verify| home.join(verify)),
@@ -89,27 +114,110 @@ impl BackupTable {
             changes: self.changes.unwrap_or(default.changes),
             drill_days: self.drill_days.unwrap_or(default.drill_days),
             ..default
+        };
+        let place = self.to.as_ref().map(|to| place(to, home, &settings));
+        Ok(BackupSettings {
+            place: place.transpose()?,
+            ..settings
         })
     }
 
-    fn key(&self, home: &Path) -> Result<Option<SigningKey>, CommandError> {
-        let Some(secret) = &self.key else {
-            return Ok(key_of_environment());
+    fn encryption(&self, home: &Path) -> Result<Option<EncryptionKey>, CommandError> {
+        let Some(secret) = &self.encrypt else {
+            return Ok(encryption_of_environment());
         };
-        if secret.is_written_down() {
-            return Err(CommandError::new(
-                Exit::Error,
-                "the key of backups stands in tightrope.toml itself, where whoever can read it can sign",
-            )
-            .hint("say where it is: `key = { env = \"NAME\" }`, `{ file = \"PATH\" }` or `{ command = […] }`"));
+        let text = hidden(secret, home, "the key that backups are encrypted with")?;
+        Ok(Some(EncryptionKey::from_secret(&text)))
+    }
+
+    /// What the environment says to the clouds' own tools, and over it what the file names.
+    fn options(&self, home: &Path) -> Result<BucketOptions, CommandError> {
+        let mut options = options_of_environment();
+        let address = self.to.as_deref().filter(|to| is_bucket(to));
+        for (name, secret) in &self.store {
+            if let Some(address) = address
+                && !BucketOptions::knows(address, name)
+            {
+                return Err(CommandError::new(
+                    Exit::Error,
+                    format!("`{name}` under [backup.store] is no option of {address}"),
+                )
+                .hint("options are called as in the environment of that cloud's own tools: `aws_access_key_id`"));
+            }
+            let value = hidden(secret, home, &format!("`{name}` under [backup.store]"))?;
+            options.0.push((name.clone(), value.trim().to_owned()));
         }
-        let text = secret.text(home, "the key of backups")?;
-        Ok(Some(SigningKey::from_secret(&text)))
+        Ok(options)
     }
 }
 
+/// A secret that does not stand in the file itself.
+fn hidden(secret: &Secret, home: &Path, whose: &str) -> Result<String, CommandError> {
+    if secret.is_written_down() {
+        return Err(CommandError::new(
+            Exit::Error,
+            format!(
+                "{whose} stands in tightrope.toml itself, where whoever can read it can use it"
+            ),
+        )
+        .hint(
+            "say where it is: `{ env = \"NAME\" }`, `{ file = \"PATH\" }` or `{ command = […] }`",
+        ));
+    }
+    secret.text(home, whose)
+}
+
+/// Whether that is the address of a bucket.
+pub(crate) fn is_bucket(to: &str) -> bool {
+    SCHEMES.iter().any(|scheme| to.starts_with(scheme))
+}
+
+fn place(to: &str, home: &Path, settings: &BackupSettings) -> Result<Place, CommandError> {
+    let place = match is_bucket(to) {
+        true => Place::in_bucket(to, &settings.bucket, settings.key.clone())
+            .map_err(BackupError::Place)?,
+        false => Place::new(home.join(to), settings.key.clone()),
+    };
+    Ok(settings.equip(place))
+}
+
+/// What is said of backups where no file says anything.
+pub(super) fn settings_of_environment() -> BackupSettings {
+    BackupSettings {
+        key: key_of_environment(),
+        encryption: encryption_of_environment(),
+        staging: staging_of_environment(),
+        bucket: options_of_environment(),
+        ..BackupSettings::default()
+    }
+}
+
+/// What is on its way lies where caches are.
+fn staging_of_environment() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let caches = set("XDG_CACHE_HOME").map(PathBuf::from);
+    let caches = caches.or_else(|| Some(PathBuf::from(set("HOME")?).join(".cache")));
+    Some(caches?.join("tightrope").join("backups"))
+}
+
+fn options_of_environment() -> BucketOptions {
+    const CLOUDS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+    let of_a_cloud = |(name, _): &(String, String)| CLOUDS.iter().any(|of| name.starts_with(of));
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    BucketOptions(variables.filter(of_a_cloud).collect())
+}
+
 /// The key that the environment gives, if it does.
-pub(super) fn key_of_environment() -> Option<SigningKey> {
-    let secret = std::env::var(KEY_VARIABLE).ok()?;
-    (!secret.trim().is_empty()).then(|| SigningKey::from_secret(&secret))
+fn key_of_environment() -> Option<SigningKey> {
+    secret_of_environment(KEY_VARIABLE).map(|secret| SigningKey::from_secret(&secret))
+}
+
+fn encryption_of_environment() -> Option<EncryptionKey> {
+    secret_of_environment(ENCRYPTION_VARIABLE).map(|secret| EncryptionKey::from_secret(&secret))
+}
+
+fn secret_of_environment(variable: &str) -> Option<String> {
+    let secret = std::env::var(variable).ok()?;
+    (!secret.trim().is_empty()).then_some(secret)
 }

@@ -17,6 +17,7 @@ use tightrope_script::Format;
 use crate::errors::CommandError;
 use crate::exit::Exit;
 
+pub(crate) use backup::is_bucket;
 pub(crate) use password::with_password;
 
 /// The file's name.
@@ -205,10 +206,7 @@ impl Configuration {
         let settings = match (own, &self.file.backup) {
             (Some(own), _) => own,
             (None, Some(all)) => all.settings(&self.home)?,
-            (None, None) => BackupSettings {
-                key: backup::key_of_environment(),
-                ..BackupSettings::default()
-            },
+            (None, None) => backup::settings_of_environment(),
         };
         let policy = &self.file.policy;
         Ok(BackupSettings {

@@ -1,5 +1,6 @@
 //! The errors of taking, proving and restoring backups, and of drills.
 
+use tightrope_backup::{BucketFault, PlaceError};
 use tightrope_engine::ErrorKind;
 use tightrope_lifecycle::BackupError;
 
@@ -9,6 +10,40 @@ use crate::exit::Exit;
 
 const ANOTHER_PLACE: &str =
     "restore into a new database instead: `--into` with a name that is free";
+
+/// The exit code and the hint for what a place for backups says.
+fn of_place(error: &PlaceError) -> (Exit, &'static str) {
+    if error.is_of_the_key() {
+        let hint = "name the key: `encrypt` under [backup] in tightrope.toml, or TIGHTROPE_BACKUP_ENCRYPTION_KEY";
+        return (Exit::Refused, hint);
+    }
+    match error.bucket_fault() {
+        None => (
+            Exit::Error,
+            "is the folder there, is there room, and may this user write to it?",
+        ),
+        Some(BucketFault::Settings) => (
+            Exit::Error,
+            "an address looks like s3://BUCKET/PREFIX; options come from the environment (AWS_REGION) or [backup.store]",
+        ),
+        Some(BucketFault::Refused) => (
+            Exit::Unreachable,
+            "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or [backup.store]) and what they may do",
+        ),
+        Some(BucketFault::NoBucket) => (
+            Exit::Unreachable,
+            "make the bucket, or correct its name; `tightrope` makes none",
+        ),
+        Some(BucketFault::Lost) => (
+            Exit::Unreachable,
+            "is the server up, and is the endpoint right (AWS_ENDPOINT_URL)? the same command goes on where this one stopped",
+        ),
+        Some(BucketFault::Other) => (
+            Exit::Error,
+            "run the same command again: it goes on where this one stopped",
+        ),
+    }
+}
 
 impl From<BackupError> for CommandError {
     fn from(error: BackupError) -> Self {
@@ -25,8 +60,15 @@ impl From<BackupError> for CommandError {
                 };
                 Self::of(exit, error).state(UNCHANGED).hint_for_engine()
             }
-            BackupError::Place(_) => Self::of(Exit::Error, error)
-                .hint("is the folder there, is there room, and may this user write to it?"),
+            BackupError::Place(ref place) => {
+                let (exit, hint) = of_place(place);
+                Self::of(exit, error).hint(hint)
+            }
+            BackupError::PlaceMissing { .. } => Self::of(Exit::Error, error)
+                .hint("is the disk mounted, and is the path right?")
+                .hint("the first `tightrope backup` makes the folder"),
+            BackupError::NoRoom { .. } => Self::of(Exit::Refused, error)
+                .hint("free some space, remove old backups with `tightrope backup prune`, or name another place with `--to`"),
             BackupError::NoPlace => Self::of(Exit::Error, error).hint(
                 "name a folder on another disk: `--to FOLDER`, or `to` under [targets.NAME.backup]",
             ),

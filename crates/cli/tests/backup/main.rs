@@ -1,17 +1,21 @@
 //! Backups, proofs, restores and drills by the binary, on real databases of both engines.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod bucket;
 mod changes;
 mod changes_in_order;
 mod changes_killed;
 mod damage;
 mod drills;
+mod encrypted;
 mod gate;
 mod keys;
 mod killed;
 mod life;
 mod newest;
 mod places;
+mod room;
+mod shop;
 mod stage;
 #[path = "../crash/killed.rs"]
 mod stopped;

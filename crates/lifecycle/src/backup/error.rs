@@ -40,6 +40,22 @@ pub enum BackupError {
     /// The engine takes no backups.
     #[error("this engine takes no backups")]
     NoBackups,
+    /// The folder that backups are kept in is not there.
+    #[error("the place for backups {place} is not there")]
+    PlaceMissing {
+        /// Where.
+        place: String,
+    },
+    /// A backup does not fit.
+    #[error("no room for a backup in {folder}: it takes about {bytes} bytes, and {free} are free")]
+    NoRoom {
+        /// Where it would be written.
+        folder: String,
+        /// How large it would be.
+        bytes: u64,
+        /// How much is free there.
+        free: u64,
+    },
     /// The place has no backup of this database.
     #[error("there is no backup of `{database}` in {place}")]
     NoneThere {

@@ -30,7 +30,7 @@ pub(crate) fn require(
         None => "there is none".to_owned(),
         Some((found, ProofStanding::Proven)) => {
             // A proof says what the files were; whether they still are is asked here.
-            let damage = found.check(&Watch(watchers).bytes("bytes checked"));
+            let damage = found.check(&Watch(watchers).bytes("bytes checked"))?;
             match damage.first() {
                 None => return Ok(()),
                 Some(damage) => format!("`{}` is damaged: {damage}", found.name),
@@ -44,13 +44,17 @@ pub(crate) fn require(
             because,
         });
     }
-    let taken = take_backup(project, &TakeBackupOptions::default(), watchers)?;
+    let options = TakeBackupOptions {
+        fresh: true,
+        ..TakeBackupOptions::default()
+    };
+    let taken = take_backup(project, &options, watchers)?;
     let place = place_of(project)?;
     let found = place
-        .find(&taken.name)
+        .find(&taken.name)?
         .ok_or_else(|| BackupError::Unknown {
             name: taken.name.clone(),
-            place: place.folder().display().to_string(),
+            place: place.to_string(),
             near: None,
         })?;
     prove_found(project, &found, watchers)?;

@@ -148,23 +148,32 @@ fn is_lost(error: &BackupError) -> bool {
 /// All backups in the place, oldest first.
 ///
 /// # Errors
-/// When the place or the target cannot be read.
+/// When the place is not there: it may be a disk that is not mounted. When the place or the target cannot be read.
 pub fn list_backups(project: &Project) -> Result<Vec<BackupListed>, BackupError> {
-    let found = place_of(project)?.list()?;
+    let place = place_of(project)?;
+    if !place.exists() {
+        return Err(BackupError::PlaceMissing {
+            place: place.to_string(),
+        });
+    }
+    let found = place.list()?;
     let now = now(project)?;
     let logs = logs_there(project);
-    let each = found.into_iter().map(|found| BackupListed {
-        log: standing_of(project, &found, &logs),
-        ..listed(found, &now)
+    let each = found.into_iter().map(|found| {
+        let log = standing_of(&found, &logs)?;
+        Ok(BackupListed {
+            log,
+            ..listed(found, &now)?
+        })
     });
-    Ok(each.collect())
+    each.collect()
 }
 
-fn listed(found: Found, now: &TargetNow) -> BackupListed {
-    let damage = found.look();
+fn listed(found: Found, now: &TargetNow) -> Result<BackupListed, BackupError> {
+    let damage = found.look()?;
     let of_target = now.has(&found);
     let manifest = found.manifest.ok().map(|manifest| *manifest);
-    BackupListed {
+    Ok(BackupListed {
         name: found.name,
         bytes: manifest.as_ref().map_or(0, Manifest::bytes),
         of_target,
@@ -175,7 +184,7 @@ fn listed(found: Found, now: &TargetNow) -> BackupListed {
         manifest,
         damage,
         log: None,
-    }
+    })
 }
 
 /// Refuses a backup of another database than the target; one that cannot be asked is no other.

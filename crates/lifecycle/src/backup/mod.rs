@@ -11,6 +11,7 @@ mod list;
 mod prove;
 mod prune;
 mod restore;
+mod room;
 mod settings;
 mod take;
 mod watch;

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tightrope_backup::{Damage, Found, Manifest, Place, Proof};
+use tightrope_backup::{Found, Manifest, Opened, Proof};
 use tightrope_engine::{BackupFiles, BackupWatch as _, DatabaseUrl, Server};
 
 use super::compare::{Compared, compare};
@@ -55,16 +55,16 @@ pub(crate) fn prove_found(
     watchers: Watchers<'_>,
 ) -> Result<BackupProven, BackupError> {
     let began = Instant::now();
-    let damage = found.check(&Watch(watchers).bytes("bytes checked"));
+    let opened = found.open(&Watch(watchers).bytes("bytes checked"))?;
     let files_ms = milliseconds(began);
     let Ok(manifest) = &found.manifest else {
         return Err(BackupError::Damaged {
             name: found.name.clone(),
-            damage,
+            damage: opened.damage,
         });
     };
     let manifest = manifest.as_ref().clone();
-    let tried = match try_out(project, found, damage, &manifest, watchers) {
+    let tried = match try_out(project, found, &opened, &manifest, watchers) {
         Ok(tried) => tried,
         Err(error) => {
             let against = error.findings().filter(|_| !error.is_of_the_place());
@@ -135,8 +135,7 @@ fn put_on_record(
 ) -> Result<(Proof, Option<String>), BackupError> {
     let watch = Watch(watchers);
     watch.reached("before the proof");
-    let beside = found.folder.parent().unwrap_or(&found.folder);
-    let proof = Place::new(beside, project.backup.key.clone()).write_proof(found, proof)?;
+    let proof = found.write_proof(proof)?;
     watch.reached("proof written");
     let action = if proof.passed() {
         "backup-proven"
@@ -165,14 +164,14 @@ struct TriedOut {
 fn try_out(
     project: &Project,
     found: &Found,
-    damage: Vec<Damage>,
+    opened: &Opened,
     manifest: &Manifest,
     watchers: Watchers<'_>,
 ) -> Result<TriedOut, BackupError> {
-    if !damage.is_empty() {
+    if !opened.damage.is_empty() {
         return Err(BackupError::Damaged {
             name: found.name.clone(),
-            damage,
+            damage: opened.damage.clone(),
         });
     }
     if !manifest.has_checksums() {
@@ -184,9 +183,8 @@ fn try_out(
     let engine = project.engine()?;
     let taker = taker(engine.as_ref())?;
     let at = proving_ground(project);
-    let data = found.data();
     let files = BackupFiles {
-        folder: &data,
+        folder: opened.data(),
         properties: &manifest.properties,
         program: manifest.program.as_deref(),
     };

@@ -41,17 +41,23 @@ pub fn prune_backups(
     place.prepare()?;
     let now = list::now(project)?;
     let needed = unsealed(project)?;
-    let counts = |found: &Found| {
+    let counts = |found: &Found| -> Result<bool, BackupError> {
         let Ok(manifest) = &found.manifest else {
-            return false;
+            return Ok(false);
         };
         let standing = now.standing(manifest, found.proof.as_ref());
-        now.is_of(manifest)
+        Ok(now.is_of(manifest)
             && !matches!(standing, ProofStanding::Failed(_))
-            && found.look().is_empty()
+            && found.look()?.is_empty())
     };
-    let (mut ours, mut others): (Vec<Found>, Vec<Found>) =
-        place.list()?.into_iter().partition(counts);
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    for found in place.list()? {
+        if counts(&found)? {
+            ours.push(found);
+        } else {
+            others.push(found);
+        }
+    }
     let mut whole = BTreeSet::new();
     let judged = loop {
         let facts: Vec<(String, Timestamp, bool)> = ours
@@ -70,11 +76,13 @@ pub fn prune_backups(
         let Some(name) = relied_on.map(|one| one.name.clone()) else {
             break judged;
         };
-        let damaged = ours.iter().position(|found| {
-            let progress = Watch(watchers);
-            found.name == name && !found.check(&progress.bytes("bytes checked")).is_empty()
-        });
-        match damaged {
+        let progress = Watch(watchers);
+        let at = ours.iter().position(|found| found.name == name);
+        let damage = match at {
+            Some(at) => ours[at].check(&progress.bytes("bytes checked"))?,
+            None => Vec::new(),
+        };
+        match at.filter(|_| !damage.is_empty()) {
             Some(at) => others.push(ours.remove(at)),
             None => {
                 whole.insert(name);

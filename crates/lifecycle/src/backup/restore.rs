@@ -93,20 +93,19 @@ pub fn restore_backup(
     let taker = taker(engine.as_ref())?;
     let found = find(project, options.backup.as_deref())?;
     let watch = Watch(watchers);
-    let damage = found.check(&watch.bytes("bytes checked"));
+    let opened = found.open(&watch.bytes("bytes checked"))?;
     let manifest = match &found.manifest {
-        Ok(manifest) if damage.is_empty() => manifest.as_ref().clone(),
+        Ok(manifest) if opened.damage.is_empty() => manifest.as_ref().clone(),
         _ => {
             return Err(BackupError::Damaged {
                 name: found.name.clone(),
-                damage,
+                damage: opened.damage,
             });
         }
     };
     let check_ms = milliseconds(began);
-    let data = found.data();
     let files = BackupFiles {
-        folder: &data,
+        folder: opened.data(),
         properties: &manifest.properties,
         program: manifest.program.as_deref(),
     };
@@ -240,7 +239,7 @@ impl Restoring<'_> {
                 failures: vec!["the replay has changed the schema".to_owned()],
             });
         }
-        write_record(self.project, self.found, &self.options.into, &mut done)?;
+        write_record(self.found, &self.options.into, &mut done)?;
         Ok(Some(done))
     }
 
@@ -388,18 +387,27 @@ impl Restoring<'_> {
     }
 }
 
-/// A backup by its name, by its folder, or the newest whole one of the target.
+/// A backup by its name, by its folder or address, or the newest whole one of the target.
 pub(crate) fn find(project: &Project, named: Option<&str>) -> Result<Found, BackupError> {
     let Some(name) = named else {
         return newest(project);
     };
+    let by_address = |place: &Place| name.strip_prefix(&format!("{place}/"));
+    let name = project
+        .backup
+        .place
+        .as_ref()
+        .and_then(by_address)
+        .unwrap_or(name);
     if name.contains(std::path::MAIN_SEPARATOR) {
         let path = Path::new(name);
         let place = path.parent().unwrap_or(Path::new("/"));
         let key = project.backup.key.clone();
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-        return Place::new(place, key)
-            .find(&file_name)
+        return project
+            .backup
+            .equip(Place::new(place, key))
+            .find(&file_name)?
             .ok_or_else(|| BackupError::Unknown {
                 name: file_name.into_owned(),
                 place: place.display().to_string(),
@@ -407,14 +415,14 @@ pub(crate) fn find(project: &Project, named: Option<&str>) -> Result<Found, Back
             });
     }
     let place = place_of(project)?;
-    if let Some(found) = place.find(name) {
+    if let Some(found) = place.find(name)? {
         return Ok(found);
     }
     let all = place.list()?;
     let names: Vec<&str> = all.iter().map(|found| found.name.as_str()).collect();
     Err(BackupError::Unknown {
         name: name.to_owned(),
-        place: place.folder().display().to_string(),
+        place: place.to_string(),
         near: nearest(name, &names).map(str::to_owned),
     })
 }
@@ -425,7 +433,7 @@ fn newest(project: &Project) -> Result<Found, BackupError> {
     let mut ours = of_target(project)?;
     ours.pop().ok_or_else(|| BackupError::NoneThere {
         database: project.url.redacted(),
-        place: place.folder().display().to_string(),
+        place: place.to_string(),
     })
 }
 
@@ -445,7 +453,7 @@ pub(crate) fn of_target(project: &Project) -> Result<Vec<Found>, BackupError> {
     if ids.len() > 1 {
         return Err(BackupError::SeveralDatabases {
             database: now.name,
-            place: place.folder().display().to_string(),
+            place: place.to_string(),
             ids: ids.into_iter().map(str::to_owned).collect(),
         });
     }

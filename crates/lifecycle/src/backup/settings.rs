@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use tightrope_backup::{Place, Retention, SigningKey};
+use tightrope_backup::{BucketOptions, EncryptionKey, Place, Retention, SigningKey};
 use tightrope_engine::{Backup, DatabaseUrl, Engine};
 
 use super::BackupError;
@@ -11,8 +11,14 @@ use crate::Project;
 pub struct BackupSettings {
     /// Where they are kept; none means that nobody has said.
     pub place: Option<Place>,
+    /// What stores of objects are reached with.
+    pub bucket: BucketOptions,
     /// What records are signed with, and have to be, in whatever place they are.
     pub key: Option<SigningKey>,
+    /// What new ones are encrypted with, and opened.
+    pub encryption: Option<EncryptionKey>,
+    /// A folder on this machine for what is on its way into a bucket or out of it, and for what is encrypted or decrypted.
+    pub staging: Option<PathBuf>,
     /// Where they are restored to be proven; none means where copies for rehearsal are made, else beside the target.
     pub prove_url: Option<DatabaseUrl>,
     /// A script of queries that must hold on a restored backup.
@@ -37,7 +43,10 @@ impl Default for BackupSettings {
     fn default() -> Self {
         Self {
             place: None,
+            bucket: BucketOptions::default(),
             key: None,
+            encryption: None,
+            staging: None,
             prove_url: None,
             verify: None,
             jobs: 2,
@@ -48,6 +57,15 @@ impl Default for BackupSettings {
             policy: BackupPolicy::None,
             drills_required: false,
         }
+    }
+}
+
+impl BackupSettings {
+    /// The place, with what encrypts there and the folder for what is on its way.
+    pub fn equip(&self, place: Place) -> Place {
+        place
+            .with_encryption(self.encryption.clone())
+            .with_staging(self.staging.clone())
     }
 }
 

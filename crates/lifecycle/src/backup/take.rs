@@ -1,15 +1,16 @@
-use std::path::PathBuf;
 use std::time::Instant;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tightrope_backup::{LogStart, Manifest, Place};
-use tightrope_engine::{Backup, BackupWatch as _, Engine, LogNumber, TakeOptions};
+use tightrope_backup::{Draft, LogStart, Manifest, Place};
+use tightrope_engine::{Backup, BackupWatch as _, DatabaseId, Engine, LogNumber, TakeOptions};
 use tightrope_store::Store;
 
 use super::BackupError;
 use super::changes::{begin_log, give_up, replace_older};
 use super::error::whole;
+use super::prove::milliseconds;
+use super::room;
 use super::settings::{place_of, taker};
 use super::watch::Watch;
 use crate::project::{Access, Project};
@@ -22,6 +23,8 @@ pub struct TakeBackupOptions {
     pub checksums: bool,
     /// Whether every change from its snapshot on is logged, to be replayed onto it.
     pub changes: bool,
+    /// Whether one whose upload was interrupted does not stand for a new one, however fresh it is.
+    pub fresh: bool,
 }
 
 impl Default for TakeBackupOptions {
@@ -29,6 +32,7 @@ impl Default for TakeBackupOptions {
         Self {
             checksums: true,
             changes: false,
+            fresh: false,
         }
     }
 }
@@ -38,7 +42,7 @@ impl Default for TakeBackupOptions {
 pub struct BackupTaken {
     /// Its name.
     pub name: String,
-    /// Its folder.
+    /// Where it is: its folder, or its address.
     pub folder: String,
     /// What it is.
     pub manifest: Manifest,
@@ -48,11 +52,16 @@ pub struct BackupTaken {
     pub milliseconds: u64,
     /// Whether it is signed.
     pub signed: bool,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// Whether it was taken by an earlier command, whose upload was interrupted.
+    pub resumed: bool,
     /// What a person should look at: the place is on the disk of the data, and the like.
     pub warnings: Vec<String>,
 }
 
-/// Takes a backup of the target into the place that the project names.
+/// Takes a backup of the target into the place that the project names. One that was made whole on this machine, and whose way into
+/// the place was interrupted, goes on first; while it is fresh it stands for a new one.
 ///
 /// # Errors
 /// When the target cannot be read whole or the place cannot be written; no backup is there then.
@@ -61,6 +70,7 @@ pub fn take_backup(
     options: &TakeBackupOptions,
     watchers: Watchers<'_>,
 ) -> Result<BackupTaken, BackupError> {
+    let began = Instant::now();
     let engine = project.engine()?;
     let taker = taker(engine.as_ref())?;
     let place = place_of(project)?;
@@ -70,39 +80,97 @@ pub fn take_backup(
             .listener
             .event(&crate::Event::Swept { names: swept });
     }
+    let identity = taker
+        .identity(&project.url)
+        .map_err(BackupError::doing("ask the database who it is"))?;
+    if let Some(resumed) = resume(project, place, identity.as_ref(), options, watchers)? {
+        return Ok(resumed);
+    }
+    room::require(project, engine.as_ref(), taker, place)?;
     let mut warnings: Vec<String> = same_disk(taker, project, place).into_iter().collect();
     let applied = newest_applied(project, engine.as_ref())?;
-    let name = taker
-        .identity(&project.url)
-        .map_err(BackupError::doing("ask the database who it is"))?
-        .map_or_else(|| "database".to_owned(), |database| database.name);
+    let name = identity.map_or_else(|| "database".to_owned(), |database| database.name);
 
     let watch = Watch(watchers);
-    let log = (options.changes || project.backup.changes)
+    let log = wants_log(project, options)
         .then(|| begin_log(project, &watch))
         .transpose()?;
-    let written = write(
-        project,
-        taker,
-        place,
-        (&name, applied),
-        options,
-        log,
-        &watch,
-    );
-    let (manifest, folder) = match written {
-        Ok(written) => written,
-        Err(error) => {
-            // The error of the backup tells more than one of its log, which the next backup ends.
-            let _ = log.map(|log| give_up(project, log));
-            return Err(error);
-        }
-    };
+    // The error of the backup tells more than one of its log, which the next backup ends.
+    let give_up = |_: &BackupError| drop(log.map(|log| give_up(project, log)));
+    let of = (name.as_str(), applied);
+    let (draft, manifest) =
+        write(project, taker, place, of, options, log, &watch).inspect_err(give_up)?;
     warnings.extend(manifest.remarks.iter().cloned());
-    if let Some(log) = log {
-        warnings.extend(replace_older(project, log, &manifest.name, &watch));
+    let milliseconds = milliseconds(began);
+    let finished = finish(project, draft, manifest, warnings, watchers);
+    // What is on its way into a bucket goes on with the next command, and so does its log.
+    let is_lost = place.folder().is_some();
+    let mut taken = finished.inspect_err(|error| {
+        if is_lost {
+            give_up(error);
+        }
+    })?;
+    taken.milliseconds = milliseconds;
+    Ok(taken)
+}
+
+/// Whether a change log is begun with the backup.
+fn wants_log(project: &Project, options: &TakeBackupOptions) -> bool {
+    options.changes || project.backup.changes
+}
+
+/// Brings what was left half uploaded to its end; gives the newest of it where that is fresh enough to stand for a new one.
+fn resume(
+    project: &Project,
+    place: &Place,
+    database: Option<&DatabaseId>,
+    options: &TakeBackupOptions,
+    watchers: Watchers<'_>,
+) -> Result<Option<BackupTaken>, BackupError> {
+    let mut newest: Option<BackupTaken> = None;
+    for draft in place.unfinished()? {
+        let began = Instant::now();
+        let Some(manifest) = draft.manifest().cloned() else {
+            continue;
+        };
+        // What is of another database is for that one's next backup.
+        if database != Some(&manifest.database) {
+            continue;
+        }
+        let warning = format!(
+            "its upload was interrupted and went on now: it is the database as of {}",
+            manifest.taken_at
+        );
+        let mut resumed = finish(project, draft, manifest, vec![warning], watchers)?;
+        resumed.milliseconds = milliseconds(began);
+        resumed.resumed = true;
+        newest = Some(resumed);
     }
-    let milliseconds = manifest.milliseconds;
+    let most =
+        SignedDuration::from_secs(i64::try_from(project.backup.max_age_s / 2).unwrap_or(i64::MAX));
+    Ok(newest.filter(|resumed| {
+        let manifest = &resumed.manifest;
+        let is_young = Timestamp::now().duration_since(manifest.taken()) <= most;
+        let has_all = (manifest.has_checksums() || !options.checksums)
+            && (manifest.changes.is_some() || !wants_log(project, options));
+        !options.fresh && is_young && has_all
+    }))
+}
+
+/// Brings a whole backup to its place, and puts it on the record. Its change log takes the place of older ones.
+fn finish(
+    project: &Project,
+    draft: Draft,
+    manifest: Manifest,
+    mut warnings: Vec<String>,
+    watchers: Watchers<'_>,
+) -> Result<BackupTaken, BackupError> {
+    let watch = Watch(watchers);
+    let folder = draft.finish(&watch.bytes("bytes uploaded"), &|edge| watch.reached(edge))?;
+    watch.reached("backup unlocked");
+    if let Some(start) = &manifest.changes {
+        warnings.extend(replace_older(project, start.log, &manifest.name, &watch));
+    }
     let detail = serde_json::json!({
         "backup": manifest.name,
         "manifest": manifest.seal,
@@ -112,11 +180,13 @@ pub fn take_backup(
     warnings.extend(record(project, "backup-taken", detail, watchers));
     Ok(BackupTaken {
         name: manifest.name.clone(),
-        folder: folder.display().to_string(),
+        folder,
         bytes: manifest.bytes(),
         signed: manifest.signature.is_some(),
+        encrypted: manifest.encryption.is_some(),
+        resumed: false,
         manifest,
-        milliseconds,
+        milliseconds: 0,
         warnings,
     })
 }
@@ -136,7 +206,7 @@ fn newest_applied(project: &Project, engine: &dyn Engine) -> Result<Option<Strin
     Ok(store.applied()?.last().map(|one| one.version.clone()))
 }
 
-/// Writes the backup; nothing of it is there before its last line.
+/// Writes the backup, up to its manifest; it is none before it has its name in the place.
 fn write(
     project: &Project,
     taker: &dyn Backup,
@@ -145,9 +215,9 @@ fn write(
     options: &TakeBackupOptions,
     log: Option<LogNumber>,
     watch: &Watch<'_>,
-) -> Result<(Manifest, PathBuf), BackupError> {
+) -> Result<(Draft, Manifest), BackupError> {
     let began = Instant::now();
-    let draft = place.begin(name, Timestamp::now())?;
+    let mut draft = place.begin(name, Timestamp::now())?;
     watch.reached("backup begun");
     let options = TakeOptions {
         jobs: project.backup.jobs,
@@ -160,13 +230,12 @@ fn write(
     watch.reached("data written");
     let files = draft.digest(&watch.bytes("bytes digested"))?;
     let changes = log.zip(taken.mark.clone());
-    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let manifest = Manifest::new(
         draft.name().to_owned(),
         taken,
         files,
         project.tool_version.clone(),
-        milliseconds,
+        milliseconds(began),
     );
     watch.reached("before the manifest");
     let manifest = draft.write_manifest(Manifest {
@@ -175,19 +244,14 @@ fn write(
         ..manifest
     })?;
     watch.reached("manifest written");
-    let folder = draft.finish(|| watch.reached("backup named"))?;
-    watch.reached("backup unlocked");
-    Ok((manifest, folder))
+    Ok((draft, manifest))
 }
 
 /// Says so where the backup would go with the disk that it is to save from.
 fn same_disk(taker: &dyn Backup, project: &Project, place: &Place) -> Option<String> {
     let data = taker.data_folder(&project.url)?;
-    (device(&data)? == device(place.folder())?).then(|| {
-        format!(
-            "{} is on the same disk as the data: the backup would be lost with it",
-            place.folder().display()
-        )
+    (device(&data)? == device(place.folder()?)?).then(|| {
+        format!("{place} is on the same disk as the data: the backup would be lost with it")
     })
 }
 

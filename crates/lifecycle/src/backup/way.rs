@@ -30,7 +30,7 @@ pub(crate) fn way_back(
         .manifest
         .as_ref()
         .map_or_else(|_| String::new(), |manifest| manifest.taken_at.clone());
-    let log = standing_of(project, &found, &logs_there(project));
+    let log = standing_of(&found, &logs_there(project))?;
     let proven_at = found.proof.as_ref().map(|proof| proof.proven_at.clone());
     Ok(Some(WayBack {
         way: 'd',

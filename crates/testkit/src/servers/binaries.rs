@@ -46,6 +46,18 @@ fn packaged(major: u32) -> PathBuf {
         .join("native/bin")
 }
 
+/// The folder with the server that speaks S3.
+///
+/// # Errors
+/// When it is not installed; the message says how to change that.
+pub(super) fn s3_packages() -> anyhow::Result<PathBuf> {
+    let folder = installed().join("s3");
+    match folder.join("moto").exists() {
+        true => Ok(folder.canonicalize()?),
+        false => bail!("the server for S3 is not installed: run `./dev servers`"),
+    }
+}
+
 /// Where `./dev servers` installs: `.servers` at the root of the repository, or `TIGHTROPE_TEST_SERVERS`.
 fn installed() -> PathBuf {
     env::var_os("TIGHTROPE_TEST_SERVERS").map_or_else(

@@ -10,6 +10,7 @@ mod database;
 mod keeper;
 mod own;
 mod postgres;
+mod s3;
 mod state;
 mod user;
 
@@ -17,6 +18,7 @@ pub use binaries::{bin_dir, client_bin_dir};
 pub use database::TestDatabase;
 pub use own::OwnServer;
 pub use postgres::{PostgresOptions, PostgresServer, postgres, postgres_with};
+pub use s3::{S3Prefix, S3Server, s3};
 
 /// The majors of PostgreSQL to test with: those that `TIGHTROPE_TEST_POSTGRES` lists (`12,15,17,18`), else 15 and 18.
 ///

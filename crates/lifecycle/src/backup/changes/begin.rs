@@ -152,7 +152,7 @@ pub(in super::super) fn end_those(
                 ended: Some(because.to_owned()),
                 forget: false,
             };
-            carried = carry_out(project, found, session.as_mut(), last, watch)?.changes;
+            carried = carry_out(found, session.as_mut(), last, watch)?.changes;
         }
         end(project, there.log)?;
         tightrope_engine::BackupWatch::reached(watch, "log ended");

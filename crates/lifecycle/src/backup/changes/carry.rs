@@ -51,7 +51,7 @@ pub fn carry_changes(
         ended: None,
         forget: true,
     };
-    carry_out(project, &found, session.as_mut(), last, &Watch(watchers))
+    carry_out(&found, session.as_mut(), last, &Watch(watchers))
 }
 
 /// The newest backup of the target that has a change log.
@@ -86,8 +86,8 @@ pub(super) fn start_of(found: &Found) -> Result<&LogStart, BackupError> {
 }
 
 /// The segments beside a backup, which must hold together.
-pub(in super::super) fn carried(project: &Project, found: &Found) -> Result<Carried, BackupError> {
-    let carried = Carried::of(found, project.backup.key.as_ref());
+pub(in super::super) fn carried(found: &Found) -> Result<Carried, BackupError> {
+    let carried = Carried::of(found)?;
     match carried.damage.is_empty() {
         true => Ok(carried),
         false => Err(BackupError::ChangesDamaged {
@@ -108,7 +108,6 @@ pub(super) struct Last {
 
 /// Carries out what a log holds: the segment is durable first, and only then the database frees it.
 pub(super) fn carry_out(
-    project: &Project,
     found: &Found,
     session: &mut dyn Session,
     last: Last,
@@ -116,8 +115,8 @@ pub(super) fn carry_out(
 ) -> Result<CarriedOut, BackupError> {
     let start = start_of(found)?;
     // The lock first: what another one carries right now is to be among the segments.
-    let mut draft = Carried::of(found, project.backup.key.as_ref()).begin()?;
-    let carried = carried(project, found)?;
+    let mut draft = Carried::of(found)?.begin()?;
+    let carried = carried(found)?;
     let since = carried.mark().unwrap_or(&start.mark).to_owned();
     let log = log_of(session)?;
     let is_there = log

@@ -93,7 +93,7 @@ pub(in super::super) fn replay(
     let mut done = ReplayedChanges::default();
     let began = Instant::now();
     done.read_from_database = rest(project, found, watch, &mut done.remarks)?;
-    let mut all = checked(project, found, watch)?;
+    let mut all = checked(found, watch)?;
     done.carry_ms = milliseconds(began);
     let began = Instant::now();
     let cut = Cut::find(&all, until, across, &found.name)?;
@@ -108,7 +108,7 @@ pub(in super::super) fn replay(
         if !more || !rest(project, found, watch, &mut Vec::new())? {
             break;
         }
-        all = carried(project, found)?;
+        all = carried(found)?;
         if all.segments.len() == from {
             break;
         }
@@ -136,7 +136,6 @@ pub(in super::super) fn replay(
 
 /// Writes down what was replayed, and what was not, beside the backup.
 pub(in super::super) fn write_record(
-    project: &Project,
     found: &Found,
     into: &DatabaseUrl,
     done: &mut ReplayedChanges,
@@ -154,8 +153,8 @@ pub(in super::super) fn write_record(
         seal: None,
         signature: None,
     };
-    let written = carried(project, found)?.write_replay(record)?;
-    done.record = written.display().to_string();
+    let written = carried(found)?.write_replay(record)?;
+    done.record = written;
     Ok(())
 }
 
@@ -194,7 +193,7 @@ fn rest(
             ended: None,
             forget: false,
         };
-        match carry_out(project, found, session.as_mut(), last, watch) {
+        match carry_out(found, session.as_mut(), last, watch) {
             Ok(_) => Ok(None),
             Err(BackupError::LogGone { ended: Some(_), .. }) => Ok(None),
             Err(BackupError::LogGone { .. }) => {
@@ -216,10 +215,10 @@ fn rest(
 }
 
 /// The segments, every byte of which was read.
-fn checked(project: &Project, found: &Found, watch: &Watch<'_>) -> Result<Carried, BackupError> {
+fn checked(found: &Found, watch: &Watch<'_>) -> Result<Carried, BackupError> {
     start_of(found)?;
-    let carried = carried(project, found)?;
-    let damage = carried.check(&watch.bytes("bytes of changes checked"));
+    let carried = carried(found)?;
+    let damage = carried.check(&watch.bytes("bytes of changes checked"))?;
     match damage.is_empty() {
         true => Ok(carried),
         false => Err(BackupError::ChangesDamaged {
@@ -425,7 +424,7 @@ pub(in super::super) fn catch_up(
         ended: None,
         forget: false,
     };
-    match carry_out(&kept, found, session.as_mut(), last, watch) {
+    match carry_out(found, session.as_mut(), last, watch) {
         Ok(carried) => Ok(Some(carried.changes)),
         Err(BackupError::LogGone { .. }) => Ok(None),
         Err(error) => Err(error),

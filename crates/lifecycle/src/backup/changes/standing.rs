@@ -2,6 +2,7 @@ use serde::Serialize;
 use tightrope_backup::{Carried, Found};
 use tightrope_engine::LogThere;
 
+use super::super::BackupError;
 use super::begin::log_of;
 use crate::project::{Access, Project};
 
@@ -36,14 +37,16 @@ pub(in super::super) fn logs_there(project: &Project) -> Vec<LogThere> {
 
 /// How the log of a backup stands; none if it has none.
 pub(in super::super) fn standing_of(
-    project: &Project,
     found: &Found,
     there: &[LogThere],
-) -> Option<LogStanding> {
-    let start = found.manifest.as_ref().ok()?.changes.as_ref()?;
+) -> Result<Option<LogStanding>, BackupError> {
+    let manifest = found.manifest.as_ref().ok();
+    let Some(start) = manifest.and_then(|one| one.changes.as_ref()) else {
+        return Ok(None);
+    };
     let log = there.iter().find(|there| there.log == start.log);
-    let carried = Carried::of(found, project.backup.key.as_ref());
-    Some(LogStanding {
+    let carried = Carried::of(found)?;
+    Ok(Some(LogStanding {
         goes_on: log.is_some(),
         waiting_bytes: log.map_or(0, |log| log.bytes),
         recovery_point: carried.recovery_point().map(str::to_owned),
@@ -51,5 +54,5 @@ pub(in super::super) fn standing_of(
         carried_bytes: carried.bytes(),
         ended: carried.ended().map(str::to_owned),
         damage: carried.damage.clone(),
-    })
+    }))
 }

@@ -35,6 +35,11 @@ impl Backup for PostgresCloner {
         take::take(self.bin_dir.as_deref(), source, folder, options, watch)
     }
 
+    fn least_bytes(&self, source_bytes: u64) -> u64 {
+        // A dump has no indexes and is compressed: rarely to less than this.
+        source_bytes / 10
+    }
+
     fn identity(&self, url: &DatabaseUrl) -> Result<Option<DatabaseId>, EngineError> {
         match reading(url) {
             Ok(mut session) => identity(&mut session).map(Some),

@@ -1,0 +1,172 @@
+//! From an address and options to a client.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+
+use super::error::{BucketError, BucketFault};
+
+/// How often a request is tried again, and for how long at most: a lost connection is common, a lost night is not.
+const RETRIES: usize = 6;
+const RETRY_FOR: Duration = Duration::from_secs(120);
+/// One part has to pass in that time, also over a slow line.
+const REQUEST: Duration = Duration::from_secs(180);
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Where a bucket is, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) scheme: String,
+    pub(super) bucket: String,
+    pub(super) prefix: Path,
+}
+
+impl Address {
+    pub(super) fn parse(text: &str) -> Result<Self, BucketError> {
+        let wrong = |why: &str| BucketError::new(BucketFault::Settings, why);
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or_else(|| wrong("it is no address of a bucket"))?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() || bucket.contains(['@', ':', '?']) || prefix.contains(['?', '#']) {
+            return Err(wrong(
+                "an address has a bucket and a prefix and nothing else: `s3://BUCKET/PREFIX`",
+            ));
+        }
+        let prefix = Path::parse(prefix.trim_matches('/'))
+            .map_err(|_| wrong("the prefix holds what no name of an object may hold"))?;
+        Ok(Self {
+            scheme: scheme.to_owned(),
+            bucket: bucket.to_owned(),
+            prefix,
+        })
+    }
+}
+
+/// The two faces of one client.
+pub(super) struct Clients {
+    pub(super) objects: Arc<dyn ObjectStore>,
+    pub(super) parts: Arc<dyn MultipartStore>,
+}
+
+impl Clients {
+    fn of<T: ObjectStore + MultipartStore>(client: T) -> Self {
+        let client = Arc::new(client);
+        Self {
+            objects: Arc::clone(&client) as Arc<dyn ObjectStore>,
+            parts: client,
+        }
+    }
+}
+
+/// The options that are such a client's, of those that are given: names of another cloud's play no part.
+fn known<'a, K: FromStr>(
+    options: &'a [(String, String)],
+) -> impl Iterator<Item = (K, &'a String)> + use<'a, K> {
+    options
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value)))
+}
+
+/// Whether a client of that scheme knows an option of that name.
+pub(super) fn is_known(scheme: &str, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    match scheme {
+        "s3" => name.parse::<AmazonS3ConfigKey>().is_ok(),
+        "az" => name.parse::<AzureConfigKey>().is_ok(),
+        _ => name.parse::<GoogleConfigKey>().is_ok(),
+    }
+}
+
+pub(super) fn connect(
+    address: &Address,
+    options: &[(String, String)],
+) -> Result<Clients, object_store::Error> {
+    let url = format!("{}://{}", address.scheme, address.bucket);
+    let retry = RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(200),
+            max_backoff: Duration::from_secs(5),
+            base: 2.0,
+        },
+        max_retries: RETRIES,
+        retry_timeout: RETRY_FOR,
+    };
+    // An endpoint without encryption is only ever one that somebody has written down so.
+    let plain = options.iter().any(|(name, value)| {
+        name.to_ascii_lowercase().contains("endpoint") && value.starts_with("http://")
+    });
+    let client = ClientOptions::new()
+        .with_timeout(REQUEST)
+        .with_connect_timeout(CONNECT)
+        .with_allow_http(plain);
+    match address.scheme.as_str() {
+        "s3" => {
+            let builder = AmazonS3Builder::new().with_client_options(client);
+            let builder = known(options).fold(builder, |b, (key, value)| b.with_config(key, value));
+            builder
+                .with_url(url)
+                .with_retry(retry)
+                .build()
+                .map(Clients::of)
+        }
+        "az" => {
+            let builder = MicrosoftAzureBuilder::new().with_client_options(client);
+            let builder = known(options).fold(builder, |b, (key, value)| b.with_config(key, value));
+            builder
+                .with_url(url)
+                .with_retry(retry)
+                .build()
+                .map(Clients::of)
+        }
+        "gs" => {
+            let builder = GoogleCloudStorageBuilder::new().with_client_options(client);
+            let builder = known(options).fold(builder, |b, (key, value)| b.with_config(key, value));
+            builder
+                .with_url(url)
+                .with_retry(retry)
+                .build()
+                .map(Clients::of)
+        }
+        other => Err(object_store::Error::Generic {
+            store: "bucket",
+            source: format!("no store of objects is reached by `{other}://`").into(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_bucket_and_a_prefix() {
+        let check = |text: &str, expect: Option<(&str, &str)>| {
+            let found = Address::parse(text).ok();
+            let found = found.map(|it| (it.bucket, it.prefix.to_string()));
+            let expect = expect.map(|(bucket, prefix)| (bucket.to_owned(), prefix.to_owned()));
+            assert_eq!(found, expect, "{text}");
+        };
+        check("s3://b", Some(("b", "")));
+        check("s3://b/", Some(("b", "")));
+        check("gs://b/x/y/", Some(("b", "x/y")));
+        check("s3://key:secret@b/x", None);
+        check("s3://b/x?secret=y", None);
+        check("s3://", None);
+        check("b", None);
+    }
+
+    #[test]
+    fn options_belong_to_one_cloud() {
+        assert!(is_known("s3", "AWS_ACCESS_KEY_ID") && !is_known("az", "aws_access_key_id"));
+        assert!(is_known("az", "azure_storage_account_key"));
+        assert!(is_known("gs", "google_service_account"));
+    }
+}
