@@ -40,9 +40,7 @@ impl BucketError {
         let chain = chain(error);
         let all = chain.join(": ");
         let code = between(&all, "<Code>", "</Code>").map(str::to_owned);
-        let status = between(&all, "status ", ":")
-            .or_else(|| between(&all, "status code: ", ":"))
-            .map(|status| status.trim().to_owned());
+        let status = between(&all, "status code: ", ":").map(str::to_owned);
         let fault = fault(error, code.as_deref(), status.as_deref());
         let why = match (status, code) {
             (Some(status), Some(code)) => format!("the server answered {status}, {code}"),
@@ -121,12 +119,12 @@ mod tests {
             assert_eq!((found.fault, found.to_string().as_str()), (fault, why));
         };
         check(
-            "Client error with status 403 Forbidden: <Error><Code>SignatureDoesNotMatch</Code><Key>geheim/+</Key></Error>",
+            "Server returned non-2xx status code: 403 Forbidden: <Error><Code>SignatureDoesNotMatch</Code><Key>geheim/+</Key></Error>",
             BucketFault::Refused,
             "the server answered 403 Forbidden, SignatureDoesNotMatch",
         );
         check(
-            "Client error with status 404 Not Found: <Code>NoSuchBucket</Code>",
+            "Server returned non-2xx status code: 404 Not Found: <Code>NoSuchBucket</Code>",
             BucketFault::NoBucket,
             "the server answered 404 Not Found, NoSuchBucket",
         );

@@ -13,11 +13,11 @@ use super::{Bucket, Object};
 use crate::{FileDigest, Progress};
 
 /// Up to this size a file goes up in one piece, and a larger one in parts of it.
-const PART: u64 = 8 << 20;
+const PART: u64 = 5 << 20;
 /// Stores take 10,000 parts of a file.
 const MOST_PARTS: u64 = 9_000;
 /// Pieces that are on their way at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 3;
 
 /// How large the parts of a file are.
 fn part_bytes(bytes: u64) -> u64 {

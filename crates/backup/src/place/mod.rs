@@ -82,7 +82,7 @@ impl Place {
         options: &BucketOptions,
         key: Option<SigningKey>,
     ) -> Result<Self, PlaceError> {
-        let bucket = Bucket::open(address, options).map_err(failed("use", address))?;
+        let bucket = Bucket::open(address, options).map_err(failed("use", redacted(address)))?;
         Ok(Self {
             root: Root::Bucket(bucket),
             key,
@@ -368,6 +368,16 @@ impl Place {
         records.sort_by(|a, b| a.at.cmp(&b.at));
         broken.sort();
         Ok((records, broken))
+    }
+}
+
+/// An address without what does not belong there, and could be a secret.
+fn redacted(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    match rest.rsplit_once('@') {
+        Some((_, rest)) => format!("{scheme}://***@{rest}"),
+        None => format!("{scheme}://{rest}"),
     }
 }
 
