@@ -52,7 +52,11 @@ pub fn backup_taken(taken: &BackupTaken, proven: Option<&BackupProven>, style: &
             "every change from here on is logged; `tightrope backup carry` brings it to safety",
         );
     }
-    page.field("  method  ", &format!("{}, {signed}", manifest.method));
+    let encrypted = if taken.encrypted { ", encrypted" } else { "" };
+    page.field(
+        "  method  ",
+        &format!("{}, {signed}{encrypted}", manifest.method),
+    );
     page.field("  in      ", &taken.folder);
     for warning in &taken.warnings {
         page.field(&format!("  {} ", style.careful("warning")), warning);

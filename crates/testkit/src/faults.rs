@@ -5,8 +5,15 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+
+/// How often it is looked whether something is still held up.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How long it is waited for it.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Stands between a command and a server on this machine, and cuts connections. It ends with the process that made it.
 #[derive(Debug)]
@@ -25,6 +32,9 @@ struct Shared {
     /// Whether nothing passes any more once a limit was reached, or the limit holds once.
     for_good: AtomicBool,
     dead: AtomicBool,
+    /// Whether a limit holds up instead of cutting.
+    stalls: AtomicBool,
+    stalled: AtomicBool,
     up: AtomicU64,
     down: AtomicU64,
     cuts: AtomicU64,
@@ -68,6 +78,21 @@ impl FaultProxy {
         self.shared.left_up.store(limit(bytes), Ordering::SeqCst);
     }
 
+    /// Holds up everything after so many more bytes towards the server.
+    pub fn stall_after_sending(&self, bytes: u64) {
+        self.shared.stalls.store(true, Ordering::SeqCst);
+        self.die_after_sending(bytes);
+    }
+
+    /// Waits until everything is held up, for a minute at the most; says whether it is.
+    pub fn wait_until_stalled(&self) -> bool {
+        let began = Instant::now();
+        while !self.shared.stalled.load(Ordering::SeqCst) && began.elapsed() < LIMIT {
+            thread::sleep(PAUSE);
+        }
+        self.shared.stalled.load(Ordering::SeqCst)
+    }
+
     /// Cuts the connection once, after so many more bytes towards the command.
     pub fn cut_once_after_receiving(&self, bytes: u64) {
         self.shared.for_good.store(false, Ordering::SeqCst);
@@ -85,6 +110,8 @@ impl FaultProxy {
         self.shared.left_up.store(-1, Ordering::SeqCst);
         self.shared.left_down.store(-1, Ordering::SeqCst);
         self.shared.dead.store(false, Ordering::SeqCst);
+        self.shared.stalls.store(false, Ordering::SeqCst);
+        self.shared.stalled.store(false, Ordering::SeqCst);
     }
 
     /// How many bytes have passed towards the server so far.
@@ -151,6 +178,7 @@ fn pass(
             Ok(count) => count,
         };
         if shared.dead.load(Ordering::SeqCst) {
+            hold_up(shared);
             break;
         }
         let may = left.load(Ordering::SeqCst);
@@ -162,6 +190,7 @@ fn pass(
                     .dead
                     .store(shared.for_good.load(Ordering::SeqCst), Ordering::SeqCst);
                 left.store(-1, Ordering::SeqCst);
+                hold_up(shared);
                 break;
             }
             left.store(after, Ordering::SeqCst);
@@ -174,6 +203,14 @@ fn pass(
     // The other direction ends with this one.
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
+}
+
+/// Waits for as long as everything is to be held up.
+fn hold_up(shared: &Shared) {
+    while shared.stalls.load(Ordering::SeqCst) {
+        shared.stalled.store(true, Ordering::SeqCst);
+        thread::sleep(PAUSE);
+    }
 }
 
 #[cfg(test)]

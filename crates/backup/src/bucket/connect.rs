@@ -14,7 +14,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use super::error::{BucketError, BucketFault};
 
 /// How often a request is tried again, and for how long at most: a lost connection is common, a lost night is not.
-const RETRIES: usize = 6;
+const RETRIES: usize = 8;
 const RETRY_FOR: Duration = Duration::from_secs(120);
 /// One part has to pass in that time, also over a slow line.
 const REQUEST: Duration = Duration::from_secs(180);
@@ -35,7 +35,8 @@ impl Address {
             .split_once("://")
             .ok_or_else(|| wrong("it is no address of a bucket"))?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.is_empty() || bucket.contains(['@', ':', '?']) || prefix.contains(['?', '#']) {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if bucket.is_empty() || !bucket.chars().all(is_plain) || prefix.contains(['?', '#']) {
             return Err(wrong(
                 "an address has a bucket and a prefix and nothing else: `s3://BUCKET/PREFIX`",
             ));
@@ -83,6 +84,36 @@ pub(super) fn is_known(scheme: &str, name: &str) -> bool {
         "az" => name.parse::<AzureConfigKey>().is_ok(),
         _ => name.parse::<GoogleConfigKey>().is_ok(),
     }
+}
+
+/// Refuses what the clients would panic about.
+pub(super) fn sound(options: &[(String, String)]) -> Result<(), BucketError> {
+    let wrong = |name: &str, what: &str| {
+        Err(BucketError::new(
+            BucketFault::Settings,
+            format!("`{name}` {what}"),
+        ))
+    };
+    for (name, value) in options {
+        if value.chars().any(|c| c.is_control()) {
+            return wrong(name, "holds what no line of text holds");
+        }
+        let host = value
+            .strip_prefix("http://")
+            .or_else(|| value.strip_prefix("https://"));
+        let is_host = |c: char| {
+            c.is_ascii_graphic()
+                && !matches!(
+                    c,
+                    '@' | '?' | '#' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}'
+                )
+        };
+        let is_address = host.is_some_and(|host| !host.is_empty() && host.chars().all(is_host));
+        if name.to_ascii_lowercase().contains("endpoint") && !value.is_empty() && !is_address {
+            return wrong(name, "is no address: it begins with https:// or http://");
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn connect(
@@ -161,6 +192,22 @@ mod tests {
         check("s3://b/x?secret=y", None);
         check("s3://", None);
         check("b", None);
+    }
+
+    #[test]
+    fn an_endpoint_is_an_address_without_a_password() {
+        let check = |value: &str, expect| {
+            let options = [("AWS_ENDPOINT_URL".to_owned(), value.to_owned())];
+            assert_eq!(sound(&options).is_ok(), expect, "{value}");
+        };
+        check("http://127.0.0.1:5056", true);
+        check("https://s3.example.org/path", true);
+        check("", true);
+        check("127.0.0.1:5056", false);
+        check("https://", false);
+        check("https://me:geheim@host", false);
+        check("https://a b", false);
+        check("https://a\nb", false);
     }
 
     #[test]

@@ -103,6 +103,10 @@ impl Bucket {
     /// The bucket at an address, such as `s3://BUCKET/PREFIX`. Nothing is asked of it yet.
     pub(crate) fn open(address: &str, options: &BucketOptions) -> io::Result<Self> {
         let parsed = Address::parse(address).map_err(BucketError::io)?;
+        // A variable that is set to nothing is not set.
+        let mut options = options.clone();
+        options.0.retain(|(_, value)| !value.is_empty());
+        connect::sound(&options.0).map_err(BucketError::io)?;
         let secrets = options.secrets();
         let clients = connect::connect(&parsed, &options.0).map_err(|error| {
             let error = BucketError::of(&error, &secrets);

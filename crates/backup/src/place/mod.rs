@@ -147,7 +147,7 @@ impl Place {
     /// Where on this machine what is on its way to this place lies.
     pub(crate) fn stage(&self) -> Result<PathBuf, PlaceError> {
         let none = || {
-            let why = "no folder is named for what is on its way";
+            let why = "no folder is named for what is on its way (`staging` under [backup] in tightrope.toml)";
             io::Error::new(io::ErrorKind::NotFound, why)
         };
         let staging = self.staging.as_ref().ok_or_else(none);
@@ -172,7 +172,7 @@ impl Place {
         }
         if let Root::Bucket(bucket) = &self.root {
             swept.extend(self.sweep_drafts(bucket)?);
-            swept.extend(bucket.sweep().map_err(failed("sweep", self))?);
+            swept.extend(bucket.sweep().map_err(failed("reach", self))?);
         }
         self.sweep_stage()?;
         Ok(swept)
@@ -204,7 +204,7 @@ impl Place {
     /// # Errors
     /// When the place cannot be read.
     pub fn list(&self) -> Result<Vec<Found>, PlaceError> {
-        let names = self.shelf().names().map_err(failed("read", self))?;
+        let names = self.shelf().names().map_err(failed("reach", self))?;
         let found: Result<Vec<Found>, PlaceError> =
             names.into_iter().map(|name| self.look_at(name)).collect();
         let mut found = found?;
@@ -218,7 +218,7 @@ impl Place {
     /// When the place cannot be read.
     pub fn find(&self, name: &str) -> Result<Option<Found>, PlaceError> {
         let is_plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
-        if !is_plain || !self.shelf().has(name).map_err(failed("read", self))? {
+        if !is_plain || !self.shelf().has(name).map_err(failed("reach", self))? {
             return Ok(None);
         }
         self.look_at(name.to_owned()).map(Some)

@@ -1,9 +1,6 @@
-use std::path::{Path, PathBuf};
-
-use tightrope_backup::Place;
 use tightrope_lifecycle::{
-    BackupError, BackupListed, Project, ProveOptions, TakeBackupOptions, list_backups,
-    prove_backup, prune_backups, take_backup,
+    BackupListed, Project, ProveOptions, TakeBackupOptions, list_backups, prove_backup,
+    prune_backups, take_backup,
 };
 
 use super::changes::{self, CarryArgs, EndArgs};
@@ -72,21 +69,14 @@ impl PlaceArgs {
     /// Has the project's backups where the command line says.
     pub(super) fn settle(&self, project: &mut Project) -> Result<(), CommandError> {
         if let Some(to) = &self.to {
-            let place = match configuration::is_bucket(to) {
-                true => Place::in_bucket(to, &project.backup.bucket, project.backup.key.clone())
-                    .map_err(BackupError::Place)?,
-                false => Place::new(absolute(Path::new(to)), project.backup.key.clone()),
-            };
-            project.backup.place = Some(project.backup.equip(place));
+            // From the root, so that it is told in full; as it is where that cannot be found out.
+            let here = std::env::current_dir().unwrap_or_default();
+            let place = configuration::place_of_backups(to, &here, &project.backup)?;
+            project.backup.place = Some(place);
         }
         project.backup.jobs = self.jobs.unwrap_or(project.backup.jobs);
         Ok(())
     }
-}
-
-/// The folder from the root, so that it is told in full; as it is where that cannot be found out.
-fn absolute(folder: &Path) -> PathBuf {
-    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Restore a backup elsewhere, compare everything with its manifest, and write the proof beside it

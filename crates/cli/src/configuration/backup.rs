@@ -168,17 +168,41 @@ fn hidden(secret: &Secret, home: &Path, whose: &str) -> Result<String, CommandEr
 }
 
 /// Whether that is the address of a bucket.
-pub(crate) fn is_bucket(to: &str) -> bool {
+fn is_bucket(to: &str) -> bool {
     SCHEMES.iter().any(|scheme| to.starts_with(scheme))
 }
 
-fn place(to: &str, home: &Path, settings: &BackupSettings) -> Result<Place, CommandError> {
-    let place = match is_bucket(to) {
-        true => Place::in_bucket(to, &settings.bucket, settings.key.clone())
-            .map_err(BackupError::Place)?,
-        false => Place::new(home.join(to), settings.key.clone()),
+/// The place that is meant: a bucket by its address, or a folder, whose path starts from `home`.
+pub(crate) fn place(
+    to: &str,
+    home: &Path,
+    settings: &BackupSettings,
+) -> Result<Place, CommandError> {
+    let place = if is_bucket(to) {
+        Place::in_bucket(to, &settings.bucket, settings.key.clone()).map_err(BackupError::Place)?
+    } else if looks_like_a_bucket(to) {
+        let known = SCHEMES
+            .map(|scheme| format!("{scheme}BUCKET/PREFIX"))
+            .join(", ");
+        return Err(CommandError::new(
+            Exit::Error,
+            "the place for backups is an address that nothing here can reach",
+        )
+        .hint(format!("addresses of buckets are {known}"))
+        .hint("a folder of that name is meant with `./` before it"));
+    } else {
+        Place::new(home.join(to), settings.key.clone())
     };
     Ok(settings.equip(place))
+}
+
+/// Whether somebody may have meant a bucket: a backup must not go into a folder of that name.
+fn looks_like_a_bucket(to: &str) -> bool {
+    let to = to.to_ascii_lowercase();
+    to.contains("://")
+        || SCHEMES
+            .iter()
+            .any(|scheme| to.starts_with(scheme.trim_end_matches('/')))
 }
 
 /// What is said of backups where no file says anything.

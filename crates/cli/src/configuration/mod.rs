@@ -17,7 +17,7 @@ use tightrope_script::Format;
 use crate::errors::CommandError;
 use crate::exit::Exit;
 
-pub(crate) use backup::is_bucket;
+pub(crate) use backup::place as place_of_backups;
 pub(crate) use password::with_password;
 
 /// The file's name.

@@ -28,7 +28,7 @@ fn of_place(error: &PlaceError) -> (Exit, &'static str) {
         ),
         Some(BucketFault::Refused) => (
             Exit::Unreachable,
-            "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or [backup.store]) and what they may do",
+            "check the credentials and what they may do: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AZURE_…, GOOGLE_…), or [backup.store]",
         ),
         Some(BucketFault::NoBucket) => (
             Exit::Unreachable,

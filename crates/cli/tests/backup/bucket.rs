@@ -10,6 +10,7 @@ on_both_engines!(
     a_connection_that_breaks_once_is_taken_up_again,
     an_upload_that_broke_off_goes_on_with_what_is_missing,
     a_download_that_broke_off_goes_on_with_what_is_missing,
+    an_upload_killed_on_its_way_goes_on_with_what_is_missing,
     every_damage_in_a_bucket_is_found,
     a_backup_into_a_bucket_killed_at_every_edge,
 );
@@ -93,6 +94,29 @@ fn an_upload_that_broke_off_goes_on_with_what_is_missing(stage: &Stage) {
     let new = stage.beside("restored");
     shop.run(&["restore", "--into", &new], 0);
     assert_eq!(stage.state_of(&new).unwrap(), before);
+}
+
+fn an_upload_killed_on_its_way_goes_on_with_what_is_missing(stage: &Stage) {
+    make_large(stage);
+    let shop = Shop::new(stage);
+    shop.way.stall_after_sending(22 << 20);
+    let mut running = shop.tightrope(&["backup"]).spawn();
+    assert!(shop.way.wait_until_stalled());
+    running.sigkill();
+    assert_eq!(running.wait().signal, Some(9));
+    shop.way.heal();
+    assert!(shop.listed().is_empty(), "a half upload is no backup");
+    let sent = shop.way.sent();
+    let resumed = shop.run(&["backup", "--json"], 0).json();
+    assert_eq!(resumed["resumed"], true);
+    let all = resumed["bytes"].as_u64().unwrap();
+    let again = shop.way.sent() - sent;
+    assert!(
+        again < all - (4 << 20),
+        "{again} of {all} bytes were sent again"
+    );
+    shop.restores("restored");
+    assert!(shop.left_here().is_empty(), "{:?}", shop.left_here());
 }
 
 fn a_download_that_broke_off_goes_on_with_what_is_missing(stage: &Stage) {
@@ -278,6 +302,95 @@ fn an_address_with_a_password_or_an_unknown_option_is_refused() {
     let shown = written("aws_secret_access_key = \"geheimnis\"");
     assert_says(&shown, "stands in tightrope.toml itself");
     assert!(!shown.contains("geheimnis"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_an_address_makes_no_folder_of_that_name() {
+    let stage = Stage::sqlite();
+    for to in [
+        "s3:/bucket/shop",
+        "S3://bucket/shop",
+        "ftp://host/shop",
+        "s3:bucket",
+    ] {
+        let refused = stage.run(&["backup", "--to", to], 1);
+        assert_says(
+            &refused.stderr,
+            "addresses of buckets are s3://BUCKET/PREFIX",
+        );
+    }
+    let shop = Shop::new(&stage);
+    let endpoint = shop
+        .tightrope(&["backup"])
+        .env("AWS_ENDPOINT_URL", "127.0.0.1:1");
+    let refused = endpoint.run().expect_code(1);
+    assert_says(&refused.stderr, "`AWS_ENDPOINT_URL` is no address");
+    let nowhere = shop.tightrope(&["backup"]).env("XDG_CACHE_HOME", "");
+    let refused = nowhere.env("HOME", "").run().expect_code(1);
+    assert_says(
+        &refused.stderr,
+        "`staging` under [backup] in tightrope.toml",
+    );
+    let names: Vec<_> = std::fs::read_dir(stage.path("."))
+        .unwrap()
+        .flatten()
+        .collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
+fn apply_takes_a_backup_into_a_bucket_and_proves_it() {
+    let stage = Stage::sqlite();
+    let shop = Shop::new(&stage);
+    stage.write(
+        "migrations/0001_age/up.sql",
+        "alter table customers add column age integer;",
+    );
+    stage.write(
+        "migrations/0001_age/down.sql",
+        "alter table customers drop column age;",
+    );
+    let toml = format!(
+        "[backup]\nto = \"{}\"\n[policy]\nbackup = \"take\"\n",
+        shop.address
+    );
+    stage.write("tightrope.toml", &toml);
+    shop.bare(&["apply", "--yes"]).run().expect_code(0);
+    // The schema is another one since: what was proven before is stale, and still there.
+    assert_eq!(shop.listed(), ["stale"]);
+    let plan = shop.bare(&["plan", "--json"]).run().expect_code(0);
+    assert_says(&plan.stdout, "restore the backup");
+}
+
+#[test]
+fn a_restore_from_a_bucket_killed_at_every_edge_leaves_nothing_readable() {
+    const MOST_EDGES: usize = 40;
+    const KEY: &str = "TIGHTROPE_BACKUP_ENCRYPTION_KEY";
+    let stage = Stage::sqlite();
+    let shop = Shop::new(&stage);
+    shop.tightrope(&["backup"])
+        .env(KEY, "long and random")
+        .run()
+        .expect_code(0);
+    for edge in 1..MOST_EDGES {
+        let new = stage.beside(&format!("restored{edge}"));
+        let arguments = ["restore", "--into", &new];
+        let was_killed = killed_at(shop.command(&arguments).env(KEY, "long and random"), edge);
+        if !was_killed {
+            assert!(edge > 2, "only {} edges were seen", edge - 1);
+            return;
+        }
+        let prove = shop
+            .tightrope(&["backup", "prove"])
+            .env(KEY, "long and random");
+        prove.run().expect_code(0);
+        assert!(
+            shop.left_here().is_empty(),
+            "after edge {edge}: {:?}",
+            shop.left_here()
+        );
+    }
+    panic!("more than {MOST_EDGES} edges");
 }
 
 #[test]

@@ -37,8 +37,12 @@ impl<'a> Shop<'a> {
 
     /// A command with `--to` behind it.
     pub(crate) fn tightrope(&self, arguments: &[&str]) -> Tightrope {
-        let arguments = [arguments, &["--to", &self.address]].concat();
-        let tightrope = self.stage.tightrope(&arguments);
+        self.bare(&[arguments, &["--to", &self.address]].concat())
+    }
+
+    /// A command that finds the place in tightrope.toml.
+    pub(crate) fn bare(&self, arguments: &[&str]) -> Tightrope {
+        let tightrope = self.stage.tightrope(arguments);
         self.environment()
             .into_iter()
             .fold(tightrope, |command, (name, value)| command.env(name, value))
