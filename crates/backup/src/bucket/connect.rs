@@ -138,34 +138,24 @@ pub(super) fn connect(
         .with_timeout(REQUEST)
         .with_connect_timeout(CONNECT)
         .with_allow_http(plain);
+    /// The builders of the three clients are alike, and have no trait in common.
+    macro_rules! client {
+        ($builder:ty) => {
+            known(options)
+                .fold(<$builder>::new(), |builder, (key, value)| {
+                    builder.with_config(key, value)
+                })
+                .with_client_options(client)
+                .with_url(url)
+                .with_retry(retry)
+                .build()
+                .map(Clients::of)
+        };
+    }
     match address.scheme.as_str() {
-        "s3" => {
-            let builder = AmazonS3Builder::new().with_client_options(client);
-            let builder = known(options).fold(builder, |b, (key, value)| b.with_config(key, value));
-            builder
-                .with_url(url)
-                .with_retry(retry)
-                .build()
-                .map(Clients::of)
-        }
-        "az" => {
-            let builder = MicrosoftAzureBuilder::new().with_client_options(client);
-            let builder = known(options).fold(builder, |b, (key, value)| b.with_config(key, value));
-            builder
-                .with_url(url)
-                .with_retry(retry)
-                .build()
-                .map(Clients::of)
-        }
-        "gs" => {
-            let builder = GoogleCloudStorageBuilder::new().with_client_options(client);
-            let builder = known(options).fold(builder, |b, (key, value)| b.with_config(key, value));
-            builder
-                .with_url(url)
-                .with_retry(retry)
-                .build()
-                .map(Clients::of)
-        }
+        "s3" => client!(AmazonS3Builder),
+        "az" => client!(MicrosoftAzureBuilder),
+        "gs" => client!(GoogleCloudStorageBuilder),
         other => Err(object_store::Error::Generic {
             store: "bucket",
             source: format!("no store of objects is reached by `{other}://`").into(),

@@ -46,9 +46,8 @@ impl fmt::Debug for BucketOptions {
 }
 
 impl BucketOptions {
-    /// Whether the store at that address knows an option of that name.
-    pub fn knows(address: &str, name: &str) -> bool {
-        let scheme = address.split("://").next().unwrap_or_default();
+    /// Whether stores of that scheme (`s3`) know an option of that name.
+    pub fn knows(scheme: &str, name: &str) -> bool {
         connect::is_known(scheme, name)
     }
 

@@ -105,7 +105,8 @@ impl Shelf for Bucket {
 
     fn read(&self, path: &str) -> io::Result<Option<String>> {
         let text = self.get(path)?;
-        text.map(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
+        let wrong = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        text.map(|bytes| String::from_utf8(bytes).map_err(wrong))
             .transpose()
     }
 

@@ -168,10 +168,11 @@ impl Draft {
             let claim = Claim::new();
             // Written down first: who finds the claim in the bucket finds here whose it was.
             write_durably(&draft.work.folder().join(CLAIM), &claim.to_text())?;
+            draft.claim = Some(claim.clone());
             if !bucket.claim(name, &claim)? {
+                draft.claim = None;
                 return Ok(None);
             }
-            draft.claim = Some(claim);
         }
         fs::create_dir(draft.stored())?;
         if place.encryption.is_some() {
@@ -343,7 +344,9 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         let unfinished = self.manifest.is_none().then(|| self.claim.take()).flatten();
-        if let (Some(_), Root::Bucket(bucket)) = (unfinished, &self.place.root) {
+        if let (Some(claim), Root::Bucket(bucket)) = (unfinished, &self.place.root)
+            && bucket.has_claim(&self.name, &claim).unwrap_or(false)
+        {
             // Where that does not work, it is swept in a week: nobody will go on with it.
             let _ = bucket.remove(&self.name);
         }

@@ -273,18 +273,19 @@ impl Place {
         error: io::Error,
     ) -> Result<Damage, PlaceError> {
         let at = format!("{name}/{file}");
-        match (&self.root, error.get_ref()) {
-            (Root::Bucket(_), Some(inner)) if inner.is::<crate::bucket::BucketError>() => {
-                Err(failed("read", self.shelf().shown(&at))(error))
-            }
-            _ if error.kind() == io::ErrorKind::StorageFull => {
-                Err(failed("fetch", self.shelf().shown(&at))(error))
-            }
-            _ => Ok(Damage::Unreadable {
-                file: file.to_owned(),
-                why: error.to_string(),
-            }),
+        let inner = error.get_ref();
+        let of_the_client = inner.is_some_and(|inner| inner.is::<crate::bucket::BucketError>());
+        let of_the_object = matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::InvalidData
+        );
+        if matches!(self.root, Root::Bucket(_)) && (of_the_client || !of_the_object) {
+            return Err(failed("fetch", self.shelf().shown(&at))(error));
         }
+        Ok(Damage::Unreadable {
+            file: file.to_owned(),
+            why: error.to_string(),
+        })
     }
 
     pub(crate) fn sizes(&self, name: &str) -> Result<BTreeMap<String, u64>, PlaceError> {

@@ -73,18 +73,6 @@ impl From<BackupPolicyWord> for BackupPolicy {
 impl BackupTable {
     /// The settings that the table means; paths start from the folder of tightrope.toml.
     pub(super) fn settings(&self, home: &Path) -> Result<BackupSettings, CommandError> {
-        let key = match &self.key {
-            Some(secret) => SigningKey::from_secret(&hidden(secret, home, "the key of backups")?),
-            None => return self.with_key(home, key_of_environment()),
-        };
-        self.with_key(home, Some(key))
-    }
-
-    fn with_key(
-        &self,
-        home: &Path,
-        key: Option<SigningKey>,
-    ) -> Result<BackupSettings, CommandError> {
         let default = BackupSettings::default();
         let retention = Retention::default();
         let prove_url = self
@@ -99,7 +87,7 @@ impl BackupTable {
                 .as_ref()
                 .map(|staging| home.join(staging))
                 .or_else(staging_of_environment),
-            key,
+            key: self.key(home)?,
             prove_url: prove_url.transpose()?,
             verify: self.verify.as_ref().map(|verify| home.join(verify)),
             jobs: self.jobs.unwrap_or(default.jobs).max(1),
@@ -122,6 +110,14 @@ impl BackupTable {
         })
     }
 
+    fn key(&self, home: &Path) -> Result<Option<SigningKey>, CommandError> {
+        let Some(secret) = &self.key else {
+            return Ok(key_of_environment());
+        };
+        let text = hidden(secret, home, "the key of backups")?;
+        Ok(Some(SigningKey::from_secret(&text)))
+    }
+
     fn encryption(&self, home: &Path) -> Result<Option<EncryptionKey>, CommandError> {
         let Some(secret) = &self.encrypt else {
             return Ok(encryption_of_environment());
@@ -134,13 +130,14 @@ impl BackupTable {
     fn options(&self, home: &Path) -> Result<BucketOptions, CommandError> {
         let mut options = options_of_environment();
         let address = self.to.as_deref().filter(|to| is_bucket(to));
+        let address = address.and_then(|address| address.split_once("://"));
         for (name, secret) in &self.store {
-            if let Some(address) = address
-                && !BucketOptions::knows(address, name)
+            if let Some((scheme, _)) = address
+                && !BucketOptions::knows(scheme, name)
             {
                 return Err(CommandError::new(
                     Exit::Error,
-                    format!("`{name}` under [backup.store] is no option of {address}"),
+                    format!("`{name}` under [backup.store] is no option of {scheme}:// stores"),
                 )
                 .hint("options are called as in the environment of that cloud's own tools: `aws_access_key_id`"));
             }

@@ -73,14 +73,7 @@ fn a_drill_on_a_damaged_backup_fails_and_makes_the_next_due(stage: &Stage) {
 fn a_rollback_is_practised_on_a_copy(stage: &Stage) {
     let none = stage.run(&["drill", "rollback", "--to", "backups"], 1);
     assert_says(&none.stderr, "migrations");
-    stage.write(
-        "migrations/0001_age/up.sql",
-        "alter table customers add column age integer;",
-    );
-    stage.write(
-        "migrations/0001_age/down.sql",
-        "alter table customers drop column age;",
-    );
+    stage.add_migration();
     let before = stage.state();
     let drill = stage
         .run(&["drill", "rollback", "--to", "backups", "--json"], 0)

@@ -13,24 +13,13 @@ on_both_engines!(
     plan_shows_what_the_backup_gives,
 );
 
-fn migration(stage: &Stage) {
-    stage.write(
-        "migrations/0001_age/up.sql",
-        "alter table customers add column age integer;",
-    );
-    stage.write(
-        "migrations/0001_age/down.sql",
-        "alter table customers drop column age;",
-    );
-}
-
 fn policy(stage: &Stage, policy: &str) {
     let text = format!("[policy]\n{policy}\n[backup]\nto = \"backups\"\n");
     stage.write("tightrope.toml", &text);
 }
 
 fn apply_refuses_without_a_proven_backup(stage: &Stage) {
-    migration(stage);
+    stage.add_migration();
     policy(stage, "backup = \"proven\"");
     let before = stage.state();
     let refused = |needle: &str| {
@@ -51,7 +40,7 @@ fn apply_refuses_without_a_proven_backup(stage: &Stage) {
 }
 
 fn apply_refuses_a_proven_backup_that_was_damaged_since(stage: &Stage) {
-    migration(stage);
+    stage.add_migration();
     policy(stage, "backup = \"proven\"");
     let backup = stage.backup();
     stage.run(&["backup", "prove"], 0);
@@ -64,7 +53,7 @@ fn apply_refuses_a_proven_backup_that_was_damaged_since(stage: &Stage) {
 }
 
 fn apply_takes_and_proves_a_backup_by_itself(stage: &Stage) {
-    migration(stage);
+    stage.add_migration();
     policy(stage, "backup = \"take\"");
     let before = stage.state();
     stage.run(&["apply", "--yes"], 0);
@@ -82,7 +71,7 @@ fn apply_takes_and_proves_a_backup_by_itself(stage: &Stage) {
 }
 
 fn apply_refuses_while_a_drill_is_overdue(stage: &Stage) {
-    migration(stage);
+    stage.add_migration();
     policy(stage, "drills = true");
     stage.backup();
     assert_says(
@@ -94,7 +83,7 @@ fn apply_refuses_while_a_drill_is_overdue(stage: &Stage) {
 }
 
 fn plan_shows_what_the_backup_gives(stage: &Stage) {
-    migration(stage);
+    stage.add_migration();
     assert_says(
         &stage.run(&["plan"], 2).stdout,
         "restore a backup of your own not open",

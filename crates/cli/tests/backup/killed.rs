@@ -28,14 +28,7 @@ fn remains(stage: &Stage) -> Vec<String> {
 
 fn a_backup_killed_at_every_edge(stage: &Stage) {
     // With tightrope's tables there, so that the record is killed, too.
-    stage.write(
-        "migrations/0001_age/up.sql",
-        "alter table customers add column age integer;",
-    );
-    stage.write(
-        "migrations/0001_age/down.sql",
-        "alter table customers drop column age;",
-    );
+    stage.add_migration();
     stage.run(&["apply", "--yes"], 0);
     let arguments = ["backup", "--to", "backups", "--prove"];
     for edge in 1..MOST_EDGES {

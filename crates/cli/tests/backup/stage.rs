@@ -82,6 +82,18 @@ impl Stage {
         fs::write(path, text).unwrap();
     }
 
+    /// A migration that adds a column.
+    pub(crate) fn add_migration(&self) {
+        self.write(
+            "migrations/0001_age/up.sql",
+            "alter table customers add column age integer;",
+        );
+        self.write(
+            "migrations/0001_age/down.sql",
+            "alter table customers drop column age;",
+        );
+    }
+
     pub(crate) fn sql(&self, statements: &str) {
         self.sql_on(&self.url, statements);
     }
