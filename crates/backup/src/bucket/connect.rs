@@ -142,10 +142,10 @@ pub(super) fn connect(
     macro_rules! client {
         ($builder:ty) => {
             known(options)
-                .fold(<$builder>::new(), |builder, (key, value)| {
-                    builder.with_config(key, value)
-                })
-                .with_client_options(client)
+                .fold(
+                    <$builder>::new().with_client_options(client),
+                    |builder, (key, value)| builder.with_config(key, value),
+                )
                 .with_url(url)
                 .with_retry(retry)
                 .build()

@@ -62,21 +62,21 @@ impl Place {
         Err(failed("begin a backup in", self)(taken))
     }
 
-    /// The backups that were made whole on this machine and whose way into the bucket was interrupted. Those whose files are not
-    /// any more what they were are removed.
+    /// The backups that were made whole on this machine and whose way into the bucket was interrupted; and the folders of those that
+    /// were signed with another key, which are left alone. Those whose files are not any more what they were are removed.
     ///
     /// # Errors
     /// When the place or this machine's folder cannot be read.
-    pub fn unfinished(&self) -> Result<Vec<Draft>, PlaceError> {
+    pub fn unfinished(&self) -> Result<(Vec<Draft>, Vec<PathBuf>), PlaceError> {
         let Root::Bucket(bucket) = &self.root else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         };
-        let mut drafts = Vec::new();
+        let (mut drafts, mut others) = (Vec::new(), Vec::new());
         for (name, work) in self.left_drafts()? {
-            // What was signed with another key is not ours to judge.
             let text = fs::read_to_string(work.folder().join(MANIFEST)).ok();
             let manifest = text.and_then(|text| Manifest::parse(&text, self.key.as_ref()).ok());
             let Some(manifest) = manifest else {
+                others.push(work.folder().to_owned());
                 continue;
             };
             if !is_whole(work.folder(), &manifest) {
@@ -92,7 +92,7 @@ impl Place {
                 manifest: Some(manifest),
             });
         }
-        Ok(drafts)
+        Ok((drafts, others))
     }
 
     /// The drafts for the bucket that nobody is at work on, with their names.

@@ -59,20 +59,20 @@ impl PlaceError {
 
 impl Found {
     /// Reads every byte and holds it against the manifest, like [`Found::check`], and has the files where an engine can read them:
-    /// fetched from a bucket, decrypted where they are encrypted.
+    /// fetched from a bucket, decrypted where they are encrypted. A key that is missing is told before anything is fetched.
     ///
     /// # Errors
     /// When the place cannot be asked, or the key is not the right one. Neither says anything about the backup.
     pub fn open(&self, progress: Progress<'_>) -> Result<Opened, PlaceError> {
-        let mut opened = self.fetched(progress)?;
         let Ok(manifest) = &self.manifest else {
-            return Ok(opened);
+            return self.fetched(progress);
         };
         let Some(encryption) = &manifest.encryption else {
-            return Ok(opened);
+            return self.fetched(progress);
         };
+        let key = self.place.opening_key(&self.name, encryption)?;
+        let mut opened = self.fetched(progress)?;
         if opened.damage.is_empty() {
-            let key = self.place.opening_key(&self.name, encryption)?;
             self.decrypt(key, manifest, &mut opened)?;
         }
         Ok(opened)

@@ -200,6 +200,34 @@ fn every_flipped_bit_of_every_file_is_found() {
 }
 
 #[test]
+fn damage_of_an_encrypted_backup_is_found_without_the_key() {
+    let scene = Scene::new();
+    let key = crate::EncryptionKey::from_secret("long and random");
+    let stage = scene.home.with_file_name("stage");
+    let place = scene.place.clone().with_staging(Some(stage));
+    let encrypting = Scene {
+        place: place.clone().with_encryption(Some(key)),
+        home: scene.home.clone(),
+        _folder: tempfile::tempdir().unwrap(),
+    };
+    let made = encrypting.make(TIME);
+    let without_key = place.find(&made.name).unwrap().unwrap();
+    assert_eq!(without_key.check(&nothing).unwrap(), []);
+    assert!(without_key.open(&nothing).unwrap_err().is_of_the_key());
+    let opened = made.open(&nothing).unwrap();
+    assert_eq!(fs::read(opened.data().join("a.dat")).unwrap(), b"first");
+    drop(opened);
+    let path = scene.home.join(&made.name).join("data/a.dat");
+    let whole = fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(without_key.check(&nothing).unwrap().len(), 1, "byte {at}");
+    }
+}
+
+#[test]
 fn a_half_backup_is_no_backup_and_goes_once_its_maker_is_gone() {
     let scene = Scene::new();
     let draft = scene.draft(TIME);

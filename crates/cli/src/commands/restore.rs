@@ -25,7 +25,7 @@ use crate::watching;
     tightrope restore --replay --until 2026-01-02T03:04:05Z --into postgres://me@host/shop_restored"
 )]
 pub(crate) struct Args {
-    /// The backup: its name, or its folder [default: the newest of the database]
+    /// The backup: its name, its folder or its address [default: the newest of the database]
     backup: Option<String>,
     /// The database that it becomes
     #[arg(long, value_name = "URL")]

@@ -19,7 +19,8 @@ fn a_bucket_is_a_place_like_a_folder(stage: &Stage) {
     shop.restores("restored");
     let by_address = format!("{}/{name}", shop.address);
     let new = stage.beside("by_address");
-    shop.run(&["restore", &by_address, "--into", &new], 0);
+    let restore = shop.bare(&["restore", &by_address, "--into", &new]);
+    restore.run().expect_code(0);
     assert_eq!(stage.state_of(&new).unwrap(), stage.state());
     shop.run(&["drill", "restore", "--random"], 0);
     shop.run(&["drill", "status"], 0);

@@ -85,12 +85,11 @@ fn an_encrypted_backup_in_a_folder(stage: &Stage) {
         "{:?}",
         left.iter().map(|one| &one.0).collect::<Vec<_>>()
     );
-    // Damage is found without the key.
     let file = stage.largest_file(Path::new(taken["folder"].as_str().unwrap()));
     let mut bytes = fs::read(&file).unwrap();
     bytes[100] ^= 1;
     fs::write(&file, bytes).unwrap();
-    let found = command(&["backup", "prove"]).run().expect_code(4);
+    let found = with_key(command(&["backup", "prove"]), "right").expect_code(4);
     assert_says(&found.stderr, "are not what they were");
 }
 

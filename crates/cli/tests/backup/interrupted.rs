@@ -171,3 +171,23 @@ fn a_fresh_one_is_taken_where_that_is_asked() {
     assert_eq!(taken["resumed"], false);
     assert_eq!(shop.listed(), ["unproven", "unproven"]);
 }
+
+#[test]
+fn what_another_key_has_signed_is_left_alone_and_said() {
+    let stage = Stage::sqlite();
+    make_large(&stage);
+    let shop = Shop::new(&stage);
+    shop.way.die_after_sending(3 << 20);
+    let signed = |key: &str| shop.tightrope(&["backup"]).env("TIGHTROPE_BACKUP_KEY", key);
+    signed("one").run().expect_code(6);
+    shop.way.heal();
+    let taken = signed("other").run().expect_code(0);
+    assert_says(&taken.stdout, "is not signed with this key");
+    assert_eq!(shop.left_here().len(), 1);
+    let resumed = signed("one").run().expect_code(0);
+    assert_says(
+        &resumed.stdout,
+        "its upload was interrupted and went on now",
+    );
+    assert!(shop.left_here().is_empty(), "{:?}", shop.left_here());
+}

@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Instant;
 
 use serde::Serialize;
-use tightrope_backup::{Found, Manifest, Place};
+use tightrope_backup::{Found, Manifest, Place, SCHEMES};
 use tightrope_engine::{Backup, BackupFiles, DatabaseUrl, TableContent, tables_named};
 use tightrope_model::{TableName, nearest};
 
@@ -22,7 +21,7 @@ use crate::run::Watchers;
 /// What to restore, and where.
 #[derive(Clone, Debug)]
 pub struct RestoreOptions {
-    /// Which backup: its name, or its folder; none means the newest of the target.
+    /// Which backup: its name, its folder or its address; none means the newest of the target.
     pub backup: Option<String>,
     /// The database that it becomes.
     pub into: DatabaseUrl,
@@ -392,27 +391,12 @@ pub(crate) fn find(project: &Project, named: Option<&str>) -> Result<Found, Back
     let Some(name) = named else {
         return newest(project);
     };
-    let by_address = |place: &Place| name.strip_prefix(&format!("{place}/"));
-    let name = project
-        .backup
-        .place
-        .as_ref()
-        .and_then(by_address)
-        .unwrap_or(name);
-    if name.contains(std::path::MAIN_SEPARATOR) {
-        let path = Path::new(name);
-        let place = path.parent().unwrap_or(Path::new("/"));
-        let key = project.backup.key.clone();
-        let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-        return project
-            .backup
-            .equip(Place::new(place, key))
-            .find(&file_name)?
-            .ok_or_else(|| BackupError::Unknown {
-                name: file_name.into_owned(),
-                place: place.display().to_string(),
-                near: None,
-            });
+    if let Some((place, name)) = by_path(project, name)? {
+        return place.find(name)?.ok_or_else(|| BackupError::Unknown {
+            name: name.to_owned(),
+            place: place.to_string(),
+            near: None,
+        });
     }
     let place = place_of(project)?;
     if let Some(found) = place.find(name)? {
@@ -425,6 +409,21 @@ pub(crate) fn find(project: &Project, named: Option<&str>) -> Result<Found, Back
         place: place.to_string(),
         near: nearest(name, &names).map(str::to_owned),
     })
+}
+
+/// The place and the name in a backup's path or address; none where it is a name alone.
+fn by_path<'a>(project: &Project, path: &'a str) -> Result<Option<(Place, &'a str)>, BackupError> {
+    let settings = &project.backup;
+    let Some((parent, name)) = path.trim_end_matches('/').rsplit_once('/') else {
+        return Ok(None);
+    };
+    let is_address = SCHEMES.iter().any(|scheme| parent.starts_with(scheme));
+    let place = match (is_address, parent) {
+        (true, address) => Place::in_bucket(address, &settings.bucket, settings.key.clone())?,
+        (false, "") => Place::new("/", settings.key.clone()),
+        (false, folder) => Place::new(folder, settings.key.clone()),
+    };
+    Ok(Some((settings.equip(place), name)))
 }
 
 /// The newest backup of the target. A damaged one that might be newer is not passed over in silence: it is the one that is given.

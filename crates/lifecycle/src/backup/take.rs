@@ -83,11 +83,19 @@ pub fn take_backup(
     let identity = taker
         .identity(&project.url)
         .map_err(BackupError::doing("ask the database who it is"))?;
-    if let Some(resumed) = resume(project, place, identity.as_ref(), options, watchers)? {
+    let (drafts, others) = place.unfinished()?;
+    let left = others.iter().map(|folder| {
+        format!(
+            "{} was interrupted on its way and is not signed with this key: remove it if nobody needs it",
+            folder.display()
+        )
+    });
+    let mut warnings: Vec<String> = left.chain(same_disk(taker, project, place)).collect();
+    if let Some(mut resumed) = resume(project, drafts, identity.as_ref(), options, watchers)? {
+        resumed.warnings.extend(warnings);
         return Ok(resumed);
     }
     room::require(project, engine.as_ref(), taker, place)?;
-    let mut warnings: Vec<String> = same_disk(taker, project, place).into_iter().collect();
     let applied = newest_applied(project, engine.as_ref())?;
     let name = identity.map_or_else(|| "database".to_owned(), |database| database.name);
 
@@ -122,13 +130,13 @@ fn wants_log(project: &Project, options: &TakeBackupOptions) -> bool {
 /// Brings what was left half uploaded to its end; gives the newest of it where that is fresh enough to stand for a new one.
 fn resume(
     project: &Project,
-    place: &Place,
+    drafts: Vec<Draft>,
     database: Option<&DatabaseId>,
     options: &TakeBackupOptions,
     watchers: Watchers<'_>,
 ) -> Result<Option<BackupTaken>, BackupError> {
     let mut newest: Option<BackupTaken> = None;
-    for draft in place.unfinished()? {
+    for draft in drafts {
         let began = Instant::now();
         let Some(manifest) = draft.manifest().cloned() else {
             continue;
