@@ -187,6 +187,7 @@ fn what_is_in_the_way_is_said(stage: &Stage) {
         &stage.run(&["backup", "--to", "a_file"], 1).stderr,
         "a_file",
     );
+    std::fs::create_dir(stage.path("empty")).unwrap();
     assert_says(
         &stage.run(&["backup", "prove", "--to", "empty"], 1).stderr,
         "there is no backup of",

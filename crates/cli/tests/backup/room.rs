@@ -16,6 +16,9 @@ fn a_folder_that_is_not_there_is_not_an_empty_place() {
         &missing.stderr,
         "is the disk mounted, and is the path right?",
     );
+    let new = stage.beside("restored");
+    let restore = ["restore", "--to", "backups", "--into", &new];
+    assert_says(&stage.run(&restore, 1).stderr, "backups is not there");
     fs::create_dir(stage.path("backups")).unwrap();
     assert_says(&stage.run(&list, 3).stdout, "No backup yet");
     stage.backup();

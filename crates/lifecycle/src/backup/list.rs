@@ -6,7 +6,7 @@ use tightrope_store::StoreError;
 
 use super::BackupError;
 use super::changes::{LogStanding, logs_there, standing_of};
-use super::settings::{place_of, taker};
+use super::settings::{place_there, taker};
 use crate::project::{Access, Project};
 use crate::situation::{Situation, SituationError};
 
@@ -150,13 +150,7 @@ fn is_lost(error: &BackupError) -> bool {
 /// # Errors
 /// When the place is not there: it may be a disk that is not mounted. When the place or the target cannot be read.
 pub fn list_backups(project: &Project) -> Result<Vec<BackupListed>, BackupError> {
-    let place = place_of(project)?;
-    if !place.exists() {
-        return Err(BackupError::PlaceMissing {
-            place: place.to_string(),
-        });
-    }
-    let found = place.list()?;
+    let found = place_there(project)?.list()?;
     let now = now(project)?;
     let logs = logs_there(project);
     let each = found.into_iter().map(|found| {

@@ -12,7 +12,7 @@ use super::compare::compare;
 use super::error::whole;
 use super::list::TargetNow;
 use super::prove::milliseconds;
-use super::settings::{place_of, taker};
+use super::settings::{place_there, taker};
 use super::take::record;
 use super::watch::Watch;
 use crate::project::Project;
@@ -398,7 +398,7 @@ pub(crate) fn find(project: &Project, named: Option<&str>) -> Result<Found, Back
             near: None,
         });
     }
-    let place = place_of(project)?;
+    let place = place_there(project)?;
     if let Some(found) = place.find(name)? {
         return Ok(found);
     }
@@ -428,7 +428,7 @@ fn by_path<'a>(project: &Project, path: &'a str) -> Result<Option<(Place, &'a st
 
 /// The newest backup of the target. A damaged one that might be newer is not passed over in silence: it is the one that is given.
 fn newest(project: &Project) -> Result<Found, BackupError> {
-    let place = place_of(project)?;
+    let place = place_there(project)?;
     let mut ours = of_target(project)?;
     ours.pop().ok_or_else(|| BackupError::NoneThere {
         database: project.url.redacted(),
@@ -441,7 +441,7 @@ fn newest(project: &Project) -> Result<Found, BackupError> {
 /// # Errors
 /// When the target cannot be asked who it is, and several databases of its name have backups there.
 pub(crate) fn of_target(project: &Project) -> Result<Vec<Found>, BackupError> {
-    let place = place_of(project)?;
+    let place = place_there(project)?;
     let now = TargetNow::of(project, None)?;
     let mut ours = place.list()?;
     ours.retain(|found| now.has(found));

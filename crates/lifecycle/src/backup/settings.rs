@@ -86,6 +86,17 @@ pub(crate) fn place_of(project: &Project) -> Result<&Place, BackupError> {
     project.backup.place.as_ref().ok_or(BackupError::NoPlace)
 }
 
+/// The same where backups are looked for: a folder that is not there may be a disk that is not mounted, and is no empty place.
+pub(crate) fn place_there(project: &Project) -> Result<&Place, BackupError> {
+    let place = place_of(project)?;
+    if !place.exists() {
+        return Err(BackupError::PlaceMissing {
+            place: place.to_string(),
+        });
+    }
+    Ok(place)
+}
+
 /// The engine's ability to take backups.
 pub(crate) fn taker(engine: &dyn Engine) -> Result<&dyn Backup, BackupError> {
     engine.backup().ok_or(BackupError::NoBackups)

@@ -8,7 +8,7 @@ use tightrope_engine::{Changes, EngineError, LogNumber, Session};
 
 use super::super::BackupError;
 use super::super::error::whole;
-use super::super::settings::place_of;
+use super::super::settings::place_there;
 use super::super::watch::Watch;
 use super::carry::{Last, carry_out};
 use crate::project::{Access, Project};
@@ -167,7 +167,7 @@ pub(in super::super) fn end_those(
 
 /// The backup in the place that a log was begun for.
 pub(super) fn backup_of(project: &Project, log: LogNumber) -> Result<Option<Found>, BackupError> {
-    let all = place_of(project)?.list()?;
+    let all = place_there(project)?.list()?;
     Ok(all.into_iter().find(|found| {
         let start = found
             .manifest
