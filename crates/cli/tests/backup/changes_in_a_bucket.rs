@@ -47,7 +47,7 @@ fn a_log_beside_a_backup_in_a_bucket_is_carried_and_replayed(stage: &Stage) {
     assert_eq!(segments(&shop), (2, 2));
     stage.sql("insert into customers values (9000, 'not carried yet')");
     replays(&shop, "restored");
-    let listed = shop.run(&["backup", "list", "--json"], 0).json();
+    let listed = shop.run(&["backup", "list", "--json"], 3).json();
     assert_eq!(listed["backups"][0]["log"]["carried"], 4);
     // A segment that was changed is damage, and nothing is restored.
     let objects = shop.objects();
