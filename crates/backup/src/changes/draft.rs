@@ -87,7 +87,7 @@ fn patiently<T>(
 
 fn held() -> io::Error {
     let why = "somebody else carries out its changes right now";
-    io::Error::new(io::ErrorKind::WouldBlock, why)
+    io::Error::new(io::ErrorKind::ResourceBusy, why)
 }
 
 /// The lock in the folder of a backup's segments, which is made if it is not there.
@@ -222,7 +222,7 @@ impl Carried {
         let written = shelf.write_new(&path, text).and_then(|ours| match ours {
             true => Ok(()),
             false => Err(io::Error::new(
-                io::ErrorKind::AlreadyExists,
+                io::ErrorKind::ResourceBusy,
                 "somebody else has carried out its changes meanwhile",
             )),
         });

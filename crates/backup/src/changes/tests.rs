@@ -207,7 +207,7 @@ fn of_two_who_carry_at_once_only_one_writes_the_record() {
     };
     finish(&first, 1).unwrap();
     let error = finish(&second, 2).unwrap_err();
-    assert_eq!(error.source.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(error.source.kind(), io::ErrorKind::ResourceBusy);
     let carried = Carried::of(&found).unwrap();
     assert_eq!(carried.check(&|_, _| {}).unwrap(), []);
     assert_eq!(carried.changes(), 1);

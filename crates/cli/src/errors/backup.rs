@@ -1,5 +1,7 @@
 //! The errors of taking, proving and restoring backups, and of drills.
 
+use std::io;
+
 use tightrope_backup::{BucketFault, PlaceError};
 use tightrope_engine::ErrorKind;
 use tightrope_lifecycle::BackupError;
@@ -16,6 +18,10 @@ fn of_place(error: &PlaceError) -> (Exit, &'static str) {
     if error.is_of_the_key() {
         let hint = "name the key: `encrypt` under [backup] in tightrope.toml, or TIGHTROPE_BACKUP_ENCRYPTION_KEY";
         return (Exit::Refused, hint);
+    }
+    if error.source.kind() == io::ErrorKind::ResourceBusy {
+        let hint = "let the other one end, then run the same command again: the database has freed nothing that is not beside the backup";
+        return (Exit::Error, hint);
     }
     match error.bucket_fault() {
         None => (

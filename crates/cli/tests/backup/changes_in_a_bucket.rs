@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use tightrope_testkit::servers::s3;
+
 use crate::on_both_engines;
 use crate::shop::{Shop, make_large};
 use crate::stage::{Stage, assert_says};
@@ -191,4 +193,32 @@ fn the_log_of_a_backup_whose_upload_broke_off_goes_on_with_it() {
     let resumed = shop.run(&["backup", "--with-changes", "--json"], 0).json();
     assert_eq!(resumed["resumed"], true);
     replays(&shop, "restored");
+}
+
+#[test]
+fn of_two_machines_that_carry_at_once_one_is_refused_and_nothing_is_lost() {
+    let stage = &Stage::sqlite();
+    make_large(stage);
+    let shop = Shop::new(stage);
+    shop.run(&LOGGED, 0);
+    stage.sql("insert into blobs select id + 1000, bytes from blobs where id <= 100");
+    shop.way.stall_after_sending(4 << 20);
+    let slow = shop.tightrope(&CARRY).spawn();
+    assert!(shop.way.wait_until_stalled());
+    // The other machine has its own folder for what is on its way, and its own way into the bucket.
+    let other = shop.tightrope(&CARRY);
+    let other = other.env("XDG_CACHE_HOME", stage.path("caches of another"));
+    let around = shop.bucket.environment(s3().unwrap().port);
+    let other = around
+        .into_iter()
+        .fold(other, |command, (name, value)| command.env(name, value));
+    other.run().expect_code(0);
+    shop.way.heal();
+    let refused = slow.wait().expect_code(1);
+    assert_says(&refused.stderr, "somebody else has carried out its changes");
+    assert_says(&refused.stderr, "let the other one end");
+    shop.run(&CARRY, 0);
+    assert_eq!(segments(&shop).1, 1);
+    replays(&shop, "restored");
+    assert!(shop.left_here().is_empty(), "{:?}", shop.left_here());
 }
