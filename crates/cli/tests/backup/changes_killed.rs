@@ -23,7 +23,7 @@ fn remains(stage: &Stage) -> String {
             "select cast(count(*) as text) from sqlite_schema where type = 'trigger' and name like 'tightrope_changes_%_insert'"
         }
         false => {
-            "select count(*)::text from pg_trigger where tgname ~ '^!tightrope_changes_[0-9]+$'"
+            "select count(*)::text from pg_trigger where tgname ~ '^!tightrope_changes_[0-9]+(_of_[0-9]+)?$'"
         }
     })
 }

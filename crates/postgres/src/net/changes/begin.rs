@@ -5,7 +5,7 @@ use tightrope_model::Value;
 
 use super::super::spread::{make_room, protect};
 use super::super::{names, touch};
-use super::{own, row_trigger, row_trigger_name, truncate_trigger_name};
+use super::{is_row_trigger, own, row_trigger_name, truncate_trigger_name, whole_trigger_name};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -84,6 +84,9 @@ fn make_note(session: &mut PostgresSession, log: LogNumber) -> Result<(), Engine
 /// What the triggers do. It is written for speed, and for sessions with any search path: every name has its schema, and nothing is set
 /// unless the session writes values in a way that cannot be read again.
 ///
+/// A partition that was attached has two triggers until `go_on`, and one of them is to write: the one of the topmost table, or else the
+/// last by name.
+///
 /// Which columns the table has is looked at once a transaction, by a digest, and looked up only where that is another one than the session
 /// has seen. A transaction that alters a table between two of its own writes is told by `made_by`, once the next one looks.
 fn body(log: LogNumber, has_money: bool) -> String {
@@ -120,8 +123,14 @@ fn body(log: LogNumber, has_money: bool) -> String {
     let own = |name: &str| format!("is_{}", name.to_lowercase());
     format!(
         "declare shape integer; held pg_catalog.text; known pg_catalog.text; here pg_catalog.text; was pg_catalog.text; goes pg_catalog.text; \
-           plain boolean; {declared}\n\
+           plain boolean; root pg_catalog.oid; {declared}\n\
          begin\n\
+         root := pg_catalog.pg_partition_root(tg_relid);\n\
+         if root is not null and tg_op operator(pg_catalog.<>) 'TRUNCATE'\n  \
+           and tg_name operator(pg_catalog.<>) pg_catalog.concat({whole}, root) then\n  \
+           if exists (select from pg_catalog.pg_trigger g where g.tgrelid {equal} tg_relid and pg_catalog.starts_with(g.tgname::pg_catalog.text, {whole})\n    \
+             and (g.tgname {equal} pg_catalog.concat({whole}, root) or g.tgname operator(pg_catalog.>) tg_name)) then return null; end if;\n\
+         end if;\n\
          known := pg_catalog.concat('tightrope.changes_{log}_', tg_relid);\n\
          held := pg_catalog.current_setting(known, true);\n\
          if held operator(pg_catalog.<>) '' then\n  shape := held;\nelse\n  \
@@ -145,6 +154,7 @@ fn body(log: LogNumber, has_money: bool) -> String {
          insert into {entries} (x, at, s, k, o, w) values (pg_catalog.txid_current(), pg_catalog.clock_timestamp(), shape,\n  \
            pg_catalog.\"left\"(tg_op, 1)::pg_catalog.\"char\", was, goes);\n\
          return null;\nend",
+        whole = literal(&whole_trigger_name(log)),
         declared = each(&|(name, ..)| format!("{} pg_catalog.text;", own(name)), " "),
         plain = each(&|(.., is_plain)| is_plain.clone(), " and "),
         keep = each(
@@ -204,30 +214,42 @@ pub(super) fn go_on(session: &mut PostgresSession, log: LogNumber) -> Result<(),
     attach_all(session, log)
 }
 
-/// Lets every table be logged that is not yet.
+/// Lets every table be logged that is not yet, and none twice.
 pub(super) fn attach_all(session: &mut PostgresSession, log: LogNumber) -> Result<(), EngineError> {
-    for (table, triggers) in unattached(session, log)? {
-        in_one(session, |session| attach(session, log, &table, &triggers))?;
+    for table in unattached(session, log)? {
+        in_one(session, |session| attach(session, log, &table))?;
+    }
+    for trigger in redundant(session, log)? {
+        in_one(session, |session| drop_trigger(session, &trigger))?;
     }
     Ok(())
 }
 
-/// Tables of users that lack one of the log's triggers, as they stand in SQL, with what they lack. Rows of partitions are logged
+/// A table that lacks triggers.
+struct Unattached {
+    /// Its name, as it stands in SQL.
+    table: String,
+    lacks: String,
+    /// The name of its own row trigger.
+    row_trigger: String,
+}
+
+/// Tables of users that lack one of the log's triggers, with what they lack. Rows of partitions are logged
 /// by the trigger of the whole, which every new partition inherits; a TRUNCATE is not inherited.
 fn unattached(
     session: &mut PostgresSession,
     log: LogNumber,
-) -> Result<Vec<(String, String)>, EngineError> {
+) -> Result<Vec<Unattached>, EngineError> {
     let sql = format!(
-        "select c.oid::regclass::text, \
-           (case when c.relispartition or exists (select from pg_catalog.pg_trigger g where g.tgrelid = c.oid and g.tgname = {rows}) \
-             then '' else 'rows' end) || \
-           (case when exists (select from pg_catalog.pg_trigger g where g.tgrelid = c.oid and g.tgname = {truncate}) \
-             then '' else ' truncate' end) as lacks \
-         from ({USER_TABLES}) c where not (c.relispartition or exists (select from pg_catalog.pg_trigger g \
-             where g.tgrelid = c.oid and g.tgname = {rows})) \
-           or not exists (select from pg_catalog.pg_trigger g where g.tgrelid = c.oid and g.tgname = {truncate}) order by 1",
-        rows = literal(&row_trigger_name(log)),
+        "select u.name, u.rows || u.truncate, u.own from (select c.oid::regclass::text as name, o.own, \
+           case when c.relispartition or exists (select from pg_catalog.pg_trigger g where g.tgrelid = c.oid and g.tgname = o.own) \
+             then '' else 'rows' end as rows, \
+           case when exists (select from pg_catalog.pg_trigger g where g.tgrelid = c.oid and g.tgname = {truncate}) \
+             then '' else ' truncate' end as truncate \
+         from ({USER_TABLES}) c, lateral (select case c.relkind when 'p' then {whole} || c.oid else {plain} end as own) o) u \
+         where u.rows || u.truncate <> '' order by 1",
+        plain = literal(&row_trigger_name(log)),
+        whole = literal(&whole_trigger_name(log)),
         truncate = literal(&truncate_trigger_name(log)),
     );
     let rows = session.query_own(&sql, &[])?;
@@ -237,8 +259,43 @@ fn unattached(
     };
     Ok(rows
         .iter()
-        .map(|row| (text(row, 0), text(row, 1)))
+        .map(|row| Unattached {
+            table: text(row, 0),
+            lacks: text(row, 1),
+            row_trigger: text(row, 2),
+        })
         .collect())
+}
+
+/// The condition that a trigger is one that the server made on a partition for that of the whole: it goes with that one only.
+const IS_INHERITED: &str = "exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_trigger'::regclass \
+    and d.objid = g.oid and d.refclassid = 'pg_catalog.pg_trigger'::regclass)";
+
+/// Row triggers of tables that have become partitions: that of the whole writes their rows down.
+fn redundant(session: &mut PostgresSession, log: LogNumber) -> Result<Vec<String>, EngineError> {
+    let sql = format!(
+        "select pg_catalog.quote_ident(g.tgname) || ' on ' || g.tgrelid::regclass::text from pg_catalog.pg_trigger g \
+         where {row} and not {IS_INHERITED} and exists (select from pg_catalog.pg_trigger h where h.tgrelid = g.tgrelid \
+           and pg_catalog.starts_with(h.tgname::text, {whole}) and h.oid <> g.oid \
+           and (h.tgname = {whole} || pg_catalog.pg_partition_root(g.tgrelid)::oid or h.tgname > g.tgname)) \
+           and g.tgname <> {whole} || coalesce(pg_catalog.pg_partition_root(g.tgrelid)::oid, 0) order by 1",
+        row = is_row_trigger(log, "g"),
+        whole = literal(&whole_trigger_name(log)),
+    );
+    triggers(session, &sql)
+}
+
+/// Triggers with their tables, as they stand in SQL.
+fn triggers(session: &mut PostgresSession, sql: &str) -> Result<Vec<String>, EngineError> {
+    let rows = session.query_own(sql, &[])?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| row.first()?.text().map(str::to_owned))
+        .collect())
+}
+
+fn drop_trigger(session: &mut PostgresSession, trigger: &str) -> Result<(), EngineError> {
+    session.execute_own(&format!("drop trigger if exists {trigger}"))
 }
 
 /// The tables whose changes are logged: all of users, but those that belong to an extension.
@@ -252,16 +309,16 @@ pub(super) const USER_TABLES: &str = "select t.* from pg_catalog.pg_class t \
 fn attach(
     session: &mut PostgresSession,
     log: LogNumber,
-    table: &str,
-    lacks: &str,
+    unattached: &Unattached,
 ) -> Result<(), EngineError> {
     let note = names::sql(&own(log, "note"));
     let truncate = quote(&truncate_trigger_name(log));
+    let Unattached { table, lacks, .. } = unattached;
     let mut sql = String::new();
     if lacks.contains("rows") {
         sql.push_str(&format!(
             "create trigger {} after insert or update or delete on {table} for each row execute function {note}(); ",
-            row_trigger(log)
+            quote(&unattached.row_trigger)
         ));
     }
     if lacks.contains("truncate") {
@@ -288,19 +345,21 @@ fn attach(
 fn always(session: &mut PostgresSession, log: LogNumber, table: &str) -> Result<(), EngineError> {
     let rows = session.query_own(
         &format!(
-            "select g.tgrelid::regclass::text from pg_catalog.pg_trigger g where g.tgname = {} and g.tgenabled <> 'A' \
+            "select g.tgrelid::regclass::text, pg_catalog.quote_ident(g.tgname) from pg_catalog.pg_trigger g where {} and g.tgenabled <> 'A' \
              and (not g.tgisinternal or (select rolsuper from pg_catalog.pg_roles where rolname = current_user)) \
              and (g.tgrelid = {table}::regclass or g.tgrelid in (select i.relid from pg_catalog.pg_partition_tree({table}::regclass) i)) \
-             order by 1",
-            literal(&row_trigger_name(log)),
+             order by 1, 2",
+            is_row_trigger(log, "g"),
             table = literal(table),
         ),
         &[],
     )?;
-    for relation in rows.iter().filter_map(|row| row.first()?.text()) {
+    for row in &rows {
+        let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
         session.execute_own(&format!(
-            "alter table only {relation} enable always trigger {}",
-            row_trigger(log)
+            "alter table only {} enable always trigger {}",
+            text(0),
+            text(1)
         ))?;
     }
     Ok(())
@@ -308,20 +367,14 @@ fn always(session: &mut PostgresSession, log: LogNumber, table: &str) -> Result<
 
 /// Lets go of every table, then of the log.
 pub(super) fn end(session: &mut PostgresSession, log: LogNumber) -> Result<(), EngineError> {
-    let triggers = session.query_own(
-        &format!(
-            "select pg_catalog.quote_ident(g.tgname) || ' on ' || g.tgrelid::regclass::text \
-             from pg_catalog.pg_trigger g join pg_catalog.pg_class c on c.oid = g.tgrelid \
-             where g.tgname = {truncate} or (g.tgname = {rows} and not c.relispartition) order by 1",
-            rows = literal(&row_trigger_name(log)),
-            truncate = literal(&truncate_trigger_name(log)),
-        ),
-        &[],
-    )?;
-    for trigger in triggers.iter().filter_map(|row| row.first()?.text()) {
-        in_one(session, |session| {
-            session.execute_own(&format!("drop trigger if exists {trigger}"))
-        })?;
+    let sql = format!(
+        "select pg_catalog.quote_ident(g.tgname) || ' on ' || g.tgrelid::regclass::text from pg_catalog.pg_trigger g \
+         where g.tgname = {truncate} or ({row} and not {IS_INHERITED}) order by 1",
+        row = is_row_trigger(log, "g"),
+        truncate = literal(&truncate_trigger_name(log)),
+    );
+    for trigger in triggers(session, &sql)? {
+        in_one(session, |session| drop_trigger(session, &trigger))?;
     }
     in_one(session, |session| {
         session.execute_own(&format!(

@@ -19,7 +19,7 @@ use tightrope_engine::{
 use tightrope_model::{TableName, Value};
 
 use super::names::SCHEMA;
-use crate::quote::quote;
+use crate::quote::literal;
 use crate::session::PostgresSession;
 
 /// The log's own table, by the end of its name: nothing, `tables`, `note`.
@@ -31,13 +31,25 @@ fn own(log: LogNumber, what: &str) -> TableName {
     TableName::new(SCHEMA, name)
 }
 
-/// What writes rows down. It has to fire before all others after a row: what they change is to be logged after it.
-fn row_trigger(log: LogNumber) -> String {
-    quote(&row_trigger_name(log))
-}
-
+/// The name of what writes the rows of a plain table down. It has to fire before all others after a row: what they change is to be
+/// logged after it.
 fn row_trigger_name(log: LogNumber) -> String {
     format!("!tightrope_changes_{log}")
+}
+
+/// How the name begins of what writes the rows of a partitioned table down; the table's oid ends it. Its partitions get a trigger
+/// of the same name, also one that is attached later and has a trigger of its own.
+fn whole_trigger_name(log: LogNumber) -> String {
+    format!("!tightrope_changes_{log}_of_")
+}
+
+/// The condition by which the triggers are known that write rows down, in SQL.
+fn is_row_trigger(log: LogNumber, trigger: &str) -> String {
+    format!(
+        "({trigger}.tgname = {} or pg_catalog.starts_with({trigger}.tgname::text, {}))",
+        literal(&row_trigger_name(log)),
+        literal(&whole_trigger_name(log)),
+    )
 }
 
 fn truncate_trigger_name(log: LogNumber) -> String {

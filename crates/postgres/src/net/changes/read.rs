@@ -9,7 +9,7 @@ use tightrope_model::{TableName, Value};
 
 use super::super::names;
 use super::begin::USER_TABLES;
-use super::{own, row_trigger_name};
+use super::{is_row_trigger, own};
 use crate::error;
 use crate::quote::literal;
 use crate::session::{PostgresSession, result_sets};
@@ -230,8 +230,8 @@ fn unlogged(session: &mut PostgresSession, log: LogNumber) -> Result<Vec<TableNa
             "select n.nspname::text, c.relname::text from ({USER_TABLES}) c \
              join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
              where c.relkind = 'r' and not exists (select from pg_catalog.pg_trigger g \
-               where g.tgrelid = c.oid and g.tgname = {}) order by 1, 2",
-            literal(&row_trigger_name(log))
+               where g.tgrelid = c.oid and {}) order by 1, 2",
+            is_row_trigger(log, "g")
         ),
         &[],
     )?;
