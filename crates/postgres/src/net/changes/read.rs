@@ -108,19 +108,48 @@ fn must_be_whole(
     since: &str,
 ) -> Result<(), EngineError> {
     let freed = session.query_own(
-        &format!(
-            "select w from {} where k = 'F' and txid_snapshot_xmax(w::txid_snapshot) > txid_snapshot_xmax($1::txid_snapshot)",
-            names::sql(&own(log, ""))
-        ),
-        &[Value::from(since)],
+        &format!("select w from {} where k = 'F'", names::sql(&own(log, ""))),
+        &[],
     )?;
-    match freed.is_empty() {
-        true => Ok(()),
-        false => Err(EngineError::new(
+    let is_further = |row: &Vec<Value>| goes_further(&text(row, 0), since);
+    match freed.iter().any(is_further) {
+        false => Ok(()),
+        true => Err(EngineError::new(
             ErrorKind::DoesNotExist,
             "the change log has been carried out further than to the last segment that is there",
         )
         .hint("look for the segments that are missing; what they held is in the database's own tables still, if those are whole")),
+    }
+}
+
+/// Whether a transaction may be visible at the first mark that is not visible at the second: it came later, or was under way then.
+fn goes_further(mark: &str, than: &str) -> bool {
+    let (Some(mark), Some(than)) = (Mark::read(mark), Mark::read(than)) else {
+        return true;
+    };
+    mark.end > than.end || than.under_way.iter().any(|one| mark.sees(*one))
+}
+
+/// What the server writes as `first:end:under way`.
+struct Mark {
+    end: u64,
+    under_way: Vec<u64>,
+}
+
+impl Mark {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(':').skip(1);
+        let end = parts.next()?.parse().ok()?;
+        let under_way = parts.next()?.split(',').filter(|one| !one.is_empty());
+        let under_way: Result<_, _> = under_way.map(str::parse).collect();
+        Some(Self {
+            end,
+            under_way: under_way.ok()?,
+        })
+    }
+
+    fn sees(&self, transaction: u64) -> bool {
+        transaction < self.end && !self.under_way.contains(&transaction)
     }
 }
 
@@ -244,4 +273,26 @@ fn unlogged(session: &mut PostgresSession, log: LogNumber) -> Result<Vec<TableNa
 fn text(row: &[Value], at: usize) -> String {
     let value = row.get(at).and_then(Value::text);
     value.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::goes_further;
+
+    #[test]
+    fn a_mark_goes_further_also_where_both_end_alike() {
+        // The transaction 11 was under way at the first mark, and is over at the second.
+        assert!(goes_further("10:20:10", "10:20:10,11"));
+        assert!(goes_further("20:20:", "10:20:11"));
+        assert!(goes_further("10:21:10", "10:20:10"));
+        assert!(goes_further("nothing", "10:20:"));
+    }
+
+    #[test]
+    fn a_mark_goes_no_further_than_itself_or_a_later_one() {
+        assert!(!goes_further("10:20:10,11", "10:20:10,11"));
+        assert!(!goes_further("10:20:10,11", "10:20:10"));
+        assert!(!goes_further("10:20:10,11", "10:25:10,22"));
+        assert!(!goes_further("20:20:", "22:25:22"));
+    }
 }
