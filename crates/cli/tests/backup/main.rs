@@ -6,6 +6,7 @@ mod changes;
 mod changes_in_a_bucket;
 mod changes_in_order;
 mod changes_killed;
+mod changes_misfits;
 mod credentials;
 mod damage;
 mod drills;

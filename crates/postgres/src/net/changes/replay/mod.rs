@@ -23,7 +23,7 @@ use super::super::names;
 use super::super::triggers::Quiet;
 use crate::error;
 use crate::session::PostgresSession;
-use keys::ForeignKeys;
+use keys::{ForeignKeys, Orphan};
 use table::Target;
 
 /// Of all sessions one alone replays into a restored database, so its helpers can have plain names.
@@ -210,6 +210,27 @@ impl<'s> Replaying<'s> {
         Ok(())
     }
 
+    /// Rows that had to go for a foreign key are told like changes that were not replayed.
+    fn tell_orphans(&mut self, orphans: Vec<Orphan>) {
+        for orphan in orphans {
+            let of = |target: &&Target| target.table == orphan.table;
+            let number = self.targets.values().rfind(of).map(Target::number);
+            self.unreplayed.push(Unreplayed {
+                change: Change {
+                    number: 0,
+                    transaction: 0,
+                    at: 0,
+                    table: number.unwrap_or_default(),
+                    kind: ChangeKind::Insert,
+                    old: None,
+                    new: Some(orphan.row),
+                },
+                table: orphan.table.to_string(),
+                because: "the row was taken out: its parent was not replayed".to_owned(),
+            });
+        }
+    }
+
     fn count(&mut self) -> Result<Vec<(TableName, u64)>, EngineError> {
         let mut names: Vec<TableName> = self
             .targets
@@ -285,14 +306,15 @@ impl Replay for Replaying<'_> {
     fn end(mut self: Box<Self>, counted: &[Counted]) -> Result<Replayed, EngineError> {
         self.left_over()?;
         self.session.execute_own("set constraints all immediate")?;
+        let orphans = std::mem::take(&mut self.keys).make_again(self.session)?;
+        self.tell_orphans(orphans);
         let rows = self.count()?;
-        sequences::count_on(self.session, counted)?;
+        let mut remarks = sequences::count_on(self.session, counted)?;
         for (name, _) in &rows {
             sequences::past_the_rows(self.session, name)?;
         }
-        std::mem::take(&mut self.keys).make_again(self.session)?;
         std::mem::take(&mut self.quiet).end(self.session)?;
-        let remarks = views(self.session)?;
+        remarks.extend(views(self.session)?);
         self.session
             .execute_own(&format!("drop schema {SCHEMA} cascade"))?;
         self.session.commit()?;

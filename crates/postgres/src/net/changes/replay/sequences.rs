@@ -7,23 +7,32 @@ use super::super::super::names;
 use crate::quote::literal;
 use crate::session::PostgresSession;
 
-/// Sets the sequences that are there.
+/// Sets the sequences that are there, as far as their limits go; tells where those are nearer than what was seen.
 pub(super) fn count_on(
     session: &mut PostgresSession,
     counted: &[Counted],
-) -> Result<(), EngineError> {
+) -> Result<Vec<String>, EngineError> {
+    let mut remarks = Vec::new();
     for one in counted {
-        session.query_own(
+        let set = session.query_own(
             &format!(
-                "select pg_catalog.setval(q.seqrelid::regclass, {}) from pg_catalog.pg_sequence q \
+                "select pg_catalog.setval(q.seqrelid::regclass, \
+                   least(q.seqmax, greatest(q.seqmin, {}::bigint))) from pg_catalog.pg_sequence q \
                  where q.seqrelid = pg_catalog.to_regclass({})",
-                one.last,
+                literal(&one.last.to_string()),
                 literal(&names::sql(&one.sequence))
             ),
             &[],
         )?;
+        let set = set.first().and_then(|row| row.first()?.integer());
+        if let Some(set) = set.filter(|set| *set != one.last) {
+            remarks.push(format!(
+                "the sequence `{}` stood at {} and has limits in the backup: it stands at {set}",
+                one.sequence, one.last
+            ));
+        }
     }
-    Ok(())
+    Ok(remarks)
 }
 
 /// Lets the sequences of a table's columns stand no lower than the rows: where the table was dropped, they went with it.
@@ -47,7 +56,8 @@ pub(super) fn past_the_rows(
         let (sequence, column) = (text(0), text(1));
         session.query_own(
             &format!(
-                "select pg_catalog.setval({0}::regclass, m.highest) from (select max({column})::bigint as highest from only {1}) m, \
+                "select pg_catalog.setval({0}::regclass, m.highest) from (select least(max({column})::bigint, \
+                   (select s.seqmax from pg_catalog.pg_sequence s where s.seqrelid = {0}::regclass)) as highest from only {1}) m, \
                  {sequence} q where m.highest > q.last_value or m.highest = q.last_value and not q.is_called",
                 literal(sequence),
                 names::sql(table)

@@ -107,6 +107,11 @@ impl Target {
         Ok(target)
     }
 
+    /// The number of its shape in the log.
+    pub(super) fn number(&self) -> i64 {
+        self.number
+    }
+
     /// The table's name for people.
     pub(super) fn name(&self) -> String {
         self.table.to_string()
