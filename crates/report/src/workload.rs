@@ -77,6 +77,16 @@ pub(crate) fn trial(page: &mut Page<'_>, trial: &WorkloadTrial) {
         );
     }
     if let Some(replay) = &trial.replay {
+        for query in replay.outside.iter().take(3) {
+            page.field("  outside  ", &named(query));
+        }
+        if replay.outside.len() > 3 {
+            let text = format!(
+                "and {} more (all of them: `--json`)",
+                replay.outside.len() - 3
+            );
+            page.field("           ", &text);
+        }
         replayed(page, replay);
     }
 }
@@ -96,6 +106,12 @@ fn tried(trial: &WorkloadTrial) -> String {
                 grouped(replay.queries as u64),
                 plural(replay.calls, "call", "calls")
             ));
+            if !replay.outside.is_empty() {
+                parts.push(format!(
+                    "{} not replayed, for they act where no rollback reaches",
+                    replay.outside.len()
+                ));
+            }
             if !replay.volatile.is_empty() {
                 parts.push(format!(
                     "the rows of {} not compared, for they differ from call to call",

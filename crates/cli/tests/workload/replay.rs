@@ -129,6 +129,43 @@ fn what_a_query_writes_is_rolled_back() {
 }
 
 #[test]
+fn what_no_rollback_takes_back_is_not_replayed_and_said() {
+    let stage = Stage::postgres();
+    let hidden = "create function tell() returns int language plpgsql as
+            'begin perform pg_logical_emit_message(false, ''shop'', ''x''); return 1; end';
+        create function told() returns trigger language plpgsql as 'begin perform tell(); return new; end';
+        create trigger told before update on orders for each row execute function told();";
+    stage.database().execute(hidden).unwrap();
+    stage.queries(
+        "select tell();
+        select \"pg_logical_emit_message\"(false, 'shop', 'x');
+        update orders set note = 'x' where id = 1;
+        update customers set name = 'x' where id = 1;
+        select note from orders where id = 1;",
+    );
+    // One more query reaches outside once the migration is through.
+    stage.migration(
+        "create trigger told before update on customers for each row execute function told();",
+    );
+    let migration = stage.rehearse(0);
+    let replay = &migration["workload"]["replay"];
+    assert_eq!(replay["queries"], 2, "{replay:#}");
+    let mut outside = queries_in(&replay["outside"]);
+    outside.sort_unstable();
+    assert_eq!(
+        outside,
+        [
+            "select \"pg_logical_emit_message\"(false, $1, $2)",
+            "select tell()",
+            "update customers set name = $1 where id = $2",
+            "update orders set note = $1 where id = $2",
+        ]
+    );
+    let told = stage.run("rehearse --workload workload.toml", 0).stdout;
+    assert!(told.contains("where no rollback reaches"), "{told}");
+}
+
+#[test]
 fn a_query_that_takes_longer_for_the_same_blocks_is_found_by_its_times() {
     let stage = Stage::postgres();
     let price =

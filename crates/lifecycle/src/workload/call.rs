@@ -64,7 +64,7 @@ pub(super) fn tend(session: &mut dyn Session, sql: &str) -> Result<(), EngineErr
 }
 
 /// Runs something in a transaction that is rolled back. What the query does wrong is its own failure; what breaks the copy is ours.
-fn aside<T>(
+pub(super) fn aside<T>(
     session: &mut dyn Session,
     text: &str,
     work: impl FnOnce(&mut dyn tightrope_engine::Queries) -> Result<T, EngineError>,

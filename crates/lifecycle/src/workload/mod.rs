@@ -7,6 +7,7 @@
 mod call;
 mod capture;
 mod load;
+mod outside;
 mod prepare;
 mod replay;
 mod report;

@@ -3,7 +3,8 @@
 use tightrope_engine::{EngineError, Session};
 use tightrope_model::{TableChange, TableName};
 use tightrope_workload::{
-    Answer, RowsDiffer, acts_outside, compare_rows, fill_in, has_outer_order, picks_any_rows,
+    Answer, Outside, RowsDiffer, acts_outside, compare_rows, fill_in, has_outer_order,
+    picks_any_rows,
 };
 
 use super::call::{
@@ -11,6 +12,7 @@ use super::call::{
     tend,
 };
 use super::load::Witness;
+use super::outside::outside;
 use super::prepare::failure;
 use super::report::{
     CostChange, Moment, PlanChange, QueryFailure, QueryName, Replay, ResultChange,
@@ -70,6 +72,16 @@ impl<'w> Replayer<'w> {
         working: &[usize],
         analyzed: bool,
     ) -> Result<(), EngineError> {
+        let outside = outside(session)?;
+        let (away, working): (Vec<usize>, Vec<usize>) = working
+            .iter()
+            .partition(|number| self.is_outside(**number, &outside));
+        let queries = &self.witness.workload.queries;
+        let away = away
+            .into_iter()
+            .filter(|number| !self.calls_of(*number).is_empty());
+        let away: Vec<QueryName> = away.map(|number| QueryName::of(&queries[number])).collect();
+        self.report.outside = away;
         let calls: Vec<(usize, Vec<String>)> = working
             .iter()
             .map(|number| (*number, self.calls_of(*number)))
@@ -109,12 +121,21 @@ impl<'w> Replayer<'w> {
         bound(session, LONGEST_MS)?;
         self.is_tidy = false;
         self.written.extend_from_slice(written);
+        // The migration may have made a trigger or a function that reaches outside.
+        let outside = outside(session)?;
         for index in 0..self.played.len() {
             let number = self.played[index].number;
             if !working.contains(&number) {
                 continue;
             }
             let query = &self.witness.workload.queries[number];
+            if self.is_outside(number, &outside) {
+                let name = QueryName::of(query);
+                if !self.report.outside.contains(&name) {
+                    self.report.outside.push(name);
+                }
+                continue;
+            }
             match replay_one(session, &self.played[index].calls)? {
                 Ok((answers, cost)) => {
                     self.compare_answers(index, when, written, &answers);
@@ -128,16 +149,21 @@ impl<'w> Replayer<'w> {
 
     /// What was found; none if nothing could be replayed.
     pub(super) fn finish(self) -> Option<Replay> {
-        (self.report.queries > 0 || !self.report.set_aside.is_empty()).then_some(self.report)
+        let report = self.report;
+        let is_empty =
+            report.queries == 0 && report.set_aside.is_empty() && report.outside.is_empty();
+        (!is_empty).then_some(report)
+    }
+
+    fn is_outside(&self, number: usize, outside: &Outside) -> bool {
+        let workload = &self.witness.workload;
+        acts_outside(&workload.queries[number].sql, workload.engine, outside)
     }
 
     /// The calls of a query that can be replayed.
     fn calls_of(&self, number: usize) -> Vec<String> {
         let workload = &self.witness.workload;
         let query = &workload.queries[number];
-        if acts_outside(&query.sql, workload.engine) {
-            return Vec::new();
-        }
         let bare = fill_in(
             &query.sql,
             &tightrope_workload::Sample(Vec::new()),

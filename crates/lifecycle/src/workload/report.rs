@@ -119,6 +119,8 @@ pub struct Replay {
     pub calls: u64,
     /// Queries whose calls fail already before; they are set aside.
     pub set_aside: Vec<QueryFailure>,
+    /// Queries that act where no rollback reaches: they are prepared, and not replayed.
+    pub outside: Vec<QueryName>,
     /// Queries that give other rows each time they run (a clock or chance is in them): their rows are not compared.
     pub volatile: Vec<QueryName>,
     /// Queries that give other rows.

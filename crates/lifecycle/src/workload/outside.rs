@@ -1,0 +1,91 @@
+use tightrope_engine::{EngineError, Session};
+use tightrope_model::EngineKind;
+use tightrope_workload::{Outside, Part};
+
+use super::call::aside;
+
+/// The most parts of a database that are read.
+const MOST: usize = 1_000_000;
+
+/// What of a database acts where no rollback reaches, as its catalogs show it.
+///
+/// A function in C that is marked as volatile may do anything, and so may one in a language that is not trusted.
+pub(super) fn outside(session: &mut dyn Session) -> Result<Outside, EngineError> {
+    if session.server().engine != EngineKind::Postgres {
+        return Ok(Outside::default());
+    }
+    let read = aside(session, PARTS, |queries| queries.rows_of(PARTS, MOST))?;
+    let rows = read.map_err(|(error, _)| error)?.rows;
+    let parts: Vec<Part> = rows.into_iter().filter_map(part).collect();
+    Ok(Outside::of(&parts))
+}
+
+fn part(row: Vec<Option<String>>) -> Option<Part> {
+    let mut values = row.into_iter().map(Option::unwrap_or_default);
+    let (kind, name, text) = (values.next()?, values.next()?, values.next()?);
+    Some(match kind.as_str() {
+        "function" | "free" => Part::Function {
+            name,
+            is_free: kind == "free",
+            source: text,
+        },
+        "view" => Part::View { name, source: text },
+        "reaches" => Part::Reaches {
+            table: name,
+            other: text,
+        },
+        "foreign" => Part::Foreign { table: name },
+        _ => Part::OnWrite {
+            table: name,
+            source: text,
+        },
+    })
+}
+
+const PARTS: &str = "
+select case when l.lanname in ('c', 'internal') and p.provolatile = 'v'
+              or l.lanname not in ('c', 'internal') and not l.lanpltrusted
+            then 'free' else 'function' end,
+       p.proname,
+       case when p.prokind in ('f', 'p') then pg_get_functiondef(p.oid) else '' end
+  from pg_catalog.pg_proc p
+  join pg_catalog.pg_language l on l.oid = p.prolang
+  join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+ where n.nspname not in ('pg_catalog', 'information_schema')
+union all
+select 'trigger', c.relname, p.proname
+  from pg_catalog.pg_trigger t
+  join pg_catalog.pg_class c on c.oid = t.tgrelid
+  join pg_catalog.pg_proc p on p.oid = t.tgfoid
+ where not t.tgisinternal
+union all
+select case when c.relkind = 'v' and r.ev_type = '1' then 'view' else 'rule' end,
+       c.relname, pg_get_ruledef(r.oid)
+  from pg_catalog.pg_rewrite r
+  join pg_catalog.pg_class c on c.oid = r.ev_class
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where n.nspname not in ('pg_catalog', 'information_schema') and c.relkind <> 'm'
+union all
+select 'default', c.relname, pg_get_expr(d.adbin, d.adrelid)
+  from pg_catalog.pg_attrdef d
+  join pg_catalog.pg_class c on c.oid = d.adrelid
+union all
+select 'check', c.relname, pg_get_constraintdef(k.oid)
+  from pg_catalog.pg_constraint k
+  join pg_catalog.pg_class c on c.oid = k.conrelid
+ where k.contype = 'c'
+union all
+select 'reaches', f.relname, c.relname
+  from pg_catalog.pg_constraint k
+  join pg_catalog.pg_class c on c.oid = k.conrelid
+  join pg_catalog.pg_class f on f.oid = k.confrelid
+ where k.contype = 'f'
+union all
+select 'reaches', f.relname, c.relname
+  from pg_catalog.pg_inherits i
+  join pg_catalog.pg_class c on c.oid = i.inhrelid
+  join pg_catalog.pg_class f on f.oid = i.inhparent
+union all
+select 'foreign', c.relname, ''
+  from pg_catalog.pg_class c
+ where c.relkind = 'f'";
