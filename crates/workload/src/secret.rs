@@ -1,7 +1,12 @@
 //! What looks like a secret, and is not kept.
 
 /// Words in a query that make all its parameters suspicious.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 23] = [
+    "crypt",
+    "pin",
+    "auth",
+    "hash",
+    "digest",
     "password",
     "passwd",
     "passphrase",
@@ -46,7 +51,20 @@ pub(crate) fn looks_secret(literal: &str) -> bool {
     let is_mail = text.split_once('@').is_some_and(|(user, host)| {
         !user.is_empty() && host.contains('.') && !host.starts_with('.')
     });
-    is_mail || parts(text).any(is_key)
+    let is_login = text
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('@'))
+        .is_some_and(|(user, _)| user.contains(':'));
+    let is_header = ["basic ", "bearer "]
+        .iter()
+        .any(|start| text.to_lowercase().contains(start));
+    let digits: String = text.chars().filter(|c| !" -".contains(*c)).collect();
+    is_mail
+        || is_login
+        || is_header
+        || handles_secrets(text)
+        || is_card(&digits)
+        || parts(text).any(is_key)
 }
 
 /// The parts of a text between spaces and punctuation that no key has.
@@ -125,6 +143,10 @@ mod tests {
         check("'{\"key\": \"0123456789abcdef\"}'", true);
         check("'4111-1111-1111-1111'", true);
         check("'$2b$12$abcdefghijklmnopqrstuv'", true);
+        check("'{\"password\": \"x\"}'", true);
+        check("'db://ana:geheim@host/x'", true);
+        check("'Basic YTpi'", true);
+        check("'4111 1111 1111 1111'", true);
         check("42", false);
         check("1234567890123456", false);
         check("'Ana Núñez'", false);
