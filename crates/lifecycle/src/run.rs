@@ -17,7 +17,7 @@ use crate::execute::{Ready, ScriptFailure};
 use crate::{Edges, Event, Listener, Project};
 
 /// What helps against a script that costs others too much.
-const OVER_BUDGET: &str = "nothing was changed; do it in smaller steps, or when less is going on: `stall_budget_ms` and `script_budget_ms` under [policy] are \
+const OVER_BUDGET: &str = "do it in smaller steps, or when less is going on: `stall_budget_ms` and `script_budget_ms` under [policy] are \
      what it may take";
 
 /// The error of getting a run going, whatever it is for.
