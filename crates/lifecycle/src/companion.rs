@@ -33,9 +33,13 @@ pub(crate) struct Budgets {
 struct Shared {
     stopped: bool,
     statement_since: Option<Instant>,
+    /// Since when the script's own statements run.
+    script_since: Option<Instant>,
+    /// Since when there may be locks that others wait for.
+    guarded_since: Option<Instant>,
     blockers: Vec<Blocker>,
     budgets: Budgets,
-    /// Why the statement was cancelled.
+    /// Why what is guarded was cancelled.
     cancelled: Option<String>,
 }
 
@@ -53,6 +57,8 @@ struct Work {
     session: Option<Box<dyn Session>>,
     /// Who waits for the run, and since when it is seen.
     waiting: BTreeMap<i64, Instant>,
+    /// For which of the guarded times that is.
+    waiting_since: Option<Instant>,
 }
 
 impl Companion {
@@ -71,6 +77,7 @@ impl Companion {
             fencing,
             session: None,
             waiting: BTreeMap::new(),
+            waiting_since: None,
         };
         let thread = std::thread::spawn(move || work.go_on(&for_thread));
         Self {
@@ -84,7 +91,25 @@ impl Companion {
         let mut shared = lock(&self.shared.0);
         shared.statement_since = Some(Instant::now());
         shared.blockers.clear();
+    }
+
+    /// Says that the script's own statements begin: their time counts.
+    pub(crate) fn script_begins(&self) {
+        lock(&self.shared.0).script_since = Some(Instant::now());
+    }
+
+    /// Says that something begins that may stall others, up to its end.
+    pub(crate) fn guard_begins(&self) {
+        let mut shared = lock(&self.shared.0);
+        shared.guarded_since = Some(Instant::now());
         shared.cancelled = None;
+    }
+
+    /// Says that it is over, and why it was cancelled, if it was.
+    pub(crate) fn guard_ends(&self) -> Option<String> {
+        let mut shared = lock(&self.shared.0);
+        shared.guarded_since = None;
+        shared.cancelled.take()
     }
 
     /// Says what the statements that follow may cost others.
@@ -92,15 +117,11 @@ impl Companion {
         lock(&self.shared.0).budgets = budgets;
     }
 
-    /// Why the last statement was cancelled, if it was.
-    pub(crate) fn cancelled(&self) -> Option<String> {
-        lock(&self.shared.0).cancelled.take()
-    }
-
     /// Says that the statement is over, and gives those who kept it waiting when it was last looked at.
     pub(crate) fn statement_ends(&self) -> Vec<Blocker> {
         let mut shared = lock(&self.shared.0);
         shared.statement_since = None;
+        shared.script_since = None;
         std::mem::take(&mut shared.blockers)
     }
 }
@@ -129,7 +150,8 @@ impl Work {
                 .wait_timeout(guard, TICK)
                 .unwrap_or_else(PoisonError::into_inner);
             let (stopped, since) = (guard.stopped, guard.statement_since);
-            let budgets = guard.budgets;
+            let (budgets, script, guarded) =
+                (guard.budgets, guard.script_since, guard.guarded_since);
             drop(guard);
             if stopped {
                 return;
@@ -141,14 +163,20 @@ impl Work {
                     guard.blockers = found;
                 }
             }
-            if let Some(since) = since
-                && let Some(why) = self.over_budget(budgets, since)
+            if self.waiting_since != guarded {
+                self.waiting_since = guarded;
+                self.waiting.clear();
+            }
+            if guarded.is_some()
+                && let Some(why) = self.over_budget(budgets, script)
             {
                 let mut guard = lock(&shared.0);
-                // Nothing else can have begun: whoever ends the statement waits for the guard.
-                if guard.statement_since == Some(since) && guard.cancelled.is_none() {
-                    self.cancel();
-                    guard.cancelled = Some(why);
+                // Nothing else can have begun: whoever ends what is guarded waits for the lock. Between two statements a cancel
+                // is lost, and is tried again at the next tick.
+                let is_still = guard.guarded_since == guarded
+                    && (script.is_none() || guard.script_since == script);
+                if is_still && self.cancel() {
+                    guard.cancelled.get_or_insert(why);
                 }
             }
             if last_beat.elapsed() > HEARTBEAT {
@@ -173,9 +201,9 @@ impl Work {
             .unwrap_or_default()
     }
 
-    /// Why a statement that runs since then has to go; none while it may go on.
-    fn over_budget(&mut self, budgets: Budgets, since: Instant) -> Option<String> {
-        if let Some(most_ms) = budgets.script_ms
+    /// Why what runs has to go; none while it may go on.
+    fn over_budget(&mut self, budgets: Budgets, script: Option<Instant>) -> Option<String> {
+        if let (Some(most_ms), Some(since)) = (budgets.script_ms, script)
             && since.elapsed() > Duration::from_millis(most_ms)
         {
             return Some(format!(
@@ -203,14 +231,14 @@ impl Work {
         })
     }
 
-    /// A cancel that does not get through is tried again at the next tick by nobody: the script's own time is its bound then.
-    fn cancel(&mut self) {
+    /// Whether the cancel got through.
+    fn cancel(&mut self) -> bool {
         let Some(watched) = self.watched.clone() else {
-            return;
+            return false;
         };
-        if let Some(vitals) = self.session().and_then(|session| session.vitals()) {
-            let _ = vitals.cancel(&watched);
-        }
+        self.session()
+            .and_then(|session| session.vitals())
+            .is_some_and(|vitals| vitals.cancel(&watched).is_ok())
     }
 
     /// A heartbeat that cannot be written is tried again at the next; the guard before every commit decides, not this.

@@ -325,18 +325,24 @@ impl<'a> Run<'a> {
         work: impl FnOnce(&mut dyn Session, &dyn Listener) -> Result<(), ScriptFailure>,
     ) -> Result<(), ScriptFailure> {
         let (done, blockers) = self.looked_after(|run| {
+            run.companion.script_begins();
             let listener = run.watchers.listener;
             work(run.session.as_mut(), listener)
         });
-        let cancelled = self.companion.cancelled();
         done.map_err(|mut failure| {
             held_by(&mut failure.error, blockers);
-            if let (ErrorKind::Cancelled, Some(why)) = (failure.error.kind, cancelled) {
-                failure.error.message = why;
-                failure.error.hint = Some(OVER_BUDGET.to_owned());
-            }
             failure
         })
+    }
+
+    /// Does something within the budgets, and says why it was cancelled, if it was.
+    pub(crate) fn within_budgets<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> (T, Option<String>) {
+        self.companion.guard_begins();
+        let done = work(self);
+        (done, self.companion.guard_ends())
     }
 
     /// Does something while the companion looks who keeps it waiting, and gives those whom it saw last.
@@ -376,6 +382,14 @@ impl<'a> Run<'a> {
 pub(crate) fn held_by(error: &mut EngineError, blockers: Vec<Blocker>) {
     if error.kind == ErrorKind::LockNotGranted && error.blockers.is_empty() {
         error.blockers = blockers;
+    }
+}
+
+/// Says why it was cancelled, where that is the error and we did it.
+pub(crate) fn cancelled_because(error: &mut EngineError, why: Option<String>) {
+    if let (ErrorKind::Cancelled, Some(why)) = (error.kind, why) {
+        error.message = why;
+        error.hint = Some(OVER_BUDGET.to_owned());
     }
 }
 

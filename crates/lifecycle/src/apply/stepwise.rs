@@ -17,7 +17,7 @@ use crate::execute::{Ready, ScriptFailure, elapsed_ms, is_transaction};
 use crate::half_done;
 use crate::logged;
 use crate::net;
-use crate::run::{Run, RunError, stored};
+use crate::run::{Run, RunError, cancelled_because, stored};
 use crate::verify;
 
 /// A step of a script that failed, or the run itself.
@@ -101,7 +101,7 @@ fn try_step(
         if let Err(error) = run.session.begin() {
             return Ok(Err(job.ready.failure(step.statements.start, error)));
         }
-        if let Err(failure) = run.run_step(job.ready, step) {
+        if let Err(failure) = run_within_budgets(run, job, step) {
             run.undo_transaction();
             return Ok(Err(failure));
         }
@@ -118,7 +118,7 @@ fn try_step(
         Digest::of(job.ready.script.text_of(statement)),
     )?;
     run.bound_lock_waits(Some(ALONE_LOCK_TIMEOUT_MS))?;
-    let done = run.run_step(job.ready, step);
+    let done = run_within_budgets(run, job, step);
     run.bound_lock_waits(None)?;
     if done.is_err() {
         return Ok(done);
@@ -129,6 +129,18 @@ fn try_step(
     })?;
     run.watchers.edges.reached("step recorded");
     Ok(Ok(()))
+}
+
+fn run_within_budgets(
+    run: &mut Run<'_>,
+    job: &StepJob<'_>,
+    step: &Step,
+) -> Result<(), ScriptFailure> {
+    let (done, why) = run.within_budgets(|run| run.run_step(job.ready, step));
+    done.map_err(|mut failure| {
+        cancelled_because(&mut failure.error, why);
+        failure
+    })
 }
 
 /// How long a statement that stands alone waits for others: a concurrent index build has to outwait every older transaction,

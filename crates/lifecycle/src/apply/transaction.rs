@@ -4,7 +4,7 @@ use tightrope_engine::{Blocker, EngineError, ErrorKind, KeptNet};
 use tightrope_inverse::Matching;
 use tightrope_model::{Catalog, Fingerprint, NetPlan};
 use tightrope_script::{Migration, Script, TransactionMode};
-use tightrope_store::AppliedMigration;
+use tightrope_store::{AppliedMigration, StoreError};
 
 use super::prepare::Proof;
 use super::report::{ApplyError, Left};
@@ -13,7 +13,7 @@ use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::logged;
 use crate::net::{self, LookStop};
 use crate::plan::label_of;
-use crate::run::{Run, held_by, stored};
+use crate::run::{Run, cancelled_because, held_by, stored};
 use crate::verify;
 use crate::watch::{Held, Measured};
 
@@ -110,12 +110,13 @@ fn try_once(
 ) -> Result<(AppliedMigration, Option<Catalog>), Stop> {
     ready.run_prelude(run.session.as_mut(), run.watchers.listener)?;
     begin(run, ready)?;
-    let done = inside(job, run, ready, migration, proof, measure);
+    // Until the commit others may wait for what the script has locked, whatever is done meanwhile.
+    let (done, why) = run.within_budgets(|run| inside(job, run, ready, migration, proof, measure));
     let record = match done {
         Ok(record) => record,
         Err(stop) => {
             run.undo_transaction();
-            return Err(stop);
+            return Err(over_budget(ready, stop, why));
         }
     };
     run.watchers.edges.reached("before the commit");
@@ -132,6 +133,23 @@ fn try_once(
     run.watchers.edges.reached("committed");
     ready.run_epilogue(run.session.as_mut(), run.watchers.listener)?;
     Ok(record)
+}
+
+/// Says why it was cancelled, where the companion did it; what is not the script's own statement counts as its last.
+fn over_budget(ready: &Ready<'_>, stop: Stop, why: Option<String>) -> Stop {
+    match stop {
+        Stop::Script(mut failure) => {
+            cancelled_because(&mut failure.error, why);
+            Stop::Script(failure)
+        }
+        Stop::Error(
+            ApplyError::Engine(mut error) | ApplyError::Store(StoreError::Engine(mut error)),
+        ) if why.is_some() && error.kind == ErrorKind::Cancelled => {
+            cancelled_because(&mut error, why);
+            at_the_end(ready, error)
+        }
+        stop => stop,
+    }
 }
 
 /// Opens the transaction; where that alone waits for a lock (SQLite), it counts as the first statement's wait.
