@@ -31,6 +31,10 @@ pub(super) fn everybody(criteria: &Criteria, variables: Variables) -> Vec<Teller
 fn post(web: &Web, event: &str) -> Result<(), String> {
     match web.post(event) {
         Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+        Ok(answer) if (300..400).contains(&answer.status) => Err(format!(
+            "the webhook answered with status {}: write the address that it points to",
+            answer.status
+        )),
         Ok(answer) => Err(format!(
             "the webhook answered with status {}",
             answer.status

@@ -87,6 +87,8 @@ impl Web {
     /// Tells JSON.
     pub(super) fn post(&self, json: &str) -> Result<Answer, NoAnswer> {
         let mut request = self.agent.post(self.filled(&self.url)?);
+        // A redirect would make a GET of it, and lose what is told.
+        request = request.config().max_redirects(0).build();
         request = request.header("content-type", "application/json");
         if let Some(authorization) = self.authorization()? {
             request = request.header("authorization", authorization);
@@ -106,7 +108,7 @@ impl Web {
             .map_err(|error| self.no_answer(&error))?;
         Ok(Answer {
             status: answer.status().as_u16(),
-            body,
+            body: self.redacted(&body),
         })
     }
 
@@ -129,13 +131,29 @@ impl Web {
     /// A text in which the value of no variable stands.
     fn redacted(&self, text: &str) -> String {
         let templates = std::iter::once(&self.url).chain(&self.authorization);
-        let values = templates
+        let mut values: Vec<String> = templates
             .flat_map(|template| names(template))
-            .filter_map(|name| (self.variables)(name));
-        values
+            .filter_map(|name| (self.variables)(name))
+            .flat_map(|value| [encoded(&value), value])
             .filter(|value| !value.is_empty())
+            .collect();
+        // One may be a part of another.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values
+            .into_iter()
             .fold(text.to_owned(), |text, value| text.replace(&value, "***"))
     }
+}
+
+/// A value as it stands in an address.
+fn encoded(value: &str) -> String {
+    let bytes = value.bytes().map(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        byte => format!("%{byte:02X}"),
+    });
+    bytes.collect()
 }
 
 pub(super) fn unset(name: &str) -> String {
