@@ -99,10 +99,15 @@ pub(crate) fn replayed_lines(page: &mut Page<'_>, replayed: &ReplayedChanges) {
         true => ", read from the database itself at the end",
         false => ", from what was carried out",
     };
+    let what = match replayed.is_whole() {
+        true => "committed",
+        // Where something was not logged or has no place, it is named below.
+        false => "logged",
+    };
     page.field(
         "  point   ",
         &format!(
-            "all that was committed up to {} is there{source}",
+            "all that was {what} up to {} is there{source}",
             instant(&replayed.recovery_point)
         ),
     );

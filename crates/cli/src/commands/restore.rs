@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use tightrope_lifecycle::{ReplayUntil, RestoreOptions, restore_backup};
+use tightrope_lifecycle::{ReplayUntil, ReplayedChanges, RestoreOptions, restore_backup};
 use tightrope_model::TableName;
 
 use super::backup::PlaceArgs;
@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let all_there = restored
         .replayed
         .as_ref()
-        .is_none_or(|replayed| replayed.unreplayed.is_empty());
+        .is_none_or(ReplayedChanges::is_whole);
     Ok(if all_there { Exit::Done } else { Exit::Alert })
 }
 

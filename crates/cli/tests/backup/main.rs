@@ -3,6 +3,7 @@
 
 mod bucket;
 mod changes;
+mod changes_gaps;
 mod changes_in_a_bucket;
 mod changes_in_order;
 mod changes_killed;

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -39,6 +39,8 @@ pub struct ReplayedChanges {
     pub left_out: u64,
     /// What could not be replayed.
     pub unreplayed: Vec<Unreplayed>,
+    /// Tables of which something may have been written that was not logged.
+    pub unlogged: Vec<TableName>,
     /// Where the record with all of that is.
     pub record: String,
     /// How long carrying out the rest of the log took, in milliseconds.
@@ -130,7 +132,7 @@ pub(in super::super) fn replay(
         done.remarks
             .push(format!("its change log goes no further: {ended}"));
     }
-    unlogged(&all, &mut done.remarks);
+    unlogged(&all, &mut done);
     Ok(done)
 }
 
@@ -389,16 +391,22 @@ fn rows_of(manifest: &Manifest, table: &TableName) -> Option<u64> {
     found?.checksum.as_ref().map(|sum| sum.rows)
 }
 
-/// Names the tables whose changes nobody logged.
-fn unlogged(all: &Carried, remarks: &mut Vec<String>) {
-    let last = all.newest().map(|last| last.unlogged.as_slice());
-    let names: Vec<String> = last
-        .unwrap_or_default()
-        .iter()
-        .map(|table| format!("`{table}`"))
-        .collect();
+impl ReplayedChanges {
+    /// Whether all that was committed is there, as far as can be known: what was not logged is not.
+    pub fn is_whole(&self) -> bool {
+        self.unreplayed.is_empty() && self.unlogged.is_empty()
+    }
+}
+
+/// Names the tables whose changes nobody logged: at any of the readings, for a gap may have been mended since.
+fn unlogged(all: &Carried, done: &mut ReplayedChanges) {
+    let readings = all.segments.iter().chain(all.newest());
+    let tables: BTreeSet<&TableName> = readings.flat_map(|one| &one.unlogged).collect();
+    done.unlogged = tables.into_iter().cloned().collect();
+    let names = done.unlogged.iter().map(|table| format!("`{table}`"));
+    let names: Vec<String> = names.collect();
     if !names.is_empty() {
-        remarks.push(format!(
+        done.remarks.push(format!(
             "what was written to {} was not logged, or not all of it",
             names.join(", ")
         ));

@@ -5,7 +5,9 @@ use tightrope_model::Value;
 
 use super::super::spread::{make_room, protect};
 use super::super::{names, touch};
-use super::{is_row_trigger, own, row_trigger_name, truncate_trigger_name, whole_trigger_name};
+use super::{
+    attached, is_row_trigger, own, row_trigger_name, truncate_trigger_name, whole_trigger_name,
+};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -56,9 +58,10 @@ fn make(session: &mut PostgresSession, log: LogNumber) -> Result<(), EngineError
          create table {tables} (s integer generated always as identity primary key, relation oid not null, \
            schema_name text not null, table_name text not null, columns text not null, kinds text not null, \
            made_by bigint[] not null); \
-         create index on {tables} (relation); alter table {entries} replica identity full; {look}",
+         {attached}; create index on {tables} (relation); alter table {entries} replica identity full; {look}",
         entries = names::sql(&entries),
         tables = names::sql(&tables),
+        attached = attached::table(log),
         look = look(log),
     ))?;
     make_note(session, log)?;
@@ -211,7 +214,8 @@ fn look(log: LogNumber) -> String {
 /// After a script: the log goes on with the tables as they are now.
 pub(super) fn go_on(session: &mut PostgresSession, log: LogNumber) -> Result<(), EngineError> {
     make_note(session, log)?;
-    attach_all(session, log)
+    attach_all(session, log)?;
+    attached::mend(session, log)
 }
 
 /// Lets every table be logged that is not yet, and none twice.
@@ -329,6 +333,7 @@ fn attach(
     }
     session.execute_own(&sql)?;
     always(session, log, table)?;
+    attached::note(session, log, table)?;
     session.query_own(
         &format!(
             "select {}({}::regclass)::bigint",
@@ -378,11 +383,12 @@ pub(super) fn end(session: &mut PostgresSession, log: LogNumber) -> Result<(), E
     }
     in_one(session, |session| {
         session.execute_own(&format!(
-            "drop function if exists {}() cascade; drop function if exists {}(oid); drop table if exists {}, {}",
+            "drop function if exists {}() cascade; drop function if exists {}(oid); drop table if exists {}, {}, {}",
             names::sql(&own(log, "note")),
             names::sql(&own(log, "look")),
             names::sql(&own(log, "")),
             names::sql(&own(log, "tables")),
+            names::sql(&own(log, "attached")),
         ))
     })
 }

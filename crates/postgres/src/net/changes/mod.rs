@@ -9,6 +9,7 @@
 //! Within one statement the server may fire triggers in another order than rows were written; a replay therefore holds
 //! back what does not follow from the row as it is (see `replay`).
 
+mod attached;
 mod begin;
 mod read;
 mod replay;
@@ -22,7 +23,7 @@ use super::names::SCHEMA;
 use crate::quote::literal;
 use crate::session::PostgresSession;
 
-/// The log's own table, by the end of its name: nothing, `tables`, `note`.
+/// The log's own table, by the end of its name: nothing, `tables`, `attached`, `note`.
 fn own(log: LogNumber, what: &str) -> TableName {
     let name = format!(
         "changes_{log}{}{what}",
@@ -89,6 +90,7 @@ impl Changes for PostgresSession {
                 super::names::sql(&own(there.log, ""))
             );
             self.query_own(&sql, &[Value::from(label)])?;
+            attached::note_gaps(self, there.log)?;
         }
         Ok(())
     }

@@ -8,8 +8,7 @@ use tightrope_engine::{
 use tightrope_model::{TableName, Value};
 
 use super::super::names;
-use super::begin::USER_TABLES;
-use super::{is_row_trigger, own};
+use super::{attached, own};
 use crate::error;
 use crate::quote::literal;
 use crate::session::{PostgresSession, result_sets};
@@ -79,7 +78,7 @@ fn within(
         at,
         tables: tables(session, log)?,
         counted: counted(session)?,
-        unlogged: unlogged(session, log)?,
+        unlogged: attached::unlogged(session, log)?,
     })
 }
 
@@ -249,24 +248,6 @@ fn counted(session: &mut PostgresSession) -> Result<Vec<Counted>, EngineError> {
             sequence: TableName::new(text(row, 0), text(row, 1)),
             last: row.get(2).and_then(Value::integer).unwrap_or_default(),
         })
-        .collect())
-}
-
-/// Tables without the log's trigger: made since by somebody else than tightrope.
-fn unlogged(session: &mut PostgresSession, log: LogNumber) -> Result<Vec<TableName>, EngineError> {
-    let rows = session.query_own(
-        &format!(
-            "select n.nspname::text, c.relname::text from ({USER_TABLES}) c \
-             join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-             where c.relkind = 'r' and not exists (select from pg_catalog.pg_trigger g \
-               where g.tgrelid = c.oid and {}) order by 1, 2",
-            is_row_trigger(log, "g")
-        ),
-        &[],
-    )?;
-    Ok(rows
-        .iter()
-        .map(|row| TableName::new(text(row, 0), text(row, 1)))
         .collect())
 }
 

@@ -61,7 +61,7 @@ fn one(
     live: &Live,
 ) -> rusqlite::Result<()> {
     let number = number_of(connection, log, table, live)?;
-    if is_attached(connection, log, number)? {
+    if is_attached(connection, log, number, &table.name)? {
         return Ok(());
     }
     let place = live.place();
@@ -108,15 +108,18 @@ fn number_of(
     Ok(connection.last_insert_rowid())
 }
 
-/// Whether the triggers of that number are there.
+/// Whether the triggers of that number are there, and on that table: who renames a table takes its triggers along.
 pub(super) fn is_attached(
     connection: &Connection,
     log: LogNumber,
     number: i64,
+    table: &str,
 ) -> rusqlite::Result<bool> {
+    let [insert, update, delete] = EVENTS.map(|event| trigger_name(log, number, event));
     connection.query_row(
-        "select count(*) = 3 from main.sqlite_schema where type = 'trigger' and name in (?1, ?2, ?3)",
-        EVENTS.map(|event| trigger_name(log, number, event)),
+        "select count(*) = 3 from main.sqlite_schema where type = 'trigger' and name in (?1, ?2, ?3)
+         and lower(tbl_name) = lower(?4)",
+        [&insert, &update, &delete, table],
         |row| row.get(0),
     )
 }

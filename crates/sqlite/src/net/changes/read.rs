@@ -165,8 +165,8 @@ fn unlogged(
         let live = Live::read(connection, &TableName::new("", name.as_str()))?;
         let stored = live.map(|live| live.stored).unwrap_or_default();
         for known in known.iter().filter(|known| known.table.table.name == name) {
-            attached |=
-                known.table.columns == stored && is_attached(connection, log, known.table.number)?;
+            attached |= known.table.columns == stored
+                && is_attached(connection, log, known.table.number, &name)?;
         }
         if !attached {
             unlogged.push(TableName::new("", name));
