@@ -41,7 +41,7 @@ fn what_was_written_past_the_log_is_told(stage: &Stage) {
          alter table parts detach partition parts_1; insert into parts_1 values (1);
          alter table parts attach partition parts_1 for values from (0) to (10)",
     );
-    told(stage, "`public.again`, `public.parts_1`");
+    told(stage, "`again`, `parts_1`");
     // A migration lets it be logged again; what was written before stays told.
     stage.write(
         "migrations/0001_x/up.sql",
