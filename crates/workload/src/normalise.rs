@@ -61,10 +61,9 @@ pub fn normalise(text: &str, dialect: EngineKind) -> Result<Normalised, NotAQuer
         end: text.len(),
     };
     let mut tokens: Vec<Token<'_>> = Tokens::new(text, whole, dialect).collect();
-    if tokens
-        .iter()
-        .any(|token| matches!(token.kind, TokenKind::Unterminated(_)))
-    {
+    if tokens.iter().any(|token| {
+        matches!(token.kind, TokenKind::Unterminated(_)) || is_doubtful(token, dialect)
+    }) {
         return Err(NotAQuery::Cut);
     }
     while tokens
@@ -101,6 +100,19 @@ pub fn normalise(text: &str, dialect: EngineKind) -> Result<Normalised, NotAQuer
         slots: writer.slots,
         tables,
     })
+}
+
+/// Whether a string ends otherwise where a server takes backslashes as escapes: what follows may be a part of it.
+fn is_doubtful(token: &Token<'_>, dialect: EngineKind) -> bool {
+    let Some(inner) = token
+        .text
+        .strip_prefix('\'')
+        .and_then(|text| text.strip_suffix('\''))
+    else {
+        return false;
+    };
+    let slashes = inner.len() - inner.trim_end_matches('\\').len();
+    dialect == EngineKind::Postgres && token.kind == TokenKind::String && slashes % 2 == 1
 }
 
 /// The first words of what an application asks or changes.
@@ -163,6 +175,9 @@ const MODIFIED: [&str; 15] = [
 
 /// What may stand after the literal of an interval.
 const FIELDS: [&str; 7] = ["year", "month", "day", "hour", "minute", "second", "to"];
+
+/// A number with more digits is a value wherever it stands.
+const LONGEST_KEPT: usize = 4;
 
 struct Writer {
     dialect: EngineKind,
@@ -247,7 +262,10 @@ impl Writer {
                 let slot = Slot::Literal(token.text.to_owned());
                 self.parameter(slot, last, rest)
             }
-            TokenKind::Number if self.modifier.is_none() && !self.is_column_number(last, rest) => {
+            TokenKind::Number
+                if token.text.len() > LONGEST_KEPT
+                    || self.modifier.is_none() && !self.is_column_number(last, rest) =>
+            {
                 // The scanner ends a number at the sign of its exponent.
                 let exponent = match rest {
                     [sign, digits, ..]
@@ -689,6 +707,11 @@ mod tests {
         refused("begin", NotAQuery::Utility);
         refused("explain select 1", NotAQuery::Utility);
         refused("select 'cut", NotAQuery::Cut);
+        refused("select 'it\\' and more '", NotAQuery::Cut);
+        check(
+            "select a from t order by 12345",
+            "select a from t order by $1",
+        );
         refused("-- only a comment", NotAQuery::Cut);
         refused("select 1; select 2", NotAQuery::Several);
         refused("select * from tightrope.journal", NotAQuery::Own);
