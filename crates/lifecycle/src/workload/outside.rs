@@ -79,7 +79,7 @@ select 'reaches', f.relname, c.relname
   from pg_catalog.pg_constraint k
   join pg_catalog.pg_class c on c.oid = k.conrelid
   join pg_catalog.pg_class f on f.oid = k.confrelid
- where k.contype = 'f'
+ where k.contype = 'f' and (k.confdeltype in ('c', 'n', 'd') or k.confupdtype in ('c', 'n', 'd'))
 union all
 select 'reaches', f.relname, c.relname
   from pg_catalog.pg_inherits i
