@@ -57,8 +57,11 @@ pub(super) fn tell(hook: &[String], event: &str) -> Result<(), String> {
         .spawn()
         .map_err(|error| format!("`{program}`: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A hook that does not read its stdin has no need of it.
-        let _ = stdin.write_all(event.as_bytes());
+        let event = event.to_owned();
+        // A hook that does not read its stdin has no need of it, and must not hold us up; the write ends with the hook.
+        std::thread::spawn(move || {
+            let _ = stdin.write_all(event.as_bytes());
+        });
     }
     let begun = Instant::now();
     loop {
