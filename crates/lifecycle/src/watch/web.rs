@@ -280,6 +280,14 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn no_answer_carries_a_secret() {
+        let (url, _asked) = server(vec![(200, "Bearer geheim"), (301, "")]);
+        let web = web(&url, Some("Bearer ${TOKEN}"));
+        assert_eq!(web.get(&[]).unwrap().body, "Bearer ***");
+        assert_eq!(web.post("{}").unwrap().status, 301);
+    }
+
+    #[test]
     fn a_server_that_does_not_answer_is_slow() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
