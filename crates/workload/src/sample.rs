@@ -4,7 +4,7 @@ use tightrope_script::{TokenKind, Tokens};
 
 use crate::normalise::Slot;
 
-/// The parameters of one call, each a literal of SQL; what was masked is [`MASKED`].
+/// The parameters of one call, each a literal of SQL; what was masked is `MASKED`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sample(pub Vec<String>);
