@@ -195,10 +195,11 @@ fn pass(
             }
             left.store(after, Ordering::SeqCst);
         }
+        // Counted first: whoever has received it finds it counted.
+        passed.fetch_add(count as u64, Ordering::SeqCst);
         if to.write_all(&chunk[..count]).is_err() {
             break;
         }
-        passed.fetch_add(count as u64, Ordering::SeqCst);
     }
     // The other direction ends with this one.
     let _ = from.shutdown(Shutdown::Both);
