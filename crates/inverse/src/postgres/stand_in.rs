@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use tightrope_model::{Catalog, Object, ObjectId, ObjectKind, TableName};
+use tightrope_model::{Catalog, Object, ObjectId, TableName};
 
 use super::kinds::{column, table};
 use super::plan::Script;
@@ -13,32 +13,21 @@ use super::survey::columns;
 use crate::StandIn;
 
 /// Whether a copy of all values of a table of before can become that table by changes of its definition alone: it stands for
-/// itself (no partition, no parent, no child), where tables stand otherwise, and computes none of its columns.
+/// itself, where tables stand otherwise, and computes none of its columns.
 pub fn can_stand_in(before: &Catalog, table: &TableName) -> bool {
-    const SPECIAL: [&str; 7] = [
-        "access_method",
-        "inherits",
-        "partition_bound",
-        "partition_key",
-        "persistence",
-        "row_type",
-        "tablespace",
-    ];
+    const SPECIAL: [&str; 4] = ["access_method", "persistence", "row_type", "tablespace"];
     let id = ObjectId::of_table(table);
-    let plain = before.object(&id).is_some_and(|object| {
+    let is_special = |object: &Object| {
         SPECIAL
             .iter()
-            .all(|attribute| object.attribute(attribute).is_none())
-    });
-    let has_children = || {
-        before
-            .objects()
-            .any(|other| other.id.kind == ObjectKind::Table && other.depends_on.contains(&id))
+            .any(|attribute| object.attribute(attribute).is_some())
     };
     let computes = |column: &&Object| {
         column.attribute("expression").is_some() || column.attribute("inheritance").is_some()
     };
-    plain && !has_children() && !columns(before, &id).iter().any(computes)
+    before.stands_alone(table)
+        && !before.object(&id).is_some_and(is_special)
+        && !columns(before, &id).iter().any(computes)
 }
 
 /// The statements that let it take the place of the table, which is `old` in the meantime; the columns at these paths stay
@@ -67,7 +56,7 @@ pub(super) fn take_place(
     let columns = columns(catalog, &before.id);
     let actions: Vec<String> = columns
         .iter()
-        .flat_map(|column| actions(column, catalog, !nullable.contains(&column.id.path)))
+        .flat_map(|column| actions(column, !nullable.contains(&column.id.path)))
         .collect();
     if !actions.is_empty() {
         let sql = format!("alter table only {name}\n    {}", actions.join(",\n    "));
@@ -87,13 +76,13 @@ pub(super) fn take_place(
 }
 
 /// What a copied column lacks, but for an identity.
-fn actions(column: &Object, catalog: &Catalog, not_null: bool) -> Vec<String> {
+fn actions(column: &Object, not_null: bool) -> Vec<String> {
     let name = quote(super::names::own_name(&column.id));
     let default = column
         .attribute("default")
         .map(|default| format!("alter column {name} set default {default}"));
-    let identity = column::identity_sequence(column, catalog).is_some();
-    let not_null = (not_null || identity)
+    // An identity takes no column that may be without a value.
+    let not_null = (not_null || column.attribute("identity").is_some())
         .then(|| shape::set_not_null(column))
         .flatten();
     default

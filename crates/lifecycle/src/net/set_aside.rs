@@ -73,7 +73,8 @@ fn hide_columns(
         DroppedColumns::Auto => slow,
         DroppedColumns::Hide => true,
     };
-    if !hides || table.after.as_ref() != Some(&table.before) || !is_plain(before, table) {
+    if !hides || table.after.as_ref() != Some(&table.before) || !before.stands_alone(&table.before)
+    {
         return;
     }
     let dropped: Vec<String> = parsed
@@ -206,7 +207,7 @@ fn stands_alone(parsed: &Parsed, table: &TablePlan) -> bool {
 /// Whether nothing of others hangs on a table: it can go with all that is its own.
 fn is_free(before: &Catalog, table: &TablePlan) -> bool {
     let own = ObjectId::of_table(&table.before);
-    is_plain(before, table)
+    before.stands_alone(&table.before)
         && before.objects().all(|object| {
             // Foreign keys let go of it.
             object.id.kind == ObjectKind::Constraint
@@ -215,19 +216,6 @@ fn is_free(before: &Catalog, table: &TablePlan) -> bool {
                     *id == own || id.kind == ObjectKind::Column && id.path.starts_with(&own.path)
                 })
         })
-}
-
-/// Whether a table is no partition, has none, and inherits nothing.
-fn is_plain(before: &Catalog, table: &TablePlan) -> bool {
-    let own = ObjectId::of_table(&table.before);
-    let object = before.object(&own);
-    object.is_some_and(|object| {
-        ["partition_bound", "partition_key", "inherits"]
-            .iter()
-            .all(|attribute| object.attribute(attribute).is_none())
-    }) && before
-        .objects()
-        .all(|other| other.id.kind != ObjectKind::Table || !other.depends_on.contains(&own))
 }
 
 /// Whether an object is a table itself, a part of it, one of its indexes, or a sequence that it owns.

@@ -86,6 +86,20 @@ impl Catalog {
         }
     }
 
+    /// Whether a table that is there stands for itself: it is no partition, has none, inherits nothing, and nothing inherits from it.
+    pub fn stands_alone(&self, table: &TableName) -> bool {
+        let id = ObjectId::of_table(table);
+        let is_plain = |object: &Object| {
+            ["partition_bound", "partition_key", "inherits"]
+                .iter()
+                .all(|attribute| object.attribute(attribute).is_none())
+        };
+        self.object(&id).is_some_and(is_plain)
+            && self
+                .objects()
+                .all(|other| other.id.kind != ObjectKind::Table || !other.depends_on.contains(&id))
+    }
+
     /// The tables that hold a table's rows: itself, or the leaves of its partitions.
     pub fn leaves(&self, table: &TableName) -> Vec<TableName> {
         let (mut leaves, mut left) = (Vec::new(), vec![table.clone()]);
