@@ -13,7 +13,7 @@ use tightrope_inverse::{StandIn, can_stand_in};
 use tightrope_model::{Catalog, Keep, TableName, TablePlan, Value};
 
 use super::columns::Columns;
-use super::terms::{Shape, Terms};
+use super::terms::Terms;
 use super::{by_key, names, sources};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
@@ -90,15 +90,15 @@ pub(super) fn of(
     terms: &Terms<'_>,
     window: &Window<'_>,
 ) -> Result<Option<StandIn>, EngineError> {
-    let (Some(since), Some(rows), Some(_)) = (kept.stand_in, &kept.rows, &kept.plan.after) else {
+    let (Some(since), Some(rows)) = (kept.stand_in, &kept.rows) else {
         return Ok(None);
     };
     if since == 0 || !nothing_else_was_written(session, rows, terms, since)? {
         return Ok(None);
     }
     let mut changes = Vec::new();
-    if let (Some((log, _)), Some(table)) = (&terms.facts.log, &kept.plan.after) {
-        let written = Terms::of(session, kept, table, Shape::After)?.read_from("{now}")?;
+    if let Some((log, _)) = &terms.facts.log {
+        let written = terms.read_from("{now}")?;
         let Some(from) = &written.joins.written else {
             return Ok(None);
         };

@@ -59,6 +59,7 @@ pub(super) struct Joins {
 }
 
 /// What is known of one table when the pieces are put together.
+#[derive(Clone)]
 pub(super) struct Facts<'k> {
     pub(super) plan: &'k TablePlan,
     pub(super) shape: Shape,
@@ -158,10 +159,10 @@ impl<'k> Terms<'k> {
     }
 
     /// The same, its rows read from something else, as it stands in SQL.
-    pub(super) fn read_from(self, table: &str) -> Result<Self, EngineError> {
+    pub(super) fn read_from(&self, table: &str) -> Result<Self, EngineError> {
         Self::put_together(Facts {
             table: table.to_owned(),
-            ..self.facts
+            ..self.facts.clone()
         })
     }
 
