@@ -1,3 +1,5 @@
+use tightrope_model::Part;
+
 use crate::EngineError;
 
 /// What the server remembers of a statement.
@@ -53,6 +55,14 @@ pub trait Queries {
     /// # Errors
     /// When the connection breaks.
     fn collations(&mut self) -> Result<Vec<(String, String)>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    /// What of the database runs code when queries are run. Empty where none of it could act where no rollback reaches.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn parts(&mut self) -> Result<Vec<Part>, EngineError> {
         Ok(Vec::new())
     }
 }

@@ -26,7 +26,7 @@ pub use collect::{Collector, Seen};
 pub use file::{LAYOUT, WorkloadError};
 pub use logs::{LogFormat, LogReading, read_log};
 pub use normalise::{Normalised, NotAQuery, normalise};
-pub use outside::{Outside, Part, acts_outside};
+pub use outside::{Outside, acts_outside};
 pub use plan::{Plan, PlanError};
 pub use prepare::{has_outer_order, picks_any_rows, variants};
 pub use sample::{Sample, fill_in};

@@ -3,7 +3,7 @@
 //! It works on tokens, not on a tree, so that a query which no parser knows is normalised all the same. A literal stays where the grammar
 //! takes nothing else: in the modifier of a type (`numeric(10, 2)`), as a column's number (`order by 1`).
 
-use tightrope_model::{Digest, EngineKind, Span};
+use tightrope_model::{Digest, EngineKind};
 use tightrope_script::{Token, TokenKind, Tokens};
 
 /// How many digits of the digest are kept.
@@ -56,11 +56,7 @@ pub enum NotAQuery {
 /// # Errors
 /// What it is instead.
 pub fn normalise(text: &str, dialect: EngineKind) -> Result<Normalised, NotAQuery> {
-    let whole = Span {
-        start: 0,
-        end: text.len(),
-    };
-    let mut tokens: Vec<Token<'_>> = Tokens::new(text, whole, dialect).collect();
+    let mut tokens: Vec<Token<'_>> = Tokens::of(text, dialect).collect();
     if tokens.iter().any(|token| {
         matches!(token.kind, TokenKind::Unterminated(_)) || is_doubtful(token, dialect)
     }) {
@@ -343,11 +339,7 @@ impl Writer {
                     return None;
                 }
                 // Without its question mark an operator may be two.
-                let span = Span {
-                    start: 0,
-                    end: before.len(),
-                };
-                for part in Tokens::new(before, span, self.dialect) {
+                for part in Tokens::of(before, self.dialect) {
                     self.push(part.text);
                     self.meaning.push(part.text.to_owned());
                 }
@@ -497,17 +489,24 @@ impl Writer {
     }
 }
 
+/// The name that a token stands for.
+pub(crate) fn name_of(token: &Token<'_>) -> Option<String> {
+    match token.kind {
+        TokenKind::Word => Some(token.text.to_lowercase()),
+        TokenKind::Quoted => {
+            let inner = token.text.trim_matches(['"', '`', '[', ']']);
+            Some(inner.replace("\"\"", "\""))
+        }
+        _ => None,
+    }
+}
+
 /// The tables that the words of a query show: after `from`, `join`, `into`, `update`, without those that `with` names.
 fn tables(tokens: &[Token<'_>]) -> Vec<String> {
     let tokens: Vec<&Token<'_>> = tokens
         .iter()
         .filter(|token| token.is_significant())
         .collect();
-    let name = |token: &Token<'_>| match token.kind {
-        TokenKind::Word => Some(token.text.to_lowercase()),
-        TokenKind::Quoted => Some(token.text.trim_matches(['"', '`', '[', ']']).to_owned()),
-        _ => None,
-    };
     let mut found: Vec<String> = Vec::new();
     let mut named: Vec<String> = Vec::new();
     // Whether each open parenthesis is that of a function which has a `from` of its own.
@@ -521,7 +520,7 @@ fn tables(tokens: &[Token<'_>]) -> Vec<String> {
         }
         let follows = |offset: usize| tokens.get(at + offset).copied();
         if token.is_word("as") && follows(1).is_some_and(|next| next.is_symbol("(")) && at > 0 {
-            named.extend(name(tokens[at - 1]));
+            named.extend(name_of(tokens[at - 1]));
         }
         let opens = ["from", "join", "into", "update"]
             .iter()
@@ -536,14 +535,14 @@ fn tables(tokens: &[Token<'_>]) -> Vec<String> {
         if tokens.get(next).is_some_and(|token| token.is_word("only")) {
             next += 1;
         }
-        let Some(mut table) = tokens.get(next).and_then(|token| name(token)) else {
+        let Some(mut table) = tokens.get(next).and_then(|token| name_of(token)) else {
             continue;
         };
         while tokens
             .get(next + 1)
             .is_some_and(|token| token.is_symbol("."))
         {
-            let Some(rest) = tokens.get(next + 2).and_then(|token| name(token)) else {
+            let Some(rest) = tokens.get(next + 2).and_then(|token| name_of(token)) else {
                 break;
             };
             table = format!("{table}.{rest}");

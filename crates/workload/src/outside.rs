@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use tightrope_model::{EngineKind, Span};
-use tightrope_script::{Token, TokenKind, Tokens};
+use tightrope_model::{EngineKind, Part};
+use tightrope_script::{Token, Tokens};
+
+use crate::normalise::name_of;
 
 /// How the names of functions begin that act where no rollback reaches, or that only wait.
 const OUTSIDE: [&str; 28] = [
@@ -39,46 +41,6 @@ const OUTSIDE: [&str; 28] = [
 
 /// Words of a query that writes.
 const WRITES: [&str; 5] = ["insert", "update", "delete", "merge", "replace"];
-
-/// Something of a database that can reach outside, as the database describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// A function with its source; whether its language alone says that it may do anything.
-    Function {
-        /// Its name, without its schema.
-        name: String,
-        /// Whether its language binds it to nothing.
-        is_free: bool,
-        /// Its text.
-        source: String,
-    },
-    /// Code that runs when rows of a table are written: a trigger, a default, a check, a rule.
-    OnWrite {
-        /// The table.
-        table: String,
-        /// The code.
-        source: String,
-    },
-    /// A view with its text: it runs when it is read.
-    View {
-        /// Its name.
-        name: String,
-        /// Its text.
-        source: String,
-    },
-    /// Who writes the first table may write the second one: partitions, cascades.
-    Reaches {
-        /// The one that a query names.
-        table: String,
-        /// The other one.
-        other: String,
-    },
-    /// A table whose rows are elsewhere.
-    Foreign {
-        /// Its name.
-        table: String,
-    },
-}
 
 /// The functions, tables and views of a database by which a query acts where no rollback reaches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -172,18 +134,14 @@ pub fn acts_outside(sql: &str, engine: EngineKind, outside: &Outside) -> bool {
     if sql.to_lowercase().contains("u&\"") {
         return true;
     }
-    let whole = Span {
-        start: 0,
-        end: sql.len(),
-    };
-    let tokens: Vec<Token<'_>> = Tokens::new(sql, whole, engine)
+    let tokens: Vec<Token<'_>> = Tokens::of(sql, engine)
         .filter(Token::is_significant)
         .collect();
     let writes = tokens
         .iter()
         .any(|token| WRITES.iter().any(|word| token.is_word(word)));
     tokens.iter().enumerate().any(|(at, token)| {
-        let Some(name) = name(token) else {
+        let Some(name) = name_of(token) else {
             return false;
         };
         let is_call = tokens.get(at + 1).is_some_and(|next| next.is_symbol("("));
@@ -201,18 +159,6 @@ fn is_target(before: &[Token<'_>]) -> bool {
         [.., into, _, point] if point.is_symbol(".") => into.is_word("into"),
         [.., into] => into.is_word("into"),
         [] => false,
-    }
-}
-
-/// The name that a token stands for.
-fn name(token: &Token<'_>) -> Option<String> {
-    match token.kind {
-        TokenKind::Word => Some(token.text.to_lowercase()),
-        TokenKind::Quoted => {
-            let inner = token.text.trim_matches(['"', '`', '[', ']']);
-            Some(inner.replace("\"\"", "\""))
-        }
-        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a query is prepared whose parameters' types the server cannot tell, and whether its rows have an order.
 
-use tightrope_model::{EngineKind, Span};
+use tightrope_model::EngineKind;
 use tightrope_script::{Token, TokenKind, Tokens};
 
 /// The ways in which a query is prepared, in the order in which they are tried: as it is, with numbers and with texts for its parameters.
@@ -17,7 +17,7 @@ pub fn variants(sql: &str, engine: EngineKind) -> Vec<String> {
 fn typed(sql: &str, name: &str) -> String {
     let mut text = String::new();
     let mut last_is_dollar = false;
-    for token in tokens(sql, EngineKind::Postgres) {
+    for token in Tokens::of(sql, EngineKind::Postgres) {
         text.push_str(token.text);
         if last_is_dollar && token.kind == TokenKind::Number {
             text.push_str("::");
@@ -32,7 +32,7 @@ fn typed(sql: &str, name: &str) -> String {
 pub fn has_outer_order(sql: &str, engine: EngineKind) -> bool {
     let mut depth = 0_usize;
     let mut last_is_order = false;
-    for token in tokens(sql, engine).filter(Token::is_significant) {
+    for token in Tokens::of(sql, engine).filter(Token::is_significant) {
         if token.is_symbol("(") {
             depth += 1;
         } else if token.is_symbol(")") {
@@ -48,16 +48,8 @@ pub fn has_outer_order(sql: &str, engine: EngineKind) -> bool {
 
 /// Whether the outermost query takes only some of its rows, so that without an order any may come.
 pub fn picks_any_rows(sql: &str, engine: EngineKind) -> bool {
-    let mut words = tokens(sql, engine).filter(Token::is_significant);
+    let mut words = Tokens::of(sql, engine).filter(Token::is_significant);
     words.any(|token| token.is_word("limit") || token.is_word("fetch") || token.is_word("offset"))
-}
-
-fn tokens(sql: &str, engine: EngineKind) -> Tokens<'_> {
-    let whole = Span {
-        start: 0,
-        end: sql.len(),
-    };
-    Tokens::new(sql, whole, engine)
 }
 
 #[cfg(test)]

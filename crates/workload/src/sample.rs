@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use tightrope_model::{EngineKind, Span};
+use tightrope_model::EngineKind;
 use tightrope_script::{TokenKind, Tokens};
 
 use crate::normalise::Slot;
@@ -46,11 +46,7 @@ impl Sample {
 
 /// Whether a text is one literal of SQL: what is put into a query is never more than that.
 fn is_literal(text: &str, dialect: EngineKind) -> bool {
-    let whole = Span {
-        start: 0,
-        end: text.len(),
-    };
-    let tokens: Vec<_> = Tokens::new(text, whole, dialect).collect();
+    let tokens: Vec<_> = Tokens::of(text, dialect).collect();
     match &tokens[..] {
         [one] => {
             matches!(one.kind, TokenKind::String | TokenKind::Number)
@@ -76,12 +72,8 @@ pub fn fill_in(sql: &str, sample: &Sample, dialect: EngineKind) -> Option<String
     if !sample.is_whole() || !sample.is_sound(dialect) {
         return None;
     }
-    let whole = Span {
-        start: 0,
-        end: sql.len(),
-    };
     let mut text = String::new();
-    let mut tokens = Tokens::new(sql, whole, dialect).peekable();
+    let mut tokens = Tokens::of(sql, dialect).peekable();
     while let Some(token) = tokens.next() {
         let inline = token
             .text

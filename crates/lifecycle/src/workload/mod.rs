@@ -7,7 +7,6 @@
 mod call;
 mod capture;
 mod load;
-mod outside;
 mod prepare;
 mod replay;
 mod report;

@@ -1,6 +1,6 @@
 //! Replaying calls: the same queries with the same parameters, each in a transaction that is rolled back.
 
-use tightrope_engine::{EngineError, Session};
+use tightrope_engine::{EngineError, Queries, Session};
 use tightrope_model::{TableChange, TableName};
 use tightrope_workload::{
     Answer, Outside, RowsDiffer, acts_outside, compare_rows, fill_in, has_outer_order,
@@ -12,7 +12,6 @@ use super::call::{
     tend,
 };
 use super::load::Witness;
-use super::outside::outside;
 use super::prepare::failure;
 use super::report::{
     CostChange, Moment, PlanChange, QueryFailure, QueryName, Replay, ResultChange,
@@ -327,4 +326,10 @@ impl<'w> Replayer<'w> {
         }
         Ok(())
     }
+}
+
+/// What of a database acts where no rollback reaches, as its catalogs show it.
+fn outside(session: &mut dyn Session) -> Result<Outside, EngineError> {
+    let parts = session.queries().map(Queries::parts).transpose()?;
+    Ok(Outside::of(&parts.unwrap_or_default()))
 }

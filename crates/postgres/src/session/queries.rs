@@ -2,7 +2,7 @@
 
 use postgres::SimpleQueryMessage;
 use tightrope_engine::{EngineError, Queries, QueryRows, StatementRecord};
-use tightrope_model::Value;
+use tightrope_model::{Part, Value};
 
 use super::PostgresSession;
 use super::vitals::{number, unseen};
@@ -83,10 +83,39 @@ impl Queries for PostgresSession {
 
     fn collations(&mut self) -> Result<Vec<(String, String)>, EngineError> {
         let rows = self.query_own(include_str!("collations.sql"), &[])?;
-        let text = |value: &Value| value.text().unwrap_or_default().to_owned();
         Ok(rows
             .iter()
             .map(|row| (text(&row[0]), text(&row[1])))
             .collect())
+    }
+
+    fn parts(&mut self) -> Result<Vec<Part>, EngineError> {
+        let rows = self.query_own(include_str!("parts.sql"), &[])?;
+        Ok(rows.iter().map(|row| part(row)).collect())
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.text().unwrap_or_default().to_owned()
+}
+
+fn part(row: &[Value]) -> Part {
+    let (kind, name, source) = (text(&row[0]), text(&row[1]), text(&row[2]));
+    match kind.as_str() {
+        "function" | "free" => Part::Function {
+            name,
+            is_free: kind == "free",
+            source,
+        },
+        "view" => Part::View { name, source },
+        "reaches" => Part::Reaches {
+            table: name,
+            other: source,
+        },
+        "foreign" => Part::Foreign { table: name },
+        _ => Part::OnWrite {
+            table: name,
+            source,
+        },
     }
 }

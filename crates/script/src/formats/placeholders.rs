@@ -118,11 +118,7 @@ impl Placeholders {
 }
 
 fn in_comment(text: &str, offset: usize, dialect: EngineKind) -> bool {
-    let whole = Span {
-        start: 0,
-        end: text.len(),
-    };
-    Tokens::new(text, whole, dialect)
+    Tokens::of(text, dialect)
         .find(|token| token.end() > offset)
         .is_some_and(|token| token.kind == TokenKind::Comment)
 }

@@ -84,6 +84,15 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    /// The tokens of a whole text.
+    pub fn of(text: &'a str, dialect: EngineKind) -> Self {
+        let whole = Span {
+            start: 0,
+            end: text.len(),
+        };
+        Self::new(text, whole, dialect)
+    }
+
     /// Goes on from another place.
     pub(crate) fn jump(&mut self, position: usize) {
         self.position = position;
