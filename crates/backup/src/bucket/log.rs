@@ -8,6 +8,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::place::or_none;
+
 /// One line of the log. Whatever is not in it goes up again, which does no harm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -46,11 +48,7 @@ pub(super) struct UploadLog {
 impl UploadLog {
     /// Reads what an earlier try has left, and goes on behind it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error),
-        };
+        let text = or_none(std::fs::read_to_string(path))?.unwrap_or_default();
         let mut file = OpenOptions::new().append(true).create(true).open(path)?;
         if !text.is_empty() && !text.ends_with('\n') {
             // What its writer died over stays a line of its own, which nobody can read.

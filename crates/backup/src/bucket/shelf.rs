@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -37,15 +37,15 @@ impl Bucket {
         Ok(names)
     }
 
-    /// The names that have no manifest.
-    fn halves(&self) -> io::Result<Vec<Half>> {
+    /// Of these names, those that have no manifest.
+    fn halves(&self, names: &BTreeMap<String, Vec<Object>>) -> io::Result<Vec<Half>> {
         let mut halves = Vec::new();
-        for (name, objects) in self.by_name()? {
-            if !has(&objects, &name, MANIFEST) {
+        for (name, objects) in names {
+            if !has(objects, name, MANIFEST) {
                 halves.push(Half {
-                    claim: self.claim_of(&name)?.map(|claim| claim.state),
+                    claim: self.claim_of(name)?.map(|claim| claim.state),
                     newest: objects.iter().map(|object| object.changed).max(),
-                    name,
+                    name: name.clone(),
                 });
             }
         }
@@ -55,7 +55,7 @@ impl Bucket {
     /// Removes what is half removed already, and half uploads that nobody has gone on with for a week; gives the names.
     pub(crate) fn sweep(&self) -> io::Result<Vec<String>> {
         let mut swept = Vec::new();
-        for half in self.halves()? {
+        for half in self.halves(&self.by_name()?)? {
             let idle = half
                 .newest
                 .is_some_and(|at| Timestamp::now().duration_since(at) > ABANDONED);
@@ -85,14 +85,14 @@ impl Shelf for Bucket {
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
-        let mut names: BTreeSet<String> = self.by_name()?.into_keys().collect();
-        for half in self.halves()? {
+        let mut names = self.by_name()?;
+        for half in self.halves(&names)? {
             // What somebody makes or removes is no backup. What had a manifest is one, and damaged.
             if half.claim.is_some_and(|state| state != ClaimState::Whole) {
                 names.remove(&half.name);
             }
         }
-        Ok(names.into_iter().collect())
+        Ok(names.into_keys().collect())
     }
 
     fn has(&self, name: &str) -> io::Result<bool> {

@@ -203,7 +203,7 @@ impl Carried {
         let text = to_text(&segment);
         match counts {
             true => self.write_record(&record_name(number), &text)?,
-            false => self.write(REACHED, &text)?,
+            false => self.place.write("write", &self.at(REACHED), &text)?,
         }
         Ok(segment)
     }
@@ -229,13 +229,6 @@ impl Carried {
         written.map_err(failed("write", shelf.shown(&path)))
     }
 
-    fn write(&self, name: &str, text: &str) -> Result<(), PlaceError> {
-        let shelf = self.place.shelf();
-        let path = self.at(name);
-        let written = shelf.write(&path, text);
-        written.map_err(failed("write", shelf.shown(&path)))
-    }
-
     /// Writes the record of a replay beside the segments; gives where. Beside an encrypted backup it goes without the rows that could
     /// not be replayed, and the whole record stays on this machine.
     ///
@@ -244,15 +237,17 @@ impl Carried {
     pub fn write_replay(&self, replay: ReplayRecord) -> Result<String, PlaceError> {
         let time = replay.replayed_at.replace([':', '.'], "");
         let name = format!("replayed-{time}.report");
+        let at = self.at(&name);
         let signed = |replay| to_text(&record::sealed(replay, self.place.signing_key()));
         if self.sealing_key()?.is_none() || replay.unreplayed.is_empty() {
-            self.write(&name, &signed(replay))?;
-            return Ok(self.place.shelf().shown(&self.at(&name)));
+            self.place.write("write", &at, &signed(replay))?;
+            return Ok(self.place.shelf().shown(&at));
         }
         let whole = self.place.stage()?.join(format!("{}-{name}", self.backup));
         write_durably(&whole, &signed(replay.clone()))
             .map_err(failed("write the record", whole.display()))?;
-        self.write(&name, &signed(without_rows(replay)))?;
+        self.place
+            .write("write", &at, &signed(without_rows(replay)))?;
         Ok(whole.display().to_string())
     }
 }

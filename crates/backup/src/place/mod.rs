@@ -26,6 +26,7 @@ use crate::{
     Damage, DrillRecord, EncryptionKey, Found, Manifest, ManifestError, Proof, SigningKey,
 };
 pub(crate) use error::failed;
+pub(crate) use folder::or_none;
 pub(crate) use work::Work;
 
 use folder::Folder;
@@ -312,7 +313,13 @@ impl Place {
         Ok(proof)
     }
 
-    fn write(&self, what: &'static str, path: &str, text: &str) -> Result<(), PlaceError> {
+    /// Writes a small file, durably; `what` says what is done, should it fail.
+    pub(crate) fn write(
+        &self,
+        what: &'static str,
+        path: &str,
+        text: &str,
+    ) -> Result<(), PlaceError> {
         let shelf = self.shelf();
         shelf
             .write(path, text)
