@@ -4,7 +4,7 @@ use std::io;
 use jiff::Timestamp;
 
 use crate::name::BackupName;
-use crate::{Damage, FileDigest, Manifest, Place, PlaceError, Progress, Proof};
+use crate::{Damage, FileDigest, LogStart, Manifest, Place, PlaceError, Progress, Proof};
 
 /// A backup as it was found in the place.
 #[derive(Clone, Debug)]
@@ -36,6 +36,11 @@ impl Found {
     /// Whether it could be a backup of the database of that name, for all that its own name says.
     pub fn may_be_of(&self, database: &str) -> bool {
         BackupName::parse(&self.name).is_none_or(|name| name.may_be_of(database))
+    }
+
+    /// Where it stands in the change log that was begun with it; none if none was, or its manifest cannot be read.
+    pub fn log_start(&self) -> Option<&LogStart> {
+        self.manifest.as_ref().ok()?.changes.as_ref()
     }
 
     /// Writes a proof beside the manifest, durably.

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use tightrope_model::TableName;
 
-use crate::EngineError;
+use crate::{EngineError, ErrorKind};
 
 /// Which change log: the instant in which it was begun, in microseconds of the Unix epoch. Its own tables are named by it, so that a
 /// log is never taken for one that was begun before.
@@ -102,6 +102,30 @@ pub struct Unreplayed {
     pub because: String,
 }
 
+impl Unreplayed {
+    /// Why not: nothing is known of its table.
+    pub const NO_SHAPE: &'static str = "the log does not say of which table it is";
+    /// Why not: its table was made since.
+    pub const NO_TABLE: &'static str = "the backup has no such table";
+
+    /// Why not all of it: these columns were made since.
+    pub fn no_column(lost: &[String]) -> String {
+        format!(
+            "the rest was replayed, but the backup has no column {}",
+            lost.join(", ")
+        )
+    }
+}
+
+/// The error of a log that has been freed beyond the mark from which it is to be read: a segment is missing.
+pub fn freed_beyond_the_mark() -> EngineError {
+    EngineError::new(
+        ErrorKind::DoesNotExist,
+        "the change log has been carried out further than to the last segment that is there",
+    )
+    .hint("look for the segments that are missing; what they held is in the database's own tables still, if those are whole")
+}
+
 /// What a replay did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replayed {
@@ -157,6 +181,17 @@ pub trait Changes {
     /// # Errors
     /// When a lock is not granted; the call can be made again.
     fn end_log(&mut self, log: LogNumber) -> Result<(), EngineError>;
+
+    /// Ends all logs that are there: a copy has them of the database that it was made from.
+    ///
+    /// # Errors
+    /// As [`Changes::end_log`].
+    fn end_all(&mut self) -> Result<(), EngineError> {
+        for there in self.logs()? {
+            self.end_log(there.log)?;
+        }
+        Ok(())
+    }
 
     /// Inside the transaction of a run, before a script changes the schema: notes it in every log, and takes away what would stand in the
     /// script's way.

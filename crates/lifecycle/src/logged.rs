@@ -20,11 +20,8 @@ pub(crate) fn after_script(session: &mut dyn Session) -> Result<(), EngineError>
 
 /// Frees the logs that a copy has brought along.
 pub(crate) fn free(session: &mut dyn Session) -> Result<(), EngineError> {
-    let Some(changes) = session.changes() else {
-        return Ok(());
-    };
-    for there in changes.logs()? {
-        changes.end_log(there.log)?;
+    match session.changes() {
+        Some(changes) => changes.end_all(),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -23,6 +23,21 @@ pub(super) struct Compared {
     pub(super) failures: Vec<String>,
 }
 
+/// Opens a session that reads a restored database.
+pub(super) fn reading(
+    engine: &dyn Engine,
+    restored: &dyn Restored,
+) -> Result<Box<dyn Session>, BackupError> {
+    let options = tightrope_engine::ConnectOptions {
+        application_name: Some("tightrope compare".to_owned()),
+        read_only: true,
+        must_exist: true,
+    };
+    engine
+        .connect(restored.url(), &options)
+        .map_err(BackupError::doing("connect to the restored database"))
+}
+
 /// Compares schema and every table, looks at the files from inside, checks the ledger's chain and runs the verify queries.
 pub(super) fn compare(
     project: &Project,
@@ -42,14 +57,7 @@ pub(super) fn compare(
             .push(format!("the restored file is unsound: {what}"));
         return Ok(compared);
     }
-    let options = tightrope_engine::ConnectOptions {
-        application_name: Some("tightrope compare".to_owned()),
-        read_only: true,
-        must_exist: true,
-    };
-    let mut session = engine
-        .connect(restored.url(), &options)
-        .map_err(failed("connect to the restored database"))?;
+    let mut session = reading(engine, restored)?;
     let fingerprint = session
         .catalog()
         .map_err(failed("read the restored schema"))?

@@ -115,12 +115,7 @@ pub fn prune_backups(
 
 /// Nobody could replay the log of a backup that is gone.
 fn end_log_of(project: &Project, found: &Found, watchers: Watchers<'_>) -> Result<(), BackupError> {
-    let start = found
-        .manifest
-        .as_ref()
-        .ok()
-        .and_then(|one| one.changes.as_ref());
-    let Some(start) = start else {
+    let Some(start) = found.log_start() else {
         return Ok(());
     };
     end_those(

@@ -8,7 +8,7 @@ use tightrope_model::{TableName, nearest};
 
 use super::BackupError;
 use super::changes::{ReplayUntil, ReplayedChanges, catch_up, free_logs, replay, write_record};
-use super::compare::compare;
+use super::compare::{compare, reading};
 use super::error::whole;
 use super::list::TargetNow;
 use super::prove::milliseconds;
@@ -219,17 +219,17 @@ impl Restoring<'_> {
             return Ok(None);
         };
         let watch = Watch(self.watchers);
-        let url = restored.url();
         let how = (until, self.options.without_migrations);
-        let mut done = replay(self.project, engine, self.found, url, how, &watch)?;
-        let options = tightrope_engine::ConnectOptions {
-            application_name: None,
-            read_only: true,
-            must_exist: true,
-        };
-        let fingerprint = engine
-            .connect(url, &options)
-            .and_then(|mut session| session.catalog())
+        let mut done = replay(
+            self.project,
+            engine,
+            self.found,
+            restored.url(),
+            how,
+            &watch,
+        )?;
+        let fingerprint = reading(engine, restored)?
+            .catalog()
             .map_err(BackupError::doing("read the schema after the replay"))?
             .fingerprint();
         if fingerprint.logical != self.manifest.fingerprint.logical {

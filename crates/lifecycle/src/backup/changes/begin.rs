@@ -168,12 +168,7 @@ pub(in super::super) fn end_those(
 /// The backup in the place that a log was begun for.
 pub(super) fn backup_of(project: &Project, log: LogNumber) -> Result<Option<Found>, BackupError> {
     let all = place_there(project)?.list()?;
-    Ok(all.into_iter().find(|found| {
-        let start = found
-            .manifest
-            .as_ref()
-            .ok()
-            .and_then(|one| one.changes.as_ref());
-        start.is_some_and(|start| start.log == log)
-    }))
+    Ok(all
+        .into_iter()
+        .find(|found| found.log_start().is_some_and(|start| start.log == log)))
 }

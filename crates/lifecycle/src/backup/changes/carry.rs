@@ -57,14 +57,8 @@ pub fn carry_changes(
 /// The newest backup of the target that has a change log.
 fn newest_logged(project: &Project) -> Result<Found, BackupError> {
     let ours = of_target(project)?;
-    let logged = |found: &Found| {
-        found
-            .manifest
-            .as_ref()
-            .is_ok_and(|one| one.changes.is_some())
-    };
     ours.into_iter()
-        .rfind(logged)
+        .rfind(|found| found.log_start().is_some())
         .ok_or_else(|| BackupError::NoneLogged {
             database: project.url.redacted(),
         })
@@ -98,7 +92,8 @@ pub(in super::super) fn carried(found: &Found) -> Result<Carried, BackupError> {
     }
 }
 
-/// How a segment is read.
+/// How a segment is read; if nothing is said, more come after it and nothing is freed.
+#[derive(Default)]
 pub(super) struct Last {
     /// Why nothing comes after it.
     pub(super) ended: Option<String>,

@@ -18,6 +18,7 @@ use super::super::watch::Watch;
 use super::begin::log_of;
 use super::carry::{Last, carried, carry_out, start_of};
 use super::cut::{Cut, ReplayUntil};
+use crate::logged;
 use crate::project::{Access, Project};
 
 /// Changes handed to the engine at a time.
@@ -57,19 +58,9 @@ pub(in super::super) fn free_logs(
     restored: &DatabaseUrl,
 ) -> Result<(), BackupError> {
     let mut session = connect(engine, restored)?;
-    let Some(changes) = session.changes() else {
-        return Ok(());
-    };
-    let failed = BackupError::doing;
-    for there in changes
-        .logs()
-        .map_err(failed("look for change logs in the restored database"))?
-    {
-        changes
-            .end_log(there.log)
-            .map_err(failed("end the change log of the restored database"))?;
-    }
-    Ok(())
+    logged::free(session.as_mut()).map_err(BackupError::doing(
+        "end the change log of the restored database",
+    ))
 }
 
 fn connect(engine: &dyn Engine, url: &DatabaseUrl) -> Result<Box<dyn Session>, BackupError> {
@@ -191,11 +182,7 @@ fn rest(
         let mut session = project
             .connect(engine.as_ref(), Access::Read)
             .map_err(failed("connect"))?;
-        let last = Last {
-            ended: None,
-            forget: false,
-        };
-        match carry_out(found, session.as_mut(), last, watch) {
+        match carry_out(found, session.as_mut(), Last::default(), watch) {
             Ok(_) => Ok(None),
             Err(BackupError::LogGone { ended: Some(_), .. }) => Ok(None),
             Err(BackupError::LogGone { .. }) => {
@@ -280,6 +267,8 @@ impl<'a> Replaying<'a> {
     fn segments(&mut self, all: &Carried, from: usize, rows: &mut Rows) -> Result<(), BackupError> {
         let tables = all.segments.last().map(|last| last.tables.as_slice());
         let tables = tables.unwrap_or_default();
+        let by_number: BTreeMap<i64, &LoggedTable> =
+            tables.iter().map(|table| (table.number, table)).collect();
         let of = all.changes();
         let mut chunk = Vec::with_capacity(CHUNK);
         // What migrations themselves have written.
@@ -299,8 +288,7 @@ impl<'a> Replaying<'a> {
                     self.left_out += u64::from(change.kind != ChangeKind::Migration);
                     continue;
                 }
-                let table = tables.iter().find(|table| table.number == change.table);
-                rows.count(table, change.kind);
+                rows.count(by_number.get(&change.table).copied(), change.kind);
                 chunk.push(change);
                 if chunk.len() == CHUNK {
                     self.hand_over(tables, std::mem::take(&mut chunk))?;
@@ -428,11 +416,7 @@ pub(in super::super) fn catch_up(
     let mut session = kept
         .connect(engine.as_ref(), Access::Read)
         .map_err(BackupError::doing("connect to what was overwritten"))?;
-    let last = Last {
-        ended: None,
-        forget: false,
-    };
-    match carry_out(found, session.as_mut(), last, watch) {
+    match carry_out(found, session.as_mut(), Last::default(), watch) {
         Ok(carried) => Ok(Some(carried.changes)),
         Err(BackupError::LogGone { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -40,8 +40,7 @@ pub(in super::super) fn standing_of(
     found: &Found,
     there: &[LogThere],
 ) -> Result<Option<LogStanding>, BackupError> {
-    let manifest = found.manifest.as_ref().ok();
-    let Some(start) = manifest.and_then(|one| one.changes.as_ref()) else {
+    let Some(start) = found.log_start() else {
         return Ok(None);
     };
     let log = there.iter().find(|there| there.log == start.log);

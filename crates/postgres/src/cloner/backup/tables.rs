@@ -147,11 +147,7 @@ fn is_wanted(line: &str, tables: &[TableContent]) -> bool {
 
 /// A table brought over with the trigger of a change log would call a function that is not there.
 fn free_logs(url: &DatabaseUrl) -> Result<(), EngineError> {
-    let mut session = PostgresSession::open(url, &ConnectOptions::default())?;
-    for there in session.logs()? {
-        session.end_log(there.log)?;
-    }
-    Ok(())
+    PostgresSession::open(url, &ConnectOptions::default())?.end_all()
 }
 
 /// The rows there are those of the backup.

@@ -3,7 +3,7 @@
 use postgres::SimpleQueryRow;
 use tightrope_engine::{
     Change, ChangeKind, Counted, EngineError, ErrorKind, LogNumber, LogThere, LoggedTable,
-    ReadUpTo, Session as _,
+    ReadUpTo, Session as _, freed_beyond_the_mark,
 };
 use tightrope_model::{TableName, Value};
 
@@ -113,11 +113,7 @@ fn must_be_whole(
     let is_further = |row: &Vec<Value>| goes_further(&text(row, 0), since);
     match freed.iter().any(is_further) {
         false => Ok(()),
-        true => Err(EngineError::new(
-            ErrorKind::DoesNotExist,
-            "the change log has been carried out further than to the last segment that is there",
-        )
-        .hint("look for the segments that are missing; what they held is in the database's own tables still, if those are whole")),
+        true => Err(freed_beyond_the_mark()),
     }
 }
 

@@ -55,17 +55,28 @@ fn logs(connection: &Connection) -> Result<Vec<LogNumber>, EngineError> {
     read().map_err(from_sqlite)
 }
 
+/// Does it in the open transaction, or in one of its own.
+fn in_one(
+    session: &mut SqliteSession,
+    work: impl FnOnce(&Connection) -> Result<(), EngineError>,
+) -> Result<(), EngineError> {
+    if !session.connection().is_autocommit() {
+        return work(session.connection());
+    }
+    session.begin()?;
+    match work(session.connection()) {
+        Ok(()) => session.commit(),
+        Err(error) => {
+            // The first error tells more.
+            let _ = session.roll_back();
+            Err(error)
+        }
+    }
+}
+
 impl Changes for SqliteSession {
     fn begin_log(&mut self, log: LogNumber) -> Result<(), EngineError> {
-        self.begin()?;
-        match attach::make(self.connection(), log) {
-            Ok(()) => self.commit(),
-            Err(error) => {
-                // The first error tells more.
-                let _ = self.roll_back();
-                Err(error)
-            }
-        }
+        in_one(self, |connection| attach::make(connection, log))
     }
 
     fn logs(&mut self) -> Result<Vec<LogThere>, EngineError> {
@@ -100,30 +111,21 @@ impl Changes for SqliteSession {
         let forget = format!(
             "delete from {entries} where n <= cast(?1 as integer) or k = 'F' and n < (select max(n) from {entries})"
         );
-        self.begin()?;
-        let done = self
-            .connection()
-            .execute(&note, [up_to])
-            .and_then(|_| self.connection().execute(&forget, [up_to]));
-        match done {
-            Ok(_) => self.commit(),
-            Err(error) => {
-                // The first error tells more.
-                let _ = self.roll_back();
-                Err(from_sqlite(error))
-            }
-        }
+        in_one(self, |connection| {
+            connection
+                .execute(&note, [up_to])
+                .and_then(|_| connection.execute(&forget, [up_to]))
+                .map(drop)
+                .map_err(from_sqlite)
+        })
     }
 
     fn end_log(&mut self, log: LogNumber) -> Result<(), EngineError> {
-        let ours = self.connection().is_autocommit();
-        if ours {
-            self.begin()?;
-        }
-        for kind in ["trigger", "index", "table"] {
-            drop_all(self.connection(), kind, &prefix(log))?;
-        }
-        if ours { self.commit() } else { Ok(()) }
+        in_one(self, |connection| {
+            ["trigger", "index", "table"]
+                .into_iter()
+                .try_for_each(|kind| drop_all(connection, kind, &prefix(log)))
+        })
     }
 
     fn before_script(&mut self, label: &str) -> Result<(), EngineError> {

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use tightrope_engine::{
     Change, ChangeKind, EngineError, ErrorKind, LogNumber, LoggedTable, ReadUpTo,
+    freed_beyond_the_mark,
 };
 use tightrope_model::TableName;
 
@@ -56,11 +57,7 @@ fn must_be_whole(connection: &Connection, log: LogNumber, since: &str) -> Result
         .map_err(from_sqlite)?;
     match freed {
         false => Ok(()),
-        true => Err(EngineError::new(
-            ErrorKind::DoesNotExist,
-            "the change log has been carried out further than to the last segment that is there",
-        )
-        .hint("look for the segments that are missing; what they held is in the database's own tables still, if those are whole")),
+        true => Err(freed_beyond_the_mark()),
     }
 }
 
@@ -119,19 +116,17 @@ fn each(
     while let Some(row) = rows.next()? {
         let number: i64 = row.get("s")?;
         let of = known.iter().find(|known| known.table.number == number);
-        let array = |at: &[usize]| -> rusqlite::Result<String> {
-            let values = at.iter().map(|at| Ok(exact(row.get_ref(*at)?)));
+        // The log's columns are as many as the widest table has.
+        let array = |at: &[usize], count: usize| -> rusqlite::Result<String> {
+            let values = at.iter().take(count).map(|at| Ok(exact(row.get_ref(*at)?)));
             let values: Vec<Option<String>> = values.collect::<rusqlite::Result<_>>()?;
             Ok(serde_json::to_string(&values).unwrap_or_default())
         };
-        let wide = |at: &'_ [usize], count: usize| at[..count.min(at.len())].to_vec();
-        let old = of
-            .map(|known| array(&wide(&places, known.places)))
-            .transpose()?;
+        let old = of.map(|known| array(&places, known.places)).transpose()?;
         let (kind, new) = match row.get::<_, String>("k")?.as_str() {
             "P" => {
                 let columns = of.map_or(0, |known| known.table.columns.len());
-                (ChangeKind::Put, Some(array(&wide(&values, columns))?))
+                (ChangeKind::Put, Some(array(&values, columns)?))
             }
             "D" => (ChangeKind::Delete, None),
             _ => (ChangeKind::Migration, row.get("v1")?),

@@ -81,7 +81,7 @@ impl Replay for Replaying<'_> {
                 continue;
             }
             let because = match self.targets.get(&change.table) {
-                None => Some("the log does not say of which table it is".to_owned()),
+                None => Some(Unreplayed::NO_SHAPE.to_owned()),
                 Some(Target {
                     misfit: Some(misfit),
                     ..
@@ -180,7 +180,7 @@ impl Target {
             misfit: None,
         };
         let Some(live) = Live::read(connection, &logged.table)? else {
-            target.misfit = Some("the backup has no such table".to_owned());
+            target.misfit = Some(Unreplayed::NO_TABLE.to_owned());
             return Ok(target);
         };
         let (mut then, mut here) = (logged.columns.clone(), live.stored.clone());
@@ -239,10 +239,7 @@ impl Target {
         is_lost.then(|| Unreplayed {
             change: change.clone(),
             table: self.table.to_string(),
-            because: format!(
-                "the rest was replayed, but the backup has no column {}",
-                self.lost.join(", ")
-            ),
+            because: Unreplayed::no_column(&self.lost),
         })
     }
 

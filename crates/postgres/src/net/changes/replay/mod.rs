@@ -19,6 +19,7 @@ use tightrope_engine::{
 };
 use tightrope_model::{TableName, Value};
 
+use super::super::merge::counted;
 use super::super::names;
 use super::super::triggers::Quiet;
 use crate::error;
@@ -101,7 +102,7 @@ impl<'s> Replaying<'s> {
             }
             let target = self.targets.get(&change.table);
             let misfit = match target {
-                None => Some("the log does not say of which table it is".to_owned()),
+                None => Some(Unreplayed::NO_SHAPE.to_owned()),
                 Some(target) => target.misfit_of(&change),
             };
             match misfit {
@@ -151,7 +152,7 @@ impl<'s> Replaying<'s> {
     fn run(&mut self) -> Result<(), EngineError> {
         self.session.execute_own("savepoint tightrope_chunk")?;
         let run = |session: &mut PostgresSession, careful: bool| {
-            session.query_own(&format!("select {SCHEMA}.run({careful})"), &[])
+            counted(session, &format!("select {SCHEMA}.run({careful})"))
         };
         let done = match run(self.session, false) {
             Ok(done) => done,
@@ -164,8 +165,7 @@ impl<'s> Replaying<'s> {
                 run(self.session, true)?
             }
         };
-        let done = done.first().and_then(|row| row.first()?.integer());
-        self.replayed += done.and_then(|done| u64::try_from(done).ok()).unwrap_or(0);
+        self.replayed += done;
         self.session.execute_own(&format!(
             "release savepoint tightrope_chunk; truncate {SCHEMA}.entries"
         ))
@@ -174,13 +174,7 @@ impl<'s> Replaying<'s> {
     /// What has waited for nothing.
     fn left_over(&mut self) -> Result<(), EngineError> {
         if self.across && !self.targets.is_empty() {
-            let merged = self
-                .session
-                .query_own(&format!("select {SCHEMA}.merge()"), &[])?;
-            let merged = merged.first().and_then(|row| row.first()?.integer());
-            self.replayed += merged
-                .and_then(|merged| u64::try_from(merged).ok())
-                .unwrap_or(0);
+            self.replayed += counted(self.session, &format!("select {SCHEMA}.merge()"))?;
         }
         let rows = self.session.query_own(
             &format!(
@@ -242,17 +236,9 @@ impl<'s> Replaying<'s> {
         names.dedup();
         let mut rows = Vec::new();
         for name in names {
-            let found = self.session.query_own(
-                &format!("select count(*) from only {}", names::sql(&name)),
-                &[],
-            )?;
-            let count = found.first().and_then(|row| row.first()?.integer());
-            rows.push((
-                name,
-                count
-                    .and_then(|count| u64::try_from(count).ok())
-                    .unwrap_or(0),
-            ));
+            let count = format!("select count(*) from only {}", names::sql(&name));
+            let count = counted(self.session, &count)?;
+            rows.push((name, count));
         }
         Ok(rows)
     }

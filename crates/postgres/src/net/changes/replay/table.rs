@@ -1,6 +1,6 @@
 //! The function that replays changes of one table.
 
-use tightrope_engine::{Change, ChangeKind, EngineError, LoggedTable};
+use tightrope_engine::{Change, ChangeKind, EngineError, LoggedTable, Unreplayed};
 use tightrope_model::{TableName, Value};
 
 use super::super::super::columns::Columns;
@@ -49,7 +49,7 @@ impl Target {
         };
         let columns = Columns::of(session, &logged.table)?;
         if !columns.of_table {
-            target.misfit = Some("the backup has no such table".to_owned());
+            target.misfit = Some(Unreplayed::NO_TABLE.to_owned());
             return Ok(target);
         }
         for name in &logged.columns {
@@ -239,6 +239,19 @@ impl Target {
         )
     }
 
+    /// What notes that values of a change, which is `entry`, have no place.
+    fn loss(&self, entry: &str) -> String {
+        if self.lost.is_empty() {
+            return String::new();
+        }
+        let number = self.number;
+        format!(
+            "if {entry}.s = {number} and {SCHEMA}.lost_{number}({entry}.o, {entry}.w) then\n    \
+               insert into {SCHEMA}.lost values ({entry}.n, {entry}.x, {entry}.s, {entry}.k, {entry}.o, {entry}.w, {});\n  end if;\n  ",
+            literal(&Unreplayed::no_column(&self.lost))
+        )
+    }
+
     fn insert(&self) -> String {
         let table = names::sql(&self.table);
         if self.stored.is_empty() {
@@ -307,8 +320,9 @@ pub(super) fn make_dispatch<'t>(
     session: &mut PostgresSession,
     targets: impl Iterator<Item = &'t Target>,
 ) -> Result<(), EngineError> {
-    let (mut cases, mut merges, mut losses) = (String::new(), String::new(), String::new());
-    let mut moves = String::new();
+    let (mut cases, mut merges, mut moves) = (String::new(), String::new(), String::new());
+    // What is noted of a change once it is replayed, from the loop in which it is, and from that over what has waited.
+    let (mut losses, mut merge_losses) = (String::new(), String::new());
     for target in targets.filter(|target| target.misfit.is_none()) {
         let number = target.number;
         cases.push_str(&format!(
@@ -324,16 +338,8 @@ pub(super) fn make_dispatch<'t>(
             "when {number} then if {SCHEMA}.moves_{number}(kind, was, goes) then insert into {SCHEMA}.moved values ({}); end if;\n",
             literal(&target.name()),
         ));
-        if !target.lost.is_empty() {
-            losses.push_str(&format!(
-                "if c.s = {number} and {SCHEMA}.lost_{number}(c.o, c.w) then\n    \
-                   insert into {SCHEMA}.lost values (c.n, c.x, c.s, c.k, c.o, c.w, {});\n  end if;\n  ",
-                literal(&format!(
-                    "the rest was replayed, but the backup has no column {}",
-                    target.lost.join(", ")
-                ))
-            ));
-        }
+        losses.push_str(&target.loss("c"));
+        merge_losses.push_str(&target.loss("w"));
     }
     let one =
         format!("begin\ncase shape\n{cases}else return 'the table is not known';\nend case;\nend");
@@ -359,7 +365,6 @@ pub(super) fn make_dispatch<'t>(
          end loop;\n\
          return done;\nend"
     );
-    let merge_losses = losses.replace("c.", "w.");
     let merge = format!(
         "declare w record; because text; done bigint := 0;\n\
          begin\n\
