@@ -1,7 +1,7 @@
 //! The change log, killed at every edge of beginning it, carrying it out and replaying it.
 
 use crate::on_both_engines;
-use crate::stage::Stage;
+use crate::stage::{Stage, overwriting};
 use crate::stopped::killed_at;
 
 on_both_engines!(
@@ -93,17 +93,7 @@ fn a_replay_killed_at_every_edge(stage: &Stage) {
     stage.sql("drop view big; drop table orders");
     let damaged = stage.state();
     let name = stage.name();
-    let arguments = [
-        "restore",
-        "--to",
-        "backups",
-        "--yes",
-        "--replay",
-        "--into",
-        &stage.url,
-        "--overwrite",
-        &name,
-    ];
+    let arguments = [&overwriting(&stage.url, &name)[..], &["--replay"]].concat();
     let mut finished = false;
     for edge in 1..MOST_EDGES {
         if !killed_at(&mut stage.command(&arguments), edge) {

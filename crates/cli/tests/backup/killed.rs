@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::on_both_engines;
-use crate::stage::Stage;
+use crate::stage::{Stage, overwriting};
 use crate::stopped::killed_at;
 
 on_both_engines!(
@@ -77,16 +77,7 @@ fn an_overwriting_restore_killed_at_every_edge(stage: &Stage) {
     let before = stage.state();
     stage.backup();
     let name = stage.name();
-    let arguments = [
-        "restore",
-        "--to",
-        "backups",
-        "--yes",
-        "--into",
-        &stage.url,
-        "--overwrite",
-        &name,
-    ];
+    let arguments = overwriting(&stage.url, &name);
     for edge in 1..MOST_EDGES {
         stage.sql("delete from orders where id > 5");
         let changed = stage.state();

@@ -1,7 +1,7 @@
 //! Taken, proven, restored.
 
 use crate::on_both_engines;
-use crate::stage::{Stage, assert_says};
+use crate::stage::{Stage, assert_says, overwriting};
 
 on_both_engines!(
     a_backup_is_taken_proven_and_restored,
@@ -68,16 +68,7 @@ fn a_restore_leaves_what_is_there_alone_unless_its_name_is_said(stage: &Stage) {
         "`something_else` was confirmed",
     );
     let new = stage.beside("nowhere");
-    let nothing = [
-        "restore",
-        "--to",
-        "backups",
-        "--yes",
-        "--into",
-        &new,
-        "--overwrite",
-        "x",
-    ];
+    let nothing = overwriting(&new, "x");
     assert_says(&stage.run(&nothing, 4).stderr, "is not there");
     assert_eq!(stage.state(), now);
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use tightrope_backup::Manifest;
 use tightrope_testkit::servers::{postgres, postgres_majors};
 
-use crate::stage::{Stage, assert_says};
+use crate::stage::{Stage, assert_says, overwriting};
 
 /// Gives the backup other properties, as if it came from elsewhere.
 fn with_property(backup: &Path, name: &str, value: &str) {
@@ -40,17 +40,7 @@ fn postgres_a_database_with_another_collation_is_not_overwritten() {
         "create database {name} template template0 lc_collate '{another}' lc_ctype '{another}'"
     );
     admin.batch_execute(&make).unwrap();
-    let arguments = [
-        "restore",
-        "--to",
-        "backups",
-        "--yes",
-        "--into",
-        &other,
-        "--overwrite",
-        name,
-        "--from-another",
-    ];
+    let arguments = [&overwriting(&other, name)[..], &["--from-another"]].concat();
     let outcome = stage.run(&arguments, 4);
     assert_says(
         &outcome.stderr,
@@ -110,17 +100,7 @@ fn sqlite_a_file_in_another_encoding_is_not_overwritten() {
     stage.backup();
     let other = stage.beside("other");
     stage.sql_on(&other, "pragma encoding = 'UTF-16le'; create table t (a)");
-    let arguments = [
-        "restore",
-        "--to",
-        "backups",
-        "--yes",
-        "--into",
-        &other,
-        "--overwrite",
-        "other.db",
-        "--from-another",
-    ];
+    let arguments = [&overwriting(&other, "other.db")[..], &["--from-another"]].concat();
     let outcome = stage.run(&arguments, 4);
     assert_says(
         &outcome.stderr,
@@ -142,16 +122,7 @@ fn sqlite_a_file_that_is_in_use_is_not_overwritten() {
         other
             .execute_batch("begin; select count(*) from orders")
             .unwrap();
-        let arguments = [
-            "restore",
-            "--to",
-            "backups",
-            "--yes",
-            "--into",
-            &stage.url,
-            "--overwrite",
-            "shop.db",
-        ];
+        let arguments = overwriting(&stage.url, "shop.db");
         assert_says(
             &stage.run(&arguments, 5).stderr,
             "is in use, and was not overwritten",
@@ -176,16 +147,7 @@ fn postgres_a_database_that_is_in_use_is_not_overwritten() {
         .unwrap();
     other.batch_execute("select 1").unwrap();
     let name = stage.name();
-    let arguments = [
-        "restore",
-        "--to",
-        "backups",
-        "--yes",
-        "--into",
-        &stage.url,
-        "--overwrite",
-        &name,
-    ];
+    let arguments = overwriting(&stage.url, &name);
     assert_says(
         &stage.run(&arguments, 5).stderr,
         "is being accessed by other users",

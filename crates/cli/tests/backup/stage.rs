@@ -42,6 +42,20 @@ const POSTGRES: &str = "
     insert into orders (customer, total, note)
         select 1 + i % 500, i * 1.5, decode(repeat('ab', i % 7), 'hex') from generate_series(1, 3000) i;";
 
+/// The command that restores the newest backup over a database, by its name.
+pub(crate) fn overwriting<'a>(into: &'a str, name: &'a str) -> [&'a str; 8] {
+    [
+        "restore",
+        "--to",
+        "backups",
+        "--yes",
+        "--into",
+        into,
+        "--overwrite",
+        name,
+    ]
+}
+
 impl Stage {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();

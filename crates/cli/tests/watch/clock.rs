@@ -4,12 +4,7 @@ use std::path::PathBuf;
 
 use tightrope_testkit::process::{Running, Tightrope};
 
-use crate::stage::{LONG, Stage};
-
-const EXTRA: (&str, &str) = (
-    "alter table orders add column extra text;",
-    "alter table orders drop column extra;",
-);
+use crate::stage::{EXTRA, LONG, Stage};
 
 /// Debian's libfaketime, which `./dev servers` installs.
 fn library() -> PathBuf {

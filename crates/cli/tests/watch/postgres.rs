@@ -146,10 +146,7 @@ fn what_would_lose_rows_is_not_rolled_back_by_itself() {
         "alter table orders alter column customer type bigint;",
         "alter table orders alter column customer type integer;",
     );
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "10min"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_wide", crate::stage::LONG);
+    let running = stage.watching("0002_wide", &["apply", "--yes", "--watch", "10min"]);
     stage.sql("insert into orders values (999999, 5000000000, 10, 'too large for before')");
     stage.errors(11);
     let outcome = running.wait().expect_code(9);

@@ -1,6 +1,6 @@
 //! Probes that are down, slow or lying, traffic that stops, criteria that are not understood. On SQLite: no server is needed for that.
 
-use crate::stage::{LONG, Stage};
+use crate::stage::Stage;
 
 const GOOD: (&str, &str) = (
     "alter table orders add column extra text;",
@@ -16,10 +16,7 @@ fn watched(script: &str) -> (Stage, tightrope_testkit::process::Running) {
     let text = std::fs::read_to_string(stage.path("tightrope.toml")).unwrap();
     stage.write("tightrope.toml", &format!("{text}\n{probe}"));
     stage.rehearsed("0002_extra", GOOD.0, GOOD.1);
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "10min"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_extra", LONG);
+    let running = stage.watching("0002_extra", &["apply", "--yes", "--watch", "10min"]);
     stage.write("health.new", script);
     std::fs::rename(stage.path("health.new"), stage.path("health.sh")).unwrap();
     (stage, running)

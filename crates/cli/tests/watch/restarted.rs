@@ -1,11 +1,6 @@
 //! The server is restarted, crashes, or is away while it is watched.
 
-use crate::stage::{LONG, Stage};
-
-const EXTRA: (&str, &str) = (
-    "alter table orders add column extra text;",
-    "alter table orders drop column extra;",
-);
+use crate::stage::{EXTRA, LONG, Stage};
 
 /// What the errors table counts goes on where it was.
 #[test]
@@ -13,10 +8,7 @@ fn errors_are_counted_across_a_restart() {
     let stage = Stage::own_postgres("");
     stage.criteria(&["more than 10 errors"], "");
     stage.rehearsed("0002_extra", EXTRA.0, EXTRA.1);
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "10min"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_extra", LONG);
+    let mut running = stage.watching("0002_extra", &["apply", "--yes", "--watch", "10min"]);
     stage.errors(5);
     stage.server().stop().unwrap();
     running.wait_for_stderr_line("not kept yet", LONG);
@@ -48,10 +40,7 @@ fn a_crash_of_the_server_is_no_failure_of_the_migration() {
         "select count(*) > 0 from orders;",
     );
     stage.rehearsed("0002_extra", EXTRA.0, EXTRA.1);
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "6s"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_extra", LONG);
+    let mut running = stage.watching("0002_extra", &["apply", "--yes", "--watch", "6s"]);
     stage.server().crash().unwrap();
     running.wait_for_stderr_line("not kept yet", LONG);
     stage.server().start_again().unwrap();
@@ -66,10 +55,7 @@ fn a_server_that_is_away_until_the_end_is_no_pass() {
     let stage = Stage::own_postgres("");
     stage.criteria(&["more than 10 errors", "odd > 0"], "");
     stage.rehearsed("0002_extra", EXTRA.0, EXTRA.1);
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "3s", "--json"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_extra", LONG);
+    let mut running = stage.watching("0002_extra", &["apply", "--yes", "--watch", "3s", "--json"]);
     stage.server().stop().unwrap();
     running.wait_for_stdout_line("\"left_ms\":0", LONG);
     stage.server().start_again().unwrap();

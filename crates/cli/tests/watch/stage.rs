@@ -9,11 +9,17 @@ use std::time::Duration;
 
 use crate::proxy::Proxy;
 use tempfile::TempDir;
-use tightrope_testkit::process::{Outcome, Tightrope};
+use tightrope_testkit::process::{Outcome, Running, Tightrope};
 use tightrope_testkit::servers::{OwnServer, TestDatabase, postgres, postgres_majors};
 
 /// How long is waited for a line.
 pub(crate) const LONG: Duration = Duration::from_secs(100);
+
+/// A migration that does no harm, up and down.
+pub(crate) const EXTRA: (&str, &str) = (
+    "alter table orders add column extra text;",
+    "alter table orders drop column extra;",
+);
 
 /// Where the shop's data are.
 enum Place {
@@ -170,6 +176,13 @@ impl Stage {
             Place::Postgres(database) => database.url(),
             Place::Sqlite(file) => format!("sqlite://{}", file.display()),
         }
+    }
+
+    /// Starts a command that watches, and waits until it does.
+    pub(crate) fn watching(&self, migration: &str, arguments: &[&str]) -> Running {
+        let mut running = self.tightrope(arguments).spawn();
+        running.wait_for_stderr_line(&format!("watching {migration}"), LONG);
+        running
     }
 
     pub(crate) fn tightrope(&self, arguments: &[&str]) -> Tightrope {

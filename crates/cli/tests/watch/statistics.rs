@@ -4,12 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::stage::{LONG, Stage};
-
-const EXTRA: (&str, &str) = (
-    "alter table orders add column extra text;",
-    "alter table orders drop column extra;",
-);
+use crate::stage::{EXTRA, LONG, Stage};
 
 /// Runs `tightrope` while somebody resets the statements' statistics more often than they are looked at.
 fn while_reset(
@@ -70,10 +65,10 @@ fn rollbacks_are_counted_across_a_reset_of_the_database_s_statistics() {
     let stage = Stage::postgres();
     stage.criteria(&["more than 10 rollbacks"], "");
     stage.rehearsed("0002_extra", EXTRA.0, EXTRA.1);
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "10min", "--json"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_extra", LONG);
+    let mut running = stage.watching(
+        "0002_extra",
+        &["apply", "--yes", "--watch", "10min", "--json"],
+    );
     let six = || (0..6).for_each(|_| stage.sql("begin; select 1; rollback"));
     six();
     running.wait_for_stdout_line("\"value\":\"6\"", LONG);
@@ -93,10 +88,7 @@ fn a_statement_that_is_evicted_is_no_pass_and_no_failure() {
     stage.blocks_per_call();
     stage.rehearsed("0002_extra", EXTRA.0, EXTRA.1);
     let load = stage.load(3);
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "8s"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_extra", LONG);
+    let running = stage.watching("0002_extra", &["apply", "--yes", "--watch", "8s"]);
     stage.has_all(&load.stop());
     evict(&mut stage.client());
     let outcome = running.wait().expect_code(9);

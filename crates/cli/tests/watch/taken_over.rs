@@ -7,10 +7,7 @@ const DROP_NOTE: (&str, &str) = ("alter table orders drop column note;", "");
 fn killed(stage: &Stage) {
     stage.criteria(&["more than 10 errors", "row count of orders equal"], "");
     stage.rehearsed("0002_drop_note", DROP_NOTE.0, DROP_NOTE.1);
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "10min"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_drop_note", LONG);
+    let mut running = stage.watching("0002_drop_note", &["apply", "--yes", "--watch", "10min"]);
     // What the dead watcher has not seen is seen by the next one: the counter goes on.
     stage.errors(5);
     let watched = |alive: bool| {
@@ -67,10 +64,7 @@ fn two_do_not_watch_the_same() {
     let stage = Stage::postgres();
     stage.criteria(&["more than 10 errors"], "");
     stage.rehearsed("0002_drop_note", DROP_NOTE.0, DROP_NOTE.1);
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "10min"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_drop_note", LONG);
+    let mut running = stage.watching("0002_drop_note", &["apply", "--yes", "--watch", "10min"]);
     let outcome = stage.run(&["watch"], 5);
     assert!(
         outcome.stderr.contains("another process is watching"),
@@ -201,10 +195,7 @@ fn a_watch_lives_while_the_script_runs() {
 fn by_hand(stage: &Stage) {
     stage.criteria(&["more than 10 errors"], "");
     stage.rehearsed("0002_drop_note", DROP_NOTE.0, DROP_NOTE.1);
-    let mut running = stage
-        .tightrope(&["apply", "--yes", "--watch", "10min"])
-        .spawn();
-    running.wait_for_stderr_line("watching 0002_drop_note", LONG);
+    let running = stage.watching("0002_drop_note", &["apply", "--yes", "--watch", "10min"]);
     stage.errors(11);
     let hand = stage
         .tightrope(&["rollback", "--to", "0001", "--yes", "--wait", "60"])

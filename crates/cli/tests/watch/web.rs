@@ -5,12 +5,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::stage::{LONG, Stage};
-
-const EXTRA: (&str, &str) = (
-    "alter table orders add column extra text;",
-    "alter table orders drop column extra;",
-);
+use crate::stage::{EXTRA, LONG, Stage};
 
 /// A shop's server: well or not, and what it was told.
 #[derive(Clone, Default)]
