@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use tightrope_backup::Manifest;
-use tightrope_engine::{Engine, Restored, Session};
-use tightrope_model::TableShape;
+use tightrope_engine::{DatabaseUrl, Engine, Restored, Session};
 use tightrope_script::{Script, TransactionMode};
 use tightrope_store::Store;
 
 use super::BackupError;
+use super::sums::compare_rows;
 use crate::run::Watchers;
 use crate::{Project, verify};
 
@@ -26,7 +26,7 @@ pub(super) struct Compared {
 /// Opens a session that reads a restored database.
 pub(super) fn reading(
     engine: &dyn Engine,
-    restored: &dyn Restored,
+    url: &DatabaseUrl,
 ) -> Result<Box<dyn Session>, BackupError> {
     let options = tightrope_engine::ConnectOptions {
         application_name: Some("tightrope compare".to_owned()),
@@ -34,11 +34,11 @@ pub(super) fn reading(
         must_exist: true,
     };
     engine
-        .connect(restored.url(), &options)
+        .connect(url, &options)
         .map_err(BackupError::doing("connect to the restored database"))
 }
 
-/// Compares schema and every table, looks at the files from inside, checks the ledger's chain and runs the verify queries.
+/// Compares the schema and every table that has a sum, looks at the files from inside, checks the ledger's chain and runs the verify queries.
 pub(super) fn compare(
     project: &Project,
     engine: &dyn Engine,
@@ -57,7 +57,7 @@ pub(super) fn compare(
             .push(format!("the restored file is unsound: {what}"));
         return Ok(compared);
     }
-    let mut session = reading(engine, restored)?;
+    let mut session = reading(engine, restored.url())?;
     let fingerprint = session
         .catalog()
         .map_err(failed("read the restored schema"))?
@@ -69,67 +69,21 @@ pub(super) fn compare(
             manifest.fingerprint.logical.short()
         ));
     }
-    tables(session.as_mut(), manifest, watchers, &mut compared)?;
+    let jobs = project.backup.jobs;
+    let place = (engine, restored.url());
+    compare_rows(
+        place,
+        session.as_mut(),
+        manifest,
+        jobs,
+        watchers,
+        &mut compared,
+    );
     ledger(session.as_mut(), &mut compared)?;
     if let Some(path) = &project.backup.verify {
         queries(session.as_mut(), engine, path, watchers, &mut compared)?;
     }
     Ok(compared)
-}
-
-/// Tables summed up between two words about how far it is.
-const CHUNK: usize = 8;
-
-fn tables(
-    session: &mut dyn Session,
-    manifest: &Manifest,
-    watchers: Watchers<'_>,
-    compared: &mut Compared,
-) -> Result<(), BackupError> {
-    let of = manifest.tables.len() as u64;
-    let mut looked_at = 0;
-    for chunk in manifest.tables.chunks(CHUNK) {
-        let shapes: Vec<TableShape> = chunk.iter().map(|table| table.shape.clone()).collect();
-        let sums = match session.checksums(&shapes) {
-            Ok(sums) => sums,
-            Err(error) => {
-                let names: Vec<String> =
-                    shapes.iter().map(|shape| shape.table.to_string()).collect();
-                let names = names.join(", ");
-                compared
-                    .failures
-                    .push(format!("{names} cannot be read: {error}"));
-                continue;
-            }
-        };
-        for (table, sum) in chunk.iter().zip(sums) {
-            match &table.checksum {
-                Some(expected) if *expected != sum && expected.rows != sum.rows => {
-                    compared.failures.push(format!(
-                        "`{}` has {} rows and had {}",
-                        table.shape.table, sum.rows, expected.rows
-                    ));
-                }
-                Some(expected) if *expected != sum => compared.failures.push(format!(
-                    "rows of `{}` are not what they were",
-                    table.shape.table
-                )),
-                Some(_) => {
-                    compared.tables += 1;
-                    compared.rows += sum.rows;
-                }
-                // There is nothing to compare it with: that it can be read is all.
-                None => {}
-            }
-        }
-        looked_at += chunk.len();
-        watchers.listener.event(&crate::Event::Working {
-            what: "tables compared".to_owned(),
-            done: looked_at as u64,
-            of,
-        });
-    }
-    Ok(())
 }
 
 fn ledger(session: &mut dyn Session, compared: &mut Compared) -> Result<(), BackupError> {

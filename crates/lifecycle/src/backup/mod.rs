@@ -13,6 +13,7 @@ mod prune;
 mod restore;
 mod room;
 mod settings;
+mod sums;
 mod take;
 mod watch;
 mod way;

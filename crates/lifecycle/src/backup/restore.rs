@@ -228,7 +228,7 @@ impl Restoring<'_> {
             how,
             &watch,
         )?;
-        let fingerprint = reading(engine, restored)?
+        let fingerprint = reading(engine, restored.url())?
             .catalog()
             .map_err(BackupError::doing("read the schema after the replay"))?
             .fingerprint();

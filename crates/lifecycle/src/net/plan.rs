@@ -421,7 +421,7 @@ fn parents_of<'t>(
     parents
 }
 
-fn name_of(id: &ObjectId) -> TableName {
+pub(crate) fn name_of(id: &ObjectId) -> TableName {
     match id.path.as_slice() {
         [name] => TableName::new("", name),
         [schema, name, ..] => TableName::new(schema, name),

@@ -10,7 +10,7 @@ use tightrope_model::{
 };
 use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
 
-use super::plan::{Touched, columns_in_both, parts_with, plan_net, stand_elsewhere};
+use super::plan::{Touched, columns_in_both, name_of, parts_with, plan_net, stand_elsewhere};
 use crate::Silent;
 use crate::execute::{Quietly, Ready, ScriptFailure};
 
@@ -115,10 +115,16 @@ pub(crate) fn plan_of(
             Some(base) => changed_unseen(session, base, &table, (before, after), &matching)?,
             None => (false, true),
         };
-        if rekeyed {
+        // Rows that come before the script is applied may be those that it changes.
+        let sets = |column: &dyn Fn(&str) -> bool| {
+            let names = names_of(&table, &matching);
+            may_set(parsed, dialect, &names, column)
+        };
+        let key = key_names(before, after, &matching, &table);
+        if rekeyed || !key.is_empty() && sets(&|column| key.contains(column)) {
             touched.rekeyed.insert(table.clone());
         }
-        if changed {
+        if changed || sets(&|_| true) {
             touched.rewritten.insert(table);
         }
     }
@@ -161,6 +167,67 @@ fn changed_unseen(
     let stayed = columns.iter().filter(|column| !column.is_lost());
     let changed = differ(stayed.filter_map(pair).collect())?;
     Ok((rekeyed, changed))
+}
+
+/// What a table is called before and after.
+fn names_of(table: &TableName, matching: &Matching) -> Vec<TableName> {
+    let now = matching.now(&ObjectId::of_table(table));
+    let names = [Some(table.clone()), now.map(name_of)];
+    names.into_iter().flatten().collect()
+}
+
+/// The columns of a table's key, by their names before and after.
+fn key_names(
+    before: &Catalog,
+    after: &Catalog,
+    matching: &Matching,
+    table: &TableName,
+) -> BTreeSet<String> {
+    let key = before.table(table).map(|shape| shape.key.as_slice());
+    let key = key.unwrap_or_default();
+    let columns = columns_in_both(before, after, matching, table);
+    let (_, columns) = columns.unwrap_or_else(|| (table.clone(), Vec::new()));
+    let columns = columns.into_iter();
+    columns
+        .filter(|column| key.contains(&column.before))
+        .flat_map(|column| [Some(column.before), column.after])
+        .flatten()
+        .collect()
+}
+
+/// Whether a statement sets values of such columns in a table's rows, or what it does cannot be told. A query is taken for
+/// one that changes no schema.
+fn may_set(
+    parsed: &Parsed,
+    dialect: EngineKind,
+    names: &[TableName],
+    column: &dyn Fn(&str) -> bool,
+) -> bool {
+    (0..parsed.statements.len()).any(|index| {
+        let untold = matches!(
+            parsed.statements[index].kind,
+            StatementKind::Unknown
+                | StatementKind::Other(Command::Do | Command::Call | Command::Execute)
+        );
+        let sets = |destroyed: Destroys| match destroyed {
+            Destroys::Values { table, columns } => {
+                names.iter().any(|name| is_called(name, &table))
+                    && (columns.is_empty() || columns.iter().any(|name| column(name)))
+            }
+            _ => false,
+        };
+        untold
+            || parsed
+                .destroys_of_before(index, dialect)
+                .into_iter()
+                .any(sets)
+    })
+}
+
+/// Whether a script means a table by this name, which may or may not have its schema before it.
+fn is_called(table: &TableName, name: &str) -> bool {
+    let bare = name.strip_prefix(table.schema.as_str());
+    table.name == name || bare.and_then(|rest| rest.strip_prefix('.')) == Some(&table.name)
 }
 
 /// Whether a script may change values of a table's key: unless its statements name every column that they set.
@@ -317,10 +384,7 @@ pub(crate) fn named_tables(
     }
     let tables = before.tables().iter().map(|shape| &shape.table);
     tables
-        .filter(|table| {
-            let qualified = format!("{}.{}", table.schema, table.name);
-            names.contains(&table.name) || names.contains(&qualified)
-        })
+        .filter(|table| names.iter().any(|name| is_called(table, name)))
         .cloned()
         .collect()
 }

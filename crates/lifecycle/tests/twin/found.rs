@@ -22,6 +22,18 @@ fn check(
     forward: &[&str],
     writes: &[(&str, &str)],
 ) {
+    check_late(stage, engine, (before, &[]), forward, writes);
+}
+
+/// The same, rehearsed before the rows come that are given beside what is there before.
+fn check_late(
+    stage: &Stage,
+    engine: EngineKind,
+    (before, rows): (&[&str], &[&str]),
+    forward: &[&str],
+    writes: &[(&str, &str)],
+) {
+    let late = rows.len();
     let owned = |all: &[&str]| all.iter().map(|&sql| sql.to_owned()).collect();
     let write = |&(now, twin): &(&str, &str)| Write {
         session: 0,
@@ -35,10 +47,11 @@ fn check(
         engine,
         seed: 0,
         schema: owned(before),
-        rows: Vec::new(),
+        rows: owned(rows),
         forward: owned(forward),
         enforced: true,
-        rehearsed: false,
+        rehearsed: late > 0,
+        late,
         keyless: false,
         rollback: None,
         writes: writes.iter().map(write).collect(),
@@ -63,19 +76,32 @@ fn check_postgres(before: &[&str], forward: &[&str], writes: &[&str]) {
 }
 
 fn check_postgres_of(major: u32, before: &[&str], forward: &[&str], writes: &[&str]) {
+    let stage = postgres_stage(major);
+    let writes = alike(writes);
+    check(&stage, EngineKind::Postgres, before, forward, &writes);
+}
+
+/// Rehearsed before the rows come.
+fn check_postgres_late(before: &[&str], rows: &[&str], forward: &[&str], writes: &[&str]) {
+    for major in servers::postgres_majors() {
+        let stage = postgres_stage(major);
+        let writes = alike(writes);
+        check_late(
+            &stage,
+            EngineKind::Postgres,
+            (before, rows),
+            forward,
+            &writes,
+        );
+    }
+}
+
+fn postgres_stage(major: u32) -> Stage {
     let make = move || {
         let database = servers::postgres(major)?.create_database()?;
         Ok(ContractDatabase::from(database))
     };
-    let stage = Stage::new(Registry::new().with(PostgresEngine::new()), &make)
-        .expect("the databases are made");
-    check(
-        &stage,
-        EngineKind::Postgres,
-        before,
-        forward,
-        &alike(writes),
-    );
+    Stage::new(Registry::new().with(PostgresEngine::new()), &make).expect("the databases are made")
 }
 
 fn check_sqlite(before: &[&str], forward: &[&str], writes: &[&str]) {

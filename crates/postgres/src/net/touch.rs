@@ -160,15 +160,16 @@ impl<'a> TouchLog<'a> {
             false => format!("if tg_op = 'UPDATE' then\n  {}\nels", self.updated()),
         };
         let body = format!(
-            "declare place tid; fresh boolean; more boolean;\n\
+            "declare place tid; fresh boolean;{seen}\n\
              begin\n\
              {updated}if tg_op = 'INSERT' then\n  {inserted}\n\
-             else\n  select l.ctid, l.o1 is null into place, fresh from {log} l where {by_old};\n  if not found then\n    \
+             else\n  select l.ctid, l.o1 is null into place, fresh from {log} l where {by_old} limit 1;\n  if not found then\n    \
              insert into {log} ({origins}) values ({old_key});\n  elsif fresh then\n    \
              delete from {log} where ctid = place;\n  else\n    \
              update {log} set {no_key} where ctid = place;\n  end if;\n\
              end if;\n\
              return null;\nend",
+            seen = self.each(|number| format!(" seen{number} boolean;")),
             inserted = self.inserted(),
             by_old = self.found_by("old"),
             origins = self.began(),
@@ -178,37 +179,47 @@ impl<'a> TouchLog<'a> {
         trigger_function(name, &body, self.key.iter().any(|part| part.is_written))
     }
 
-    /// What is done about a row that has other values.
+    /// What is done about a row that has other values. Flags are read into variables, and compared there: most rows are
+    /// written once, and a long list of comparisons that no row is there for costs more than looking the row up.
     fn updated(&self) -> String {
-        let differs = |column: &Column| {
-            let name = quote(&column.name);
-            column.differs(&format!("new.{name}"), &format!("old.{name}"))
+        let differs: Vec<(usize, String)> = self
+            .watched
+            .iter()
+            .map(|(number, column)| {
+                let name = quote(&column.name);
+                let differs = column.differs(&format!("new.{name}"), &format!("old.{name}"));
+                (*number, differs)
+            })
+            .collect();
+        let each = |between: &str, of: &dyn Fn(usize, &str) -> String| {
+            let items = differs.iter().map(|(number, differs)| of(*number, differs));
+            items.collect::<Vec<_>>().join(between)
         };
-        let watched = self.watched.iter();
-        let unlogged =
-            watched.map(|(number, column)| format!("not l.w{number} and {}", differs(column)));
-        let unlogged = unlogged.collect::<Vec<_>>().join(" or ");
-        let watched = self.watched.iter();
-        let changes = watched.map(|(number, column)| format!("{} as w{number}", differs(column)));
-        let changes = changes.collect::<Vec<_>>().join(", ");
         format!(
-            "select l.ctid, {unlogged} or {moved} into place, more from {log} l where {by_old};\n  if more then\n    \
-             update {log} l set {follow}, {both} from (select {changes}) b where l.ctid = place;\n  elsif not found then\n    \
-             insert into {log} ({keys}, {origins}, {bits}) select {new_key}, {old_key}, {own} from (select {changes}) b where {writes};\n  end if;",
+            "select l.ctid, {flags} into place, {seen} from {log} l where {by_old} limit 1;\n  if not found then\n    \
+             if {writes} then\n      \
+             insert into {log} ({keys}, {origins}, {flags_own}) values ({new_key}, {old_key}, {own});\n    end if;\n  \
+             elsif {unlogged} or {moved} then\n    \
+             update {log} l set {follow}, {both} where l.ctid = place;\n  end if;",
             log = names::sql(self.log),
             by_old = self.found_by("old"),
-            follow = self.follow(),
-            both = self.each(", ", |number| format!(
-                "w{number} = l.w{number} or b.w{number}"
-            )),
-            moved = self.moved(),
+            flags = each(", ", &|number, _| format!("l.w{number}")),
+            seen = each(", ", &|number, _| format!("seen{number}")),
+            writes = each(" or ", &|_, differs| differs.to_owned()),
             keys = self.now(),
             origins = self.began(),
-            bits = self.each(", ", |number| format!("w{number}")),
-            own = self.each(", ", |number| format!("b.w{number}")),
-            writes = self.each(" or ", |number| format!("b.w{number}")),
+            flags_own = each(", ", &|number, _| format!("w{number}")),
             new_key = self.values_now(),
             old_key = self.origins(),
+            own = each(", ", &|_, differs| differs.to_owned()),
+            unlogged = each(" or ", &|number, differs| format!(
+                "not seen{number} and {differs}"
+            )),
+            moved = self.moved(),
+            follow = self.follow(),
+            both = each(", ", &|number, differs| format!(
+                "w{number} = l.w{number} or {differs}"
+            )),
         )
     }
 
@@ -224,7 +235,7 @@ impl<'a> TouchLog<'a> {
             return insert;
         }
         format!(
-            "select l.ctid into place from {log} l where {};\n  if found then\n    \
+            "select l.ctid into place from {log} l where {} limit 1;\n  if found then\n    \
              update {log} set {} where ctid = place;\n  else\n    {insert}\n  end if;",
             self.found_by("new"),
             self.list("o", |_| " = null".to_owned()),
@@ -250,9 +261,8 @@ impl<'a> TouchLog<'a> {
         items.join(", ")
     }
 
-    fn each(&self, between: &str, of: impl Fn(usize) -> String) -> String {
-        let items: Vec<String> = self.watched.iter().map(|(number, _)| of(*number)).collect();
-        items.join(between)
+    fn each(&self, of: impl Fn(usize) -> String) -> String {
+        self.watched.iter().map(|(number, _)| of(*number)).collect()
     }
 
     fn value(&self, side: &str, number: usize) -> &str {
@@ -311,10 +321,11 @@ impl<'a> TouchLog<'a> {
         each.collect::<Vec<_>>().join(" and ")
     }
 
+    /// Whether the row has another key than before, as the log tells keys apart.
     fn moved(&self) -> String {
-        let numbers = 1..=self.key.len();
-        numbers
-            .map(|number| format!("l.k{number} <> {}", self.value("new", number)))
+        let parts = self.key.iter();
+        parts
+            .map(|part| format!("{} <> {}", part.old, part.new))
             .collect::<Vec<_>>()
             .join(" or ")
     }

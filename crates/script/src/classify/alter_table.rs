@@ -204,7 +204,7 @@ impl Part<'_, '_> {
                 if !is_free(&set) {
                     self.long(LongLockReason::ChangesType, alter.syntax());
                 }
-                if !is_lossless(&set) {
+                if !is_lossless(&set, name.as_ref()) {
                     self.statement
                         .destroys
                         .extend(name.as_ref().map(|name| Destroys::Values {
@@ -319,9 +319,25 @@ fn is_free(set: &ast::SetType) -> bool {
         )
 }
 
-/// Whether no value can be lost by the change of type, as far as the new type tells.
-fn is_lossless(set: &ast::SetType) -> bool {
-    set.using_expr().is_none()
+/// Whether no value can be lost by the change of type, as far as the new type tells. `USING` may say no more than the cast that
+/// is done without it.
+fn is_lossless(set: &ast::SetType, column: Option<&Name>) -> bool {
+    let dense = |text: &str| text.split_whitespace().collect::<String>();
+    let using = set
+        .using_expr()
+        .map(|using| dense(&using.syntax().text().to_string()));
+    let casts = using.is_none_or(|using| {
+        let (column_given, type_given) = using.split_once("::").unwrap_or_default();
+        let quoted = column_given
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
+        let is_it = |column: &Name| match quoted {
+            Some(given) => given == column.name,
+            None => column_given.to_lowercase() == column_given && column_given == column.name,
+        };
+        column.is_some_and(is_it) && type_given.to_lowercase() == dense(&type_words(set))
+    });
+    casts
         && matches!(
             type_words(set).as_str(),
             "text" | "varchar" | "character varying" | "bigint" | "int8" | "numeric"

@@ -229,6 +229,16 @@ fn data_that_may_be_destroyed_is_named() {
         "values of t.a",
     );
     postgres("alter table t alter a type text", "");
+    postgres(
+        "alter table t alter a type text using left(a, 3)",
+        "values of t.a",
+    );
+    postgres("alter table t alter a type BIGINT using a :: bigint", "");
+    postgres("alter table t alter \"A\" type text using \"A\"::text", "");
+    postgres(
+        "alter table t alter \"A\" type text using A::text",
+        "values of t.A",
+    );
     postgres("alter table t drop constraint c", "");
     postgres("delete from only t where true", "rows of t");
     postgres(

@@ -1,4 +1,6 @@
+use std::borrow::Borrow;
 use std::path::Path;
+use std::thread;
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
@@ -19,6 +21,9 @@ const PAGES: i32 = 8_192;
 /// How often a copy is tried to be continued while somebody is in the way, at pauses of 10 ms.
 const TRIES: u32 = 3_000;
 
+/// How often a second connection is tried to be given the same snapshot.
+const SAME_TRIES: usize = 10;
+
 /// Writes the file as of one instant: what is summed up and what is copied is read in one transaction.
 pub(super) fn take(
     url: &FileUrl,
@@ -27,7 +32,13 @@ pub(super) fn take(
     watch: &dyn BackupWatch,
 ) -> Result<Taken, EngineError> {
     let connection = connect::open(url, true, true, &LockTimeout::new())?;
-    let _transaction = ReadTransaction::begin(&connection).map_err(from_sqlite)?;
+    let (_transaction, twin) = match options.checksums {
+        true => begin_both(&connection, url)?,
+        false => (
+            ReadTransaction::begin(&connection).map_err(from_sqlite)?,
+            None,
+        ),
+    };
     let taken_at = connection
         .query_row(
             "select strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
@@ -43,9 +54,22 @@ pub(super) fn take(
     let catalog = catalog::read(&connection).map_err(from_sqlite)?;
     let mut shapes = catalog.tables().to_vec();
     shapes.extend(own_tables(&connection).map_err(from_sqlite)?);
-    let tables = sum_up(&connection, shapes, options, watch)?;
     let target = folder.join(FILE);
-    copy(&connection, &target, url, watch)?;
+    let tables = match twin {
+        Some(twin) => thread::scope(|scope| {
+            let copying = scope.spawn(|| copy(twin, &target, url, watch));
+            let tables = sum_up(&connection, shapes, options, watch);
+            match copying.join() {
+                Ok(copied) => copied.and(tables),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })?,
+        None => {
+            let tables = sum_up(&connection, shapes, options, watch)?;
+            copy(&connection, &target, url, watch)?;
+            tables
+        }
+    };
     Ok(Taken {
         method: "backup API".to_owned(),
         program: None,
@@ -60,6 +84,33 @@ pub(super) fn take(
         remarks: Vec::new(),
         mark,
     })
+}
+
+/// Begins a transaction that reads, and another on a connection of its own that sees the same; none of the latter where writers
+/// leave no time for it.
+fn begin_both<'a>(
+    connection: &'a Connection,
+    url: &FileUrl,
+) -> Result<(ReadTransaction<'a>, Option<Connection>), EngineError> {
+    let number = |connection: &Connection, pragma: &str| -> Result<i64, EngineError> {
+        connection
+            .pragma_query_value(None, pragma, |row| row.get(0))
+            .map_err(from_sqlite)
+    };
+    for _ in 0..SAME_TRIES {
+        let twin = connect::open(url, true, true, &LockTimeout::new())?;
+        // It stays what it is for as long as nobody else commits.
+        let before = number(&twin, "data_version")?;
+        let transaction = ReadTransaction::begin(connection).map_err(from_sqlite)?;
+        // A transaction sees what is there when it first reads.
+        number(connection, "schema_version")?;
+        twin.execute_batch("begin").map_err(from_sqlite)?;
+        if number(&twin, "data_version")? == before {
+            return Ok((transaction, Some(twin)));
+        }
+    }
+    let transaction = ReadTransaction::begin(connection).map_err(from_sqlite)?;
+    Ok((transaction, None))
 }
 
 /// tightrope's own tables: no part of the schema, but the way back of migrations is in them.
@@ -105,7 +156,7 @@ fn sum_up(
 
 /// Copies all pages that the connection's transaction sees.
 fn copy(
-    connection: &Connection,
+    connection: impl Borrow<Connection>,
     target: &Path,
     url: &FileUrl,
     watch: &dyn BackupWatch,
@@ -115,7 +166,7 @@ fn copy(
     copy.execute_batch("pragma synchronous = off; pragma journal_mode = off")
         .map_err(from_sqlite)?;
     {
-        let backup = Backup::new(connection, &mut copy).map_err(from_sqlite)?;
+        let backup = Backup::new(connection.borrow(), &mut copy).map_err(from_sqlite)?;
         let mut tries = 0;
         loop {
             let step = backup.step(PAGES).map_err(from_sqlite)?;
@@ -138,7 +189,7 @@ fn copy(
                         error.blockers = process::holders(&url.path);
                         return Err(error.hint("let the writer finish, then run again"));
                     }
-                    std::thread::sleep(std::time::Duration::from_millis(10));
+                    thread::sleep(std::time::Duration::from_millis(10));
                 }
                 _ => {}
             }

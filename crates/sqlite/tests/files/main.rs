@@ -5,6 +5,7 @@
     reason = "everything here is a test or a part of one"
 )]
 
+mod backups;
 mod catalog;
 mod copies;
 mod sessions;

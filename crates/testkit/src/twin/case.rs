@@ -20,6 +20,8 @@ pub struct TwinCase {
     pub enforced: bool,
     /// It is rehearsed before it is applied; else the script is run twice, and undone the first time.
     pub rehearsed: bool,
+    /// So many of the last rows come after the rehearsal, as they do in production.
+    pub late: usize,
     /// The migration changes a table in which nothing tells rows apart: to refuse it is allowed.
     pub keyless: bool,
     /// The written rollback, last first; none if it is to be derived.
@@ -45,6 +47,14 @@ pub struct Write {
     pub guard: Option<(String, String)>,
 }
 
+impl TwinCase {
+    /// The rows that are there in the rehearsal, and those that come after it.
+    pub(super) fn rows_by_time(&self) -> (&[String], &[String]) {
+        self.rows
+            .split_at(self.rows.len().saturating_sub(self.late))
+    }
+}
+
 impl fmt::Display for TwinCase {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rehearsed = if self.rehearsed { ", rehearsed" } else { "" };
@@ -65,7 +75,11 @@ impl fmt::Display for TwinCase {
                 .try_for_each(|sql| writeln!(out, "{sql};"))
         };
         part("schema", &self.schema)?;
-        part("rows", &self.rows)?;
+        let (early, late) = self.rows_by_time();
+        part("rows", early)?;
+        if !late.is_empty() {
+            part("rows after the rehearsal", late)?;
+        }
         part("forward", &self.forward)?;
         match &self.rollback {
             Some(statements) => part("rollback", statements)?,

@@ -35,6 +35,7 @@ pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCas
         forward: Vec::new(),
         enforced: is_enforced(engine, seed),
         rehearsed: chance.one_in(8),
+        late: 0,
         keyless: false,
         rollback: None,
         writes: Vec::new(),
@@ -42,6 +43,9 @@ pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCas
     let before = schema(engine, &mut case, bench, &mut chance);
     fill(&before, &mut case, bench, &mut chance);
     bench.settle();
+    if case.rehearsed && !seed.is_multiple_of(4) {
+        case.late = case.rows.len() / 2;
+    }
     let after = migrate(&before, &mut case, bench, &mut chance);
     case.keyless = changes_keyless(&before, &after);
     let mut writer = Writer::new(&before, &after);

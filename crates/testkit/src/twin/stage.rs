@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::Context as _;
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine, Registry, RunStatement, Session};
 use tightrope_lifecycle::{
-    ApplyError, ApplyOptions, BackupSettings, Policy, Project, RollbackError, RollbackOptions,
-    Watchers, prepare_apply, prepare_rollback,
+    ApplyError, ApplyOptions, BackupSettings, Policy, Project, RehearseError, RehearseOptions,
+    RollbackError, RollbackOptions, Silent, Watchers, prepare_apply, prepare_rollback, rehearse,
 };
 use tightrope_model::EngineKind;
 use tightrope_store::Holder;
@@ -198,7 +198,8 @@ impl Stage {
         }
     }
 
-    fn write(&self, case: &TwinCase) -> std::io::Result<()> {
+    /// Writes the case's migration into its folder.
+    pub(super) fn write(&self, case: &TwinCase) -> std::io::Result<()> {
         let home = self.folder.join("0001_twin");
         std::fs::create_dir_all(&home)?;
         let text = |statements: &[String]| format!("{};\n", statements.join(";\n"));
@@ -215,9 +216,14 @@ impl Stage {
         }
     }
 
+    /// Rehearses it.
+    pub(super) fn rehearse(&self) -> Result<(), RehearseError> {
+        let options = RehearseOptions::default();
+        rehearse(&self.project(), &options, &Silent).map(drop)
+    }
+
     /// Applies the case's migration.
     pub(super) fn apply(&self, case: &TwinCase) -> anyhow::Result<Result<(), ApplyError>> {
-        self.write(case)?;
         let project = self.project();
         let options = ApplyOptions {
             unrehearsed: (!case.rehearsed).then(|| "to be quick".to_owned()),

@@ -1,6 +1,6 @@
 //! Tables whose rows no key tells apart on both sides of a migration.
 
-use super::check_postgres;
+use super::{check_postgres, check_postgres_late};
 
 #[test]
 fn a_key_of_whole_numbers_stays_one_as_numeric() {
@@ -145,5 +145,56 @@ fn keys_that_a_change_to_a_wider_type_moved_are_followed() {
         ],
         &["alter table t alter column a type bigint using a + 1"],
         &["update t set b = 9 where b = 2"],
+    );
+}
+
+#[test]
+fn keys_that_moved_are_noticed_beside_rows_that_went_unrehearsed() {
+    check_postgres(
+        &[
+            "create table p (a integer primary key)",
+            "create table t (a text primary key, b integer references p on delete cascade)",
+            "insert into p values (1)",
+            "insert into t values ('k1', 1), ('long key', null)",
+        ],
+        &[
+            "alter table t alter column a type varchar(3) using left(a, 3)",
+            "delete from p where a = 1",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn keys_that_no_rehearsal_has_seen_move_come_back() {
+    let before = [
+        "create table t (a text primary key, b integer)",
+        "insert into t values ('k1', 1)",
+    ];
+    let late = ["insert into t values ('long key', 2), ('other key', 3)"];
+    for forward in [
+        "alter table t alter column a type varchar(3) using left(a, 3)",
+        "alter table t alter column a type text using left(a, 3)",
+        "do $$ begin execute format('alter table %I alter column a type text using left(a, 3)', 't'); end $$",
+    ] {
+        check_postgres_late(
+            &before,
+            &late,
+            &[forward],
+            &["insert into t values ('new', 4)"],
+        );
+    }
+}
+
+#[test]
+fn values_that_no_rehearsal_has_seen_change_come_back() {
+    check_postgres_late(
+        &[
+            "create table t (a integer primary key, b text)",
+            "insert into t values (1, 'x')",
+        ],
+        &["insert into t values (2, 'long'), (3, 'longer')"],
+        &["alter table t alter column b type text using left(b, 2)"],
+        &["update t set b = 'new' where a = 3"],
     );
 }
