@@ -101,7 +101,11 @@ fn postgres_stage(major: u32) -> Stage {
         let database = servers::postgres(major)?.create_database()?;
         Ok(ContractDatabase::from(database))
     };
-    Stage::new(Registry::new().with(PostgresEngine::new()), &make).expect("the databases are made")
+    let engine = match servers::client_bin_dir(major) {
+        Some(folder) => PostgresEngine::new().with_bin_dir(folder),
+        None => PostgresEngine::new(),
+    };
+    Stage::new(Registry::new().with(engine), &make).expect("the databases are made")
 }
 
 fn check_sqlite(before: &[&str], forward: &[&str], writes: &[&str]) {
@@ -664,5 +668,38 @@ fn a_sequence_comes_back_whose_name_an_identity_has() {
             "alter table t alter a add generated always as identity (restart 100)",
         ],
         &["update t set b = 'z' where a = 1"],
+    );
+}
+
+#[test]
+fn a_check_on_a_computed_column_is_held_against_what_it_will_be_computed_from() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b integer, c bigint generated always as (b * 2) stored)",
+            "insert into t (a, b) values (1, 4), (2, 5)",
+            "alter table t add constraint small check (c < 100) not valid",
+            "create unique index on t (c)",
+        ],
+        &["alter table t drop column b cascade"],
+        &["insert into t values (3)", "delete from t where a = 1"],
+    );
+}
+
+#[test]
+fn values_of_a_type_that_stands_aside_come_back_beside_rows_that_the_migration_made() {
+    check_postgres(
+        &[
+            "create type mood as enum ('sad', 'ok')",
+            "create table t (a integer primary key, b mood)",
+            "insert into t values (1, 'ok'), (2, 'sad')",
+        ],
+        &[
+            "insert into t values (3, 'sad')",
+            "alter type mood add value 'new' before 'ok'",
+        ],
+        &[
+            "insert into t values (4, 'ok')",
+            "update t set b = 'sad' where a = 1",
+        ],
     );
 }

@@ -1,6 +1,6 @@
 //! Where a table that is built anew finds the values of before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
 use tightrope_inverse::{MoreRows, Sources, TableSource};
@@ -112,9 +112,43 @@ pub(super) fn as_it_is(
         Some(name) => {
             let now = terms.facts.now.get(name);
             let now = now.ok_or_else(|| super::spread::not_as_planned(terms.facts.plan, name))?;
+            if column.type_after.is_none() && type_changes(window, &terms.facts.plan.before, column)
+            {
+                let name = format!("t.{}", quote(&now.name));
+                return Ok(format!("({name})::text::{}", column.type_before));
+            }
             converted(session, now, column)
         }
     }
+}
+
+/// Whether a column's type is made anew by a rollback: the migration has changed it, or a type that it is made of. Until it has
+/// its values back, the column is of a type that stands aside.
+fn type_changes(window: &Window<'_>, table: &TableName, column: &ColumnPlan) -> bool {
+    let id = ObjectId::new(
+        ObjectKind::Column,
+        [&table.schema, &table.name, &column.before],
+    );
+    let types = [ObjectKind::Enum, ObjectKind::Domain, ObjectKind::Type];
+    let (mut open, mut seen) = (vec![id], BTreeSet::new());
+    while let Some(id) = open.pop() {
+        let Some(object) = window.before.object(&id) else {
+            continue;
+        };
+        for one in object
+            .depends_on
+            .iter()
+            .filter(|one| types.contains(&one.kind))
+        {
+            if window.before.object(one) != window.after.object(one) {
+                return true;
+            }
+            if seen.insert(one.clone()) {
+                open.push(one.clone());
+            }
+        }
+    }
+    false
 }
 
 /// The value of a column that was gone in a row that never had it: what the author of the migration says, or the default.

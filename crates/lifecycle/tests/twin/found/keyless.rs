@@ -198,3 +198,23 @@ fn values_that_no_rehearsal_has_seen_change_come_back() {
         &["update t set b = 'new' where a = 3"],
     );
 }
+
+#[test]
+fn a_key_that_stays_unique_beside_a_wider_one_is_still_a_key() {
+    check_postgres(
+        &[
+            "create table t (a bigint primary key, \"B\" text not null, c integer)",
+            "insert into t values (1, 'x', 1), (2, 'y', 2), (3, 'z', 3)",
+        ],
+        &[
+            "alter table t drop constraint t_pkey",
+            "alter table t add primary key (a, \"B\"), add unique (a)",
+            "update t set c = 7 where a < 3",
+        ],
+        &[
+            "update t set c = 9, \"B\" = 'new'",
+            "delete from t where a = 2",
+            "insert into t values (4, 'w', 4)",
+        ],
+    );
+}

@@ -102,30 +102,65 @@ impl<'k, 'w> Truth<'k, 'w> {
     /// A subquery with the one row of before that `t` is going to be, as far as the expressions name its columns: in it, names
     /// without a table are those of before.
     pub(super) fn row(&self, expressions: &[&str]) -> String {
-        let values = self.table.plan.columns.iter().zip(&self.values);
-        let named = values.filter(|(column, _)| {
-            expressions
-                .iter()
-                .any(|expression| expression.contains(&column.before))
-        });
-        let values: Vec<String> = named
-            .map(|(column, value)| format!("{value} as {}", quote(&column.before)))
-            .collect();
-        format!("(select {}) b", values.join(", "))
+        self.row_of(expressions, |at| self.values[at].clone())
     }
 
     /// The same of a pre-image `p` that comes back.
     pub(super) fn row_that_returns(&self, expressions: &[&str]) -> String {
-        let columns = self.table.plan.columns.iter().enumerate();
-        let values: Vec<String> = columns
-            .filter(|(_, column)| {
-                expressions
-                    .iter()
-                    .any(|expression| expression.contains(&column.before))
-            })
-            .map(|(at, column)| format!("{} as {}", self.terms.before(at), quote(&column.before)))
+        self.row_of(expressions, |at| self.terms.before(at))
+    }
+
+    fn row_of(&self, expressions: &[&str], value: impl Fn(usize) -> String) -> String {
+        let values: Vec<String> = self
+            .named(expressions)
+            .map(|(at, column)| format!("{} as {}", value(at), quote(&column.before)))
             .collect();
-        format!("(select {}) b", values.join(", "))
+        let stored = format!("(select {}) b", values.join(", "));
+        let computed: Vec<String> = self
+            .computed(expressions)
+            .map(|(name, expression, kind)| format!("({expression})::{kind} as {}", quote(name)))
+            .collect();
+        match computed.is_empty() {
+            true => stored,
+            false => format!("(select b.*, {} from {stored}) b", computed.join(", ")),
+        }
+    }
+
+    /// The columns with values of their own that these expressions take theirs from, with their places.
+    pub(super) fn named(
+        &self,
+        expressions: &[&str],
+    ) -> impl Iterator<Item = (usize, &'k ColumnPlan)> {
+        let computed = self
+            .computed(expressions)
+            .map(|(_, expression, _)| expression);
+        let texts: Vec<String> = expressions
+            .iter()
+            .copied()
+            .chain(computed)
+            .map(str::to_owned)
+            .collect();
+        let columns = self.table.plan.columns.iter().enumerate();
+        columns.filter(move |(_, column)| texts.iter().any(|text| text.contains(&column.before)))
+    }
+
+    /// The columns that these expressions name and that are computed from others: name, expression, type.
+    fn computed(&self, expressions: &[&str]) -> impl Iterator<Item = (&'w str, &'w str, &'w str)> {
+        let table = &self.table.plan.before;
+        let columns = self.window.before.objects().filter_map(move |object| {
+            let [schema, of, name] = &object.id.path[..] else {
+                return None;
+            };
+            let is_its = object.id.kind == ObjectKind::Column
+                && [schema, of] == [&table.schema, &table.name];
+            object.attribute("generated").filter(|_| is_its)?;
+            Some((
+                name.as_str(),
+                object.attribute("expression")?,
+                object.attribute("type")?,
+            ))
+        });
+        columns.filter(move |(name, _, _)| expressions.iter().any(|text| text.contains(name)))
     }
 
     /// All rows that stay, with `t`, `l` and `p`, as a FROM clause with its WHERE.

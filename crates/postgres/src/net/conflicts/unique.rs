@@ -91,12 +91,10 @@ fn stands(truth: &Truth<'_, '_>, index: &Object) -> bool {
 
 /// The application has made the row, or has written one of the columns that are named.
 fn changed(truth: &Truth<'_, '_>, texts: &[&str]) -> String {
-    let columns = &truth.table.plan.columns;
     let logged = numbered(&truth.table.plan);
     let mut changed = vec![format!("({} and l.o1 is null)", truth.terms.joins.touched)];
-    for (at, column) in columns.iter().enumerate() {
-        let named = texts.iter().any(|text| text.contains(&column.before));
-        if named && logged.iter().any(|(number, _)| *number == at + 1) {
+    for (at, _) in truth.named(texts) {
+        if logged.iter().any(|(number, _)| *number == at + 1) {
             changed.push(truth.terms.written(at + 1));
         }
     }
