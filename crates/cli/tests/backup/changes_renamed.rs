@@ -11,6 +11,7 @@ on_both_engines!(
     a_new_table_under_an_old_name_takes_no_place,
     a_migration_that_swaps_names_is_undone_with_every_change_in_its_table,
     a_new_table_that_no_migration_has_made_takes_no_place_past_one_either,
+    a_table_that_a_migration_has_made_again_has_the_place_of_the_old_one,
     a_log_of_an_older_tightrope_goes_on,
 );
 
@@ -143,6 +144,20 @@ fn a_new_table_that_no_migration_has_made_takes_no_place_past_one_either(stage: 
     has(stage, "one", "1 a1, 2 a2");
     assert_says(&outcome.stdout, OTHER_TABLE);
     assert_says(&outcome.stdout, "one` was not logged, or not all of it");
+}
+
+fn a_table_that_a_migration_has_made_again_has_the_place_of_the_old_one(stage: &Stage) {
+    taken(stage);
+    stage.sql("insert into one values (2, 'a2')");
+    apply(
+        stage,
+        "create table fresh (id integer primary key, v text); insert into fresh select * from one; drop table one;
+         alter table fresh rename to one;",
+        "select 1;",
+    );
+    stage.sql("insert into one values (3, 'a3'); update one set v = 'a1 after' where id = 1");
+    restored(stage, &["--without-migrations"], 0);
+    has(stage, "one", "1 a1 after, 2 a2, 3 a3");
 }
 
 fn a_log_of_an_older_tightrope_goes_on(stage: &Stage) {

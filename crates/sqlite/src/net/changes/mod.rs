@@ -3,7 +3,7 @@
 //! Everything here is serial, so the highest number of the log is a mark. An entry does not say what a statement did but what the
 //! row *is* when the trigger fires: in which order a program's own triggers and this one fire plays no part then, and what is
 //! replayed twice changes nothing. Triggers of SQLite have to name columns, so they are taken away while a script of tightrope's changes
-//! the schema.
+//! the schema, and a marker tells each table meanwhile (see `marker`).
 
 mod attach;
 mod marker;
