@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tightrope_model::{Fingerprint, TableChecksum, TableName, TableShape};
 
-use crate::{DatabaseUrl, EngineError, LogNumber, Server};
+use crate::{DatabaseUrl, EngineError, LogMark, LogNumber, Server};
 
 /// What tells one database from another, however it is reached: a backup of one is never laid over another by mistake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,8 +61,8 @@ pub struct Taken {
     pub source_bytes: u64,
     /// What a person should know about it.
     pub remarks: Vec<String>,
-    /// Where the snapshot stands in the change log, where one was begun for it: what is logged after this mark it does not see.
-    pub mark: Option<String>,
+    /// Where the snapshot stands in the change log, where one was begun for it.
+    pub mark: Option<LogMark>,
 }
 
 /// What is restored: the folder with an engine's files, and what its manifest says of the database.

@@ -49,13 +49,37 @@ pub struct Change {
 pub struct LoggedTable {
     /// Its number, by which changes name it.
     pub number: i64,
+    /// Which table it is, whatever it is called: tables can swap their names. None in segments that an older tightrope has written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relation: Option<i64>,
     /// Its name.
     pub table: TableName,
+    /// Whether something may have been written to it that is not in the log.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gap: bool,
     /// Its columns, in the order in which a row's values are written.
     pub columns: Vec<String>,
     /// The transactions that made its columns what they were: what they have logged under the columns of before is not certain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub made_by: Vec<i64>,
+}
+
+/// Where a snapshot stands in a change log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogMark {
+    /// The mark: what is logged after it the snapshot does not see.
+    pub mark: String,
+    /// What the tables are called in the snapshot.
+    pub tables: Vec<NamedRelation>,
+}
+
+/// What a table that is logged is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedRelation {
+    /// Which table, as [`LoggedTable::relation`] says.
+    pub relation: i64,
+    /// Its name.
+    pub table: TableName,
 }
 
 /// How far a sequence had counted.
@@ -107,6 +131,14 @@ impl Unreplayed {
     pub const NO_SHAPE: &'static str = "the log does not say of which table it is";
     /// Why not: its table was made since.
     pub const NO_TABLE: &'static str = "the backup has no such table";
+    /// Why not: its name is that of another table in the backup.
+    pub const OTHER_TABLE: &'static str =
+        "it was written to another table than the one that has this name in the backup";
+    /// Why not: a migration has given its name to another table, whose changes have that place.
+    pub const REPLACED_TABLE: &'static str =
+        "its table has lost its name to another one since the backup";
+    /// Why not: the log does not tell tables apart that have had one name.
+    pub const UNCERTAIN_TABLE: &'static str = "an older tightrope has logged it, and several tables may have had this name: take a new backup";
 
     /// Why not all of it: these columns were made since.
     pub fn no_column(lost: &[String]) -> String {

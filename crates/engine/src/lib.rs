@@ -27,8 +27,8 @@ pub use backup::{
 };
 pub use capabilities::Capabilities;
 pub use changes::{
-    Change, ChangeKind, Changes, Counted, LogNumber, LogThere, LoggedTable, ReadUpTo, Replay,
-    Replayed, Unreplayed, freed_beyond_the_mark,
+    Change, ChangeKind, Changes, Counted, LogMark, LogNumber, LogThere, LoggedTable, NamedRelation,
+    ReadUpTo, Replay, Replayed, Unreplayed, freed_beyond_the_mark,
 };
 pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};

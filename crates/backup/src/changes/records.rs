@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use tightrope_engine::{Counted, LogNumber, LoggedTable, Unreplayed};
+use tightrope_engine::{Counted, LogNumber, LoggedTable, NamedRelation, Unreplayed};
 use tightrope_model::{Digest, TableName};
 
 use super::FOLDER;
@@ -14,6 +14,9 @@ pub struct LogStart {
     pub log: LogNumber,
     /// What the snapshot sees of it.
     pub mark: String,
+    /// What the tables are called in the snapshot; none where an older tightrope has taken the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<Vec<NamedRelation>>,
 }
 
 /// The record of a segment.

@@ -8,6 +8,7 @@ mod changes_in_a_bucket;
 mod changes_in_order;
 mod changes_killed;
 mod changes_misfits;
+mod changes_renamed;
 mod credentials;
 mod damage;
 mod drills;

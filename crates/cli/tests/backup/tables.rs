@@ -53,3 +53,25 @@ fn a_table_that_the_backup_does_not_have_is_named(stage: &Stage) {
     let outcome = stage.run(&restore(stage, "invoices"), 1);
     assert_says(&outcome.stderr, "has no table `invoices`");
 }
+
+#[test]
+fn a_table_comes_back_without_the_triggers_of_a_window_that_was_ended_since() {
+    let stage = Stage::postgres();
+    stage.write(
+        "migrations/0001_x/up.sql",
+        "update orders set total = total + 1;",
+    );
+    stage.write(
+        "migrations/0001_x/down.sql",
+        "update orders set total = total - 1;",
+    );
+    stage.run(&["apply", "--yes"], 0);
+    let triggers = "select count(*)::text from pg_trigger where tgrelid = 'orders'::regclass and not tgisinternal";
+    assert_ne!(stage.one(triggers), "0", "the window is open");
+    stage.backup();
+    stage.run(&["seal", "--yes"], 0);
+    stage.sql("drop view big; drop table orders");
+    stage.run(&restore(&stage, "orders"), 0);
+    assert_eq!(stage.one(triggers), "0");
+    stage.sql("insert into orders (customer, total) values (1, 1)");
+}

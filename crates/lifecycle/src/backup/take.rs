@@ -248,7 +248,11 @@ fn write(
     watch.reached("before the manifest");
     let manifest = draft.write_manifest(Manifest {
         applied,
-        changes: changes.map(|(log, mark)| LogStart { log, mark }),
+        changes: changes.map(|(log, there)| LogStart {
+            log,
+            mark: there.mark,
+            tables: Some(there.tables),
+        }),
         ..manifest
     })?;
     watch.reached("manifest written");

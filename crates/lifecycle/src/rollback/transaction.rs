@@ -199,8 +199,8 @@ fn inside(
             milliseconds: rollback_ms,
         });
         done.push(one);
+        logged::after_script(run.session.as_mut())?;
     }
-    logged::after_script(run.session.as_mut())?;
     let lease = run.lease.clone();
     run.store().guard_lease(&lease)?;
     Ok(done)

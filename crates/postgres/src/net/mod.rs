@@ -47,6 +47,7 @@ use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
 
 use crate::session::PostgresSession;
+pub(crate) use changes::log_mark;
 
 impl Net for PostgresSession {
     fn spread(

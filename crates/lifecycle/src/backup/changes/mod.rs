@@ -6,6 +6,7 @@
 mod begin;
 mod carry;
 mod cut;
+mod places;
 mod replay;
 mod standing;
 

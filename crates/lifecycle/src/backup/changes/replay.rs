@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tightrope_backup::{Carried, Found, Manifest, ReplayRecord};
+use tightrope_backup::{Carried, Found, LogStart, Manifest, ReplayRecord};
 use tightrope_engine::{
     BackupWatch as _, Change, ChangeKind, ConnectOptions, Counted, DatabaseUrl, Engine, ErrorKind,
     LoggedTable, Replayed, Session, Unreplayed,
@@ -18,6 +18,7 @@ use super::super::watch::Watch;
 use super::begin::log_of;
 use super::carry::{Last, carried, carry_out, start_of};
 use super::cut::{Cut, ReplayUntil};
+use super::places::Places;
 use crate::logged;
 use crate::project::{Access, Project};
 
@@ -92,7 +93,7 @@ pub(in super::super) fn replay(
     let cut = Cut::find(&all, until, across, &found.name)?;
     let mut session = connect(engine, restored)?;
     let mut rows = Rows::default();
-    let mut replaying = Replaying::begin(session.as_mut(), &cut, across, watch)?;
+    let mut replaying = Replaying::begin(session.as_mut(), start_of(found)?, &cut, across, watch)?;
     let mut from = 0;
     for _ in 0..CATCH_UPS {
         replaying.segments(&all, from, &mut rows)?;
@@ -107,7 +108,8 @@ pub(in super::super) fn replay(
         }
     }
     watch.reached("changes replayed");
-    let (replayed, left_out) = replaying.end(&all)?;
+    let left_out = replaying.left_out;
+    let replayed = replaying.end(&all)?;
     watch.reached("replay committed");
     must_have_these_rows(found, &rows, &replayed)?;
     done.replay_ms = milliseconds(began);
@@ -239,15 +241,22 @@ impl Rows {
 
 struct Replaying<'a> {
     engine: Box<dyn tightrope_engine::Replay + 'a>,
+    start: &'a LogStart,
     cut: &'a Cut,
+    across: bool,
     watch: &'a Watch<'a>,
     done: u64,
     left_out: u64,
+    /// What has no place in the backup.
+    nowhere: Vec<Unreplayed>,
+    /// Names that tables had when they were written, with those of the backup.
+    renamed: BTreeSet<(TableName, TableName)>,
 }
 
 impl<'a> Replaying<'a> {
     fn begin(
         session: &'a mut dyn Session,
+        start: &'a LogStart,
         cut: &'a Cut,
         across: bool,
         watch: &'a Watch<'a>,
@@ -257,16 +266,21 @@ impl<'a> Replaying<'a> {
             .map_err(BackupError::doing("begin to replay"))?;
         Ok(Self {
             engine,
+            start,
             cut,
+            across,
             watch,
             done: 0,
             left_out: 0,
+            nowhere: Vec::new(),
+            renamed: BTreeSet::new(),
         })
     }
 
     fn segments(&mut self, all: &Carried, from: usize, rows: &mut Rows) -> Result<(), BackupError> {
         let tables = all.segments.last().map(|last| last.tables.as_slice());
-        let tables = tables.unwrap_or_default();
+        let places = Places::find(self.start, tables.unwrap_or_default(), self.across);
+        let tables = places.tables.as_slice();
         let by_number: BTreeMap<i64, &LoggedTable> =
             tables.iter().map(|table| (table.number, table)).collect();
         let of = all.changes();
@@ -288,6 +302,9 @@ impl<'a> Replaying<'a> {
                     self.left_out += u64::from(change.kind != ChangeKind::Migration);
                     continue;
                 }
+                let Some(change) = self.placed(&places, change) else {
+                    continue;
+                };
                 rows.count(by_number.get(&change.table).copied(), change.kind);
                 chunk.push(change);
                 if chunk.len() == CHUNK {
@@ -300,6 +317,22 @@ impl<'a> Replaying<'a> {
         self.hand_over(tables, chunk)?;
         self.watch.progress("changes replayed", self.done, of);
         Ok(())
+    }
+
+    /// The change, if its table has a place in the backup; else it is told.
+    fn placed(&mut self, places: &Places, change: Change) -> Option<Change> {
+        if let Some((table, because)) = places.misfit(change.table) {
+            self.nowhere.push(Unreplayed {
+                change,
+                table: table.to_string(),
+                because: (*because).to_owned(),
+            });
+            return None;
+        }
+        if let Some(names) = places.renamed(change.table) {
+            self.renamed.insert(names.clone());
+        }
+        Some(change)
     }
 
     fn leave_out(&mut self, tables: &[LoggedTable], own: Vec<Change>) -> Result<(), BackupError> {
@@ -325,17 +358,22 @@ impl<'a> Replaying<'a> {
     }
 
     /// Sequences count on from where they were last seen.
-    fn end(self, all: &Carried) -> Result<(Replayed, u64), BackupError> {
+    fn end(self, all: &Carried) -> Result<Replayed, BackupError> {
         let mut last: BTreeMap<&TableName, &Counted> = BTreeMap::new();
         for counted in all.segments.iter().flat_map(|segment| &segment.counted) {
             last.insert(&counted.sequence, counted);
         }
         let counted: Vec<Counted> = last.into_values().cloned().collect();
-        let replayed = self
+        let mut replayed = self
             .engine
             .end(&counted)
             .map_err(BackupError::doing("end the replay"))?;
-        Ok((replayed, self.left_out))
+        replayed.unreplayed.extend(self.nowhere);
+        let renamed = self.renamed.iter().map(|(since, then)| {
+            format!("what was written to `{since}` is in `{then}`: the table was called so when the backup was taken")
+        });
+        replayed.remarks.extend(renamed);
+        Ok(replayed)
     }
 }
 

@@ -11,7 +11,7 @@ use tightrope_engine::{
     BackupFiles, BackupWatch, Changes as _, ConnectOptions, DatabaseUrl, EngineError, ErrorKind,
     Restored as _, Scratch as _, Session as _, TableContent,
 };
-use tightrope_model::TableName;
+use tightrope_model::{TableName, Value};
 
 use super::super::programs::{Programs, point_at};
 use super::children::Running;
@@ -48,6 +48,7 @@ pub(super) fn restore(
     list(&programs, files, tables, &contents)?;
     let restored = restore::restore(bin_dir, files, into, 1, Some(&contents), watch)?;
     free_logs(restored.url())?;
+    free_nets(restored.url(), into)?;
     compare(tables, restored.url())?;
     let dump = room.folder.join("tables.dump");
     dump_tables(&programs, &restored, tables, &dump, watch)?;
@@ -148,6 +149,31 @@ fn is_wanted(line: &str, tables: &[TableContent]) -> bool {
 /// A table brought over with the trigger of a change log would call a function that is not there.
 fn free_logs(url: &DatabaseUrl) -> Result<(), EngineError> {
     PostgresSession::open(url, &ConnectOptions::default())?.end_all()
+}
+
+/// Nor may a table bring the triggers of a net whose window was ended since the backup.
+fn free_nets(restored: &DatabaseUrl, into: &DatabaseUrl) -> Result<(), EngineError> {
+    let mut session = PostgresSession::open(restored, &ConnectOptions::default())?;
+    let triggers = session.query_own(
+        "select p.oid::regprocedure::text, pg_catalog.quote_ident(g.tgname) || ' on ' || g.tgrelid::regclass::text \
+         from pg_catalog.pg_trigger g join pg_catalog.pg_proc p on p.oid = g.tgfoid \
+         where p.pronamespace = pg_catalog.to_regnamespace('tightrope') \
+         and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_trigger'::regclass \
+           and d.objid = g.oid and d.refclassid = 'pg_catalog.pg_trigger'::regclass) order by 1, 2",
+        &[],
+    )?;
+    let mut there = reading(into)?;
+    for row in &triggers {
+        let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
+        let function = there.query_own(
+            "select 1::bigint where pg_catalog.to_regprocedure($1) is not null",
+            &[Value::from(text(0))],
+        )?;
+        if function.is_empty() {
+            session.execute_own(&format!("drop trigger {}", text(1)))?;
+        }
+    }
+    Ok(())
 }
 
 /// The rows there are those of the backup.

@@ -12,6 +12,7 @@ use super::super::programs::{Programs, point_at};
 use super::children::{Ended, Running};
 use super::{DUMP, identity, properties, reading};
 use crate::connect::Target;
+use crate::net;
 use crate::session::PostgresSession;
 
 /// Tables summed up between two words about how far it is.
@@ -42,6 +43,10 @@ pub(super) fn take(
     let database = identity(&mut session)?;
     let snapshot = Snapshot::export(&mut session)?;
     watch.reached("snapshot exported");
+    let mark = match options.log {
+        Some(_) => Some(net::log_mark(&mut session)?),
+        None => None,
+    };
     let catalog = session.catalog()?;
     let mut shapes = catalog.tables().to_vec();
     shapes.extend(own_tables(&mut session)?);
@@ -82,7 +87,7 @@ pub(super) fn take(
         tables,
         source_bytes: snapshot.bytes,
         remarks,
-        mark: options.log.map(|_| snapshot.mark),
+        mark,
     })
 }
 
@@ -92,7 +97,6 @@ struct Snapshot {
     taken_at: String,
     position: Option<String>,
     bytes: u64,
-    mark: String,
 }
 
 impl Snapshot {
@@ -103,7 +107,7 @@ impl Snapshot {
         let sql = format!(
             "select pg_export_snapshot(), {now}, \
              (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end)::text, \
-             pg_database_size(current_database()), txid_current_snapshot()::text"
+             pg_database_size(current_database())"
         );
         let rows = session.query_own(&sql, &[])?;
         let row = rows.first().map(Vec::as_slice).unwrap_or_default();
@@ -117,7 +121,6 @@ impl Snapshot {
                 .and_then(Value::integer)
                 .and_then(|bytes| u64::try_from(bytes).ok())
                 .unwrap_or_default(),
-            mark: text(4).unwrap_or_default(),
         })
     }
 }

@@ -7,6 +7,7 @@ use tightrope_engine::{EngineError, LogNumber};
 use tightrope_model::{TableName, Value};
 
 use super::super::names;
+use super::super::spread::protect;
 use super::begin::USER_TABLES;
 use super::{is_row_trigger, own, truncate_trigger_name, whole_trigger_name};
 use crate::quote::{literal, quote};
@@ -19,6 +20,37 @@ pub(super) fn table(log: LogNumber) -> String {
          gap boolean not null)",
         names::sql(&own(log, "attached"))
     )
+}
+
+/// Whether it is there: a log that an older tightrope has begun remembers nothing.
+fn is_there(session: &mut PostgresSession, log: LogNumber) -> Result<bool, EngineError> {
+    let sql = format!(
+        "select 1::bigint where pg_catalog.to_regclass({}) is not null",
+        literal(&names::sql(&own(log, "attached")))
+    );
+    Ok(!session.query_own(&sql, &[])?.is_empty())
+}
+
+/// Makes it for a log that has none.
+pub(super) fn make_if_missing(
+    session: &mut PostgresSession,
+    log: LogNumber,
+) -> Result<(), EngineError> {
+    if is_there(session, log)? {
+        return Ok(());
+    }
+    session.execute_own(&table(log))?;
+    protect(session, &format!("changes_{log}"))
+}
+
+/// What is remembered, as it stands in SQL where it is only read.
+fn remembered(session: &mut PostgresSession, log: LogNumber) -> Result<String, EngineError> {
+    Ok(match is_there(session, log)? {
+        true => names::sql(&own(log, "attached")),
+        false => "(select null::oid as relation, null::oid as rows, null::\"char\" as rows_enabled, \
+                  null::oid as truncates, null::\"char\" as truncates_enabled, false as gap where false)"
+            .to_owned(),
+    })
 }
 
 /// Remembers the triggers of a table and of its partitions as they are now.
@@ -44,7 +76,7 @@ pub(super) fn note_gaps(session: &mut PostgresSession, log: LogNumber) -> Result
         "insert into {attached} as a (relation, gap) select g.oid, true from ({gaps}) g \
          on conflict (relation) do update set gap = true where not a.gap",
         attached = names::sql(&own(log, "attached")),
-        gaps = gaps(log),
+        gaps = gaps(log, &names::sql(&own(log, "attached"))),
     ))
 }
 
@@ -85,11 +117,12 @@ pub(super) fn unlogged(
     session: &mut PostgresSession,
     log: LogNumber,
 ) -> Result<Vec<TableName>, EngineError> {
+    let remembered = remembered(session, log)?;
     let rows = session.query_own(
         &format!(
             "select n.nspname::text, c.relname::text from ({gaps}) g join pg_catalog.pg_class c on c.oid = g.oid \
              join pg_catalog.pg_namespace n on n.oid = c.relnamespace order by 1, 2",
-            gaps = gaps(log)
+            gaps = gaps(log, &remembered)
         ),
         &[],
     )?;
@@ -103,11 +136,22 @@ pub(super) fn unlogged(
         .collect())
 }
 
-fn gaps(log: LogNumber) -> String {
+/// Tables that have a gap now or had one, also those that are gone; a query of their oids.
+pub(super) fn gaps_so_far(
+    session: &mut PostgresSession,
+    log: LogNumber,
+) -> Result<String, EngineError> {
+    let remembered = remembered(session, log)?;
+    Ok(format!(
+        "{} union all select b.relation from {remembered} b where b.gap",
+        gaps(log, &remembered)
+    ))
+}
+
+fn gaps(log: LogNumber, remembered: &str) -> String {
     format!(
-        "select c.oid from ({USER_TABLES}) c left join {attached} a on a.relation = c.oid {triggers} where a.gap or {differs}",
+        "select c.oid from ({USER_TABLES}) c left join {remembered} a on a.relation = c.oid {triggers} where a.gap or {differs}",
         triggers = triggers(log, "a.rows"),
-        attached = names::sql(&own(log, "attached")),
         differs = differs(),
     )
 }

@@ -22,6 +22,7 @@ use tightrope_model::{TableName, Value};
 use super::names::SCHEMA;
 use crate::quote::literal;
 use crate::session::PostgresSession;
+pub(crate) use read::mark as log_mark;
 
 /// The log's own table, by the end of its name: nothing, `tables`, `attached`, `note`.
 fn own(log: LogNumber, what: &str) -> TableName {
@@ -90,6 +91,7 @@ impl Changes for PostgresSession {
                 super::names::sql(&own(there.log, ""))
             );
             self.query_own(&sql, &[Value::from(label)])?;
+            attached::make_if_missing(self, there.log)?;
             attached::note_gaps(self, there.log)?;
         }
         Ok(())

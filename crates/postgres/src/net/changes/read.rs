@@ -2,12 +2,13 @@
 
 use postgres::SimpleQueryRow;
 use tightrope_engine::{
-    Change, ChangeKind, Counted, EngineError, ErrorKind, LogNumber, LogThere, LoggedTable,
-    ReadUpTo, Session as _, freed_beyond_the_mark,
+    Change, ChangeKind, Counted, EngineError, ErrorKind, LogMark, LogNumber, LogThere, LoggedTable,
+    NamedRelation, ReadUpTo, Session as _, freed_beyond_the_mark,
 };
 use tightrope_model::{TableName, Value};
 
 use super::super::names;
+use super::begin::USER_TABLES;
 use super::{attached, own};
 use crate::error;
 use crate::quote::literal;
@@ -79,6 +80,27 @@ fn within(
         tables: tables(session, log)?,
         counted: counted(session)?,
         unlogged: attached::unlogged(session, log)?,
+    })
+}
+
+/// Where the session's snapshot stands, and what the tables are called in it.
+pub(crate) fn mark(session: &mut PostgresSession) -> Result<LogMark, EngineError> {
+    let rows = session.query_own("select txid_current_snapshot()::text", &[])?;
+    let mark = rows.first().map(|row| text(row, 0)).unwrap_or_default();
+    let rows = session.query_own(
+        &format!(
+            "select c.oid::bigint, n.nspname::text, c.relname::text from ({USER_TABLES}) c \
+             join pg_catalog.pg_namespace n on n.oid = c.relnamespace order by 1"
+        ),
+        &[],
+    )?;
+    let tables = rows.iter().map(|row| NamedRelation {
+        relation: row.first().and_then(Value::integer).unwrap_or_default(),
+        table: TableName::new(text(row, 1), text(row, 2)),
+    });
+    Ok(LogMark {
+        mark,
+        tables: tables.collect(),
     })
 }
 
@@ -204,9 +226,11 @@ fn change(row: &SimpleQueryRow) -> Result<Change, EngineError> {
 }
 
 fn tables(session: &mut PostgresSession, log: LogNumber) -> Result<Vec<LoggedTable>, EngineError> {
+    let gaps = attached::gaps_so_far(session, log)?;
     let rows = session.query_own(
         &format!(
-            "select s, schema_name, table_name, columns, array_to_json(made_by)::text from {} order by s",
+            "select t.s, t.schema_name, t.table_name, t.columns, array_to_json(t.made_by)::text, t.relation::bigint, \
+               (t.relation in ({gaps}))::int from {} t order by t.s",
             names::sql(&own(log, "tables"))
         ),
         &[],
@@ -215,7 +239,9 @@ fn tables(session: &mut PostgresSession, log: LogNumber) -> Result<Vec<LoggedTab
         .map(|row| {
             Ok(LoggedTable {
                 number: row.first().and_then(Value::integer).unwrap_or_default(),
+                relation: row.get(5).and_then(Value::integer),
                 table: TableName::new(text(row, 1), text(row, 2)),
+                gap: row.get(6).and_then(Value::integer) == Some(1),
                 columns: serde_json::from_str(&text(row, 3)).map_err(|error| unread(&error))?,
                 made_by: serde_json::from_str(&text(row, 4)).map_err(|error| unread(&error))?,
             })

@@ -6,7 +6,7 @@ use tightrope_model::TableName;
 
 use super::super::live::Live;
 use super::super::names::{all as every, list, of, sql};
-use super::{entries, prefix, tables};
+use super::{entries, marker, prefix, tables};
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
 
@@ -18,7 +18,8 @@ pub(super) const NOW: &str =
 pub(super) fn make(connection: &Connection, log: LogNumber) -> Result<(), EngineError> {
     let made = format!(
         "create table if not exists {entries} (n integer primary key, at integer, s integer, k text, i1, v1);
-         create table if not exists {tables} (s integer primary key, name text, columns text, place text);
+         create table if not exists {tables} (s integer primary key, name text, columns text, place text, relation integer,
+           gap integer not null default 0);
          insert into {entries} (at, s, k) select {NOW}, 0, 'B' where not exists (select 1 from {entries});",
         entries = sql(&entries(log)),
         tables = sql(&tables(log)),
@@ -29,6 +30,7 @@ pub(super) fn make(connection: &Connection, log: LogNumber) -> Result<(), Engine
 
 /// Lets every table be logged as it is now.
 pub(super) fn all(connection: &Connection, log: LogNumber) -> Result<(), EngineError> {
+    marker::know_relations(connection, log).map_err(from_sqlite)?;
     for name in user_tables(connection).map_err(from_sqlite)? {
         let table = TableName::new("", name);
         let live = Live::read(connection, &table).map_err(from_sqlite)?;
@@ -36,7 +38,7 @@ pub(super) fn all(connection: &Connection, log: LogNumber) -> Result<(), EngineE
             one(connection, log, &table, &live).map_err(from_sqlite)?;
         }
     }
-    Ok(())
+    marker::drop_markers(connection, log).map_err(from_sqlite)
 }
 
 /// Whether the table's rows can be logged: virtual ones have no triggers, and a row has to be told from the others.
@@ -88,28 +90,50 @@ fn number_of(
     table: &TableName,
     live: &Live,
 ) -> rusqlite::Result<i64> {
-    let tables = sql(&tables(log));
-    let json = |names: &[String]| serde_json::to_string(names).unwrap_or_default();
-    let values = (&table.name, json(&live.stored), json(&live.place()));
+    let relation = marker::relation_of(connection, log, &table.name)?;
+    let (columns, place) = (json(&live.stored), json(&live.place()));
     let known = connection
         .query_row(
-            &format!("select s from {tables} where name = ?1 and columns = ?2 and place = ?3"),
-            (values.0, &values.1, &values.2),
+            &format!(
+                "select s from {} where name = ?1 and columns = ?2 and place = ?3 and relation = ?4",
+                sql(&tables(log))
+            ),
+            (&table.name, columns, place, relation),
             |row| row.get(0),
         )
         .optional()?;
-    if let Some(number) = known {
-        return Ok(number);
+    match known {
+        Some(number) => Ok(number),
+        None => new_number(connection, log, table, live, relation),
     }
+}
+
+fn json(names: &[String]) -> String {
+    serde_json::to_string(names).unwrap_or_default()
+}
+
+/// Notes a table with the columns that it has now. One that the log has not seen is told by the number that it gets.
+pub(super) fn new_number(
+    connection: &Connection,
+    log: LogNumber,
+    table: &TableName,
+    live: &Live,
+    relation: Option<i64>,
+) -> rusqlite::Result<i64> {
     connection.execute(
-        &format!("insert into {tables} (name, columns, place) values (?1, ?2, ?3)"),
-        values,
+        &format!(
+            "insert into {0} (s, name, columns, place, relation, gap)
+             select l.s + 1, ?1, ?2, ?3, coalesce(?4, l.s + 1), exists (select 1 from {0} g where g.relation = ?4 and g.gap)
+             from (select coalesce(max(s), 0) as s from {0}) l",
+            sql(&tables(log))
+        ),
+        (&table.name, json(&live.stored), json(&live.place()), relation),
     )?;
     Ok(connection.last_insert_rowid())
 }
 
-/// Whether the triggers of that number are there, and on that table: who renames a table takes its triggers along.
-pub(super) fn is_attached(
+/// Whether the triggers of that number are there, and on that table.
+fn is_attached(
     connection: &Connection,
     log: LogNumber,
     number: i64,
@@ -229,9 +253,9 @@ impl Logged<'_> {
         let both = self.place.iter().chain(stored);
         let values: Vec<String> = both.map(|name| of("t", name)).collect();
         format!(
-            "{} from {} t where {};",
+            "{}{}{};",
             self.entry("P", &columns, &values),
-            quote_identifier(&self.table.name),
+            marker::reads_from(&self.table.name),
             self.at_place("t", alias)
         )
     }
@@ -241,9 +265,9 @@ impl Logged<'_> {
         let columns = Self::numbered("i", self.place.len());
         let values: Vec<String> = self.place.iter().map(|name| of(alias, name)).collect();
         format!(
-            "{} where {when} and not exists (select 1 from {} t where {});",
+            "{} where {when} and not exists (select 1{}{});",
             self.entry("D", &columns, &values),
-            quote_identifier(&self.table.name),
+            marker::reads_from(&self.table.name),
             self.at_place("t", alias)
         )
     }

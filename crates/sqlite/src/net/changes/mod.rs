@@ -3,14 +3,16 @@
 //! Everything here is serial, so the highest number of the log is a mark. An entry does not say what a statement did but what the
 //! row *is* when the trigger fires: in which order a program's own triggers and this one fire plays no part then, and what is
 //! replayed twice changes nothing. Triggers of SQLite have to name columns, so they are taken away while a script of tightrope's changes
-//! the schema.
+//! the schema, and a marker tells each table meanwhile (see `marker`).
 
 mod attach;
+mod marker;
 mod read;
 mod replay;
 
 use tightrope_engine::{
-    Change, Changes, EngineError, LogNumber, LogThere, ReadUpTo, Replay, Session as _,
+    Change, Changes, EngineError, LogMark, LogNumber, LogThere, NamedRelation, ReadUpTo, Replay,
+    Session as _,
 };
 
 use super::names::sql;
@@ -35,8 +37,27 @@ fn tables(log: LogNumber) -> TableName {
     TableName::new("", format!("{}_tables", prefix(log)))
 }
 
+/// Where the connection's transaction stands in a log, and what the tables are called in it.
+pub(crate) fn mark(connection: &Connection, log: LogNumber) -> rusqlite::Result<LogMark> {
+    let query = format!(
+        "select distinct t.relation, g.tbl_name from {} order by 1",
+        marker::tables_with_triggers(log)
+    );
+    let mut statement = connection.prepare(&query)?;
+    let tables = statement.query_map([], |row| {
+        Ok(NamedRelation {
+            relation: row.get(0)?,
+            table: TableName::new("", row.get::<_, String>(1)?),
+        })
+    })?;
+    Ok(LogMark {
+        mark: highest(connection, log)?,
+        tables: tables.collect::<rusqlite::Result<_>>()?,
+    })
+}
+
 /// The log's highest number: all that is committed now.
-pub(crate) fn mark(connection: &Connection, log: LogNumber) -> rusqlite::Result<String> {
+fn highest(connection: &Connection, log: LogNumber) -> rusqlite::Result<String> {
     let query = format!("select coalesce(max(n), 0) from {}", sql(&entries(log)));
     connection.query_row(&query, [], |row| {
         row.get::<_, i64>(0).map(|n| n.to_string())
@@ -130,7 +151,7 @@ impl Changes for SqliteSession {
 
     fn before_script(&mut self, label: &str) -> Result<(), EngineError> {
         for log in logs(self.connection())? {
-            drop_all(self.connection(), "trigger", &prefix(log))?;
+            marker::take_the_place_of_triggers(self.connection(), log)?;
             let note = format!(
                 "insert into {} (at, s, k, v1) values ({}, 0, 'M', ?1)",
                 sql(&entries(log)),

@@ -9,8 +9,9 @@ use tightrope_model::TableName;
 
 use super::super::live::Live;
 use super::super::names::sql;
-use super::attach::{is_attached, user_tables};
-use super::{entries, mark, tables};
+use super::attach::user_tables;
+use super::marker::{knows_relations, reads_from, shape_of, tables_with_triggers};
+use super::{entries, highest, tables};
 use crate::error::from_sqlite;
 use crate::transaction::ReadTransaction;
 use crate::value::exact;
@@ -25,7 +26,7 @@ pub(super) fn read(
     let _transaction = ReadTransaction::begin(connection).map_err(from_sqlite)?;
     must_be_whole(connection, log, since)?;
     let mut read = || {
-        let mark = mark(connection, log)?;
+        let mark = highest(connection, log)?;
         let at = connection.query_row(
             "select strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
             [],
@@ -67,17 +68,34 @@ struct Known {
 }
 
 fn known(connection: &Connection, log: LogNumber) -> rusqlite::Result<Vec<Known>> {
+    let (relation, gap) = match knows_relations(connection, log)? {
+        true => ("t.relation".to_owned(), "t.gap"),
+        false => (
+            format!(
+                "(select min(o.s) from {} o where o.name = t.name)",
+                sql(&tables(log))
+            ),
+            "0",
+        ),
+    };
     let query = format!(
-        "select s, name, columns, place from {} order by s",
+        "select t.s, t.name, t.columns, t.place, {relation}, {gap} from {} t order by t.s",
         sql(&tables(log))
     );
+    let astray = astray(connection, log)?;
     let mut statement = connection.prepare(&query)?;
     let rows = statement.query_map([], |row| {
         let (columns, place): (String, String) = (row.get(2)?, row.get(3)?);
         let names = |text: &str| serde_json::from_str::<Vec<String>>(text).unwrap_or_default();
+        let number = row.get(0)?;
         Ok(Known {
             table: LoggedTable {
-                number: row.get(0)?,
+                number,
+                relation: Some(match astray.contains(&number) {
+                    true => -number,
+                    false => row.get(4)?,
+                }),
+                gap: row.get(5)?,
                 table: TableName::new("", row.get::<_, String>(1)?),
                 columns: names(&columns),
                 made_by: Vec::new(),
@@ -86,6 +104,24 @@ fn known(connection: &Connection, log: LogNumber) -> rusqlite::Result<Vec<Known>
         })
     })?;
     rows.collect()
+}
+
+/// Shapes whose triggers read from another table than the one that they are on: it cannot be told of which table their rows are.
+fn astray(connection: &Connection, log: LogNumber) -> rusqlite::Result<Vec<i64>> {
+    let query = format!(
+        "select t.s, g.tbl_name, g.sql from {} where g.name not glob '*_table'",
+        tables_with_triggers(log)
+    );
+    let mut statement = connection.prepare(&query)?;
+    let mut rows = statement.query([])?;
+    let mut astray = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (table, trigger): (String, String) = (row.get(1)?, row.get(2)?);
+        if !trigger.contains(&reads_from(&table)) {
+            astray.push(row.get(0)?);
+        }
+    }
+    Ok(astray)
 }
 
 fn each(
@@ -156,14 +192,13 @@ fn unlogged(
 ) -> rusqlite::Result<Vec<TableName>> {
     let mut unlogged = Vec::new();
     for name in user_tables(connection)? {
-        let mut attached = false;
         let live = Live::read(connection, &TableName::new("", name.as_str()))?;
-        let stored = live.map(|live| live.stored).unwrap_or_default();
-        for known in known.iter().filter(|known| known.table.table.name == name) {
-            attached |= known.table.columns == stored
-                && is_attached(connection, log, known.table.number, &name)?;
-        }
-        if !attached {
+        let number = match live {
+            Some(live) => shape_of(connection, log, &name, &live)?,
+            None => None,
+        };
+        let is_whole = |known: &Known| Some(known.table.number) == number && !known.table.gap;
+        if !known.iter().any(is_whole) {
             unlogged.push(TableName::new("", name));
         }
     }
