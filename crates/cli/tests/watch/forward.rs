@@ -107,3 +107,18 @@ fn a_step_that_stalls_others_is_not_advised_to_become_steps() {
     );
     stage.has_all(&load.stop());
 }
+
+#[test]
+fn a_verify_script_of_steps_that_stalls_others_is_cancelled_and_the_steps_are_undone() {
+    let up = "alter table orders add column extra text;\ncreate index concurrently orders_extra on orders (extra);";
+    let verify = "lock table orders in access exclusive mode;
+        select pg_sleep(200) from app_errors where id = 1000000000;";
+    let stage = slow_by("stall_budget_ms = 300", up, verify);
+    let load = stage.load(2);
+    is_undone(
+        &stage,
+        "more than the stall budget of 300 ms, and it was cancelled",
+        "it runs in steps already",
+    );
+    stage.has_all(&load.stop());
+}
