@@ -58,6 +58,15 @@ pub trait Queries {
         Ok(Vec::new())
     }
 
+    /// The names of its tables, views and their columns, where a word in double quotes is a name or a value by them. Empty where it is
+    /// always a name.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn names(&mut self) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+
     /// What of the database runs code when queries are run. Empty where none of it could act where no rollback reaches.
     ///
     /// # Errors

@@ -51,11 +51,12 @@ pub trait Vitals {
     /// When the connection breaks.
     fn waiting_for(&mut self, session: &SessionId) -> Result<Vec<i64>, EngineError>;
 
-    /// Cancels what that session is doing; its transaction can only be undone then.
+    /// Cancels what that session is doing; its transaction can only be undone then. Whether the server could tell it so: a session that
+    /// is gone hears nothing.
     ///
     /// # Errors
     /// When it is not ours to cancel.
-    fn cancel(&mut self, session: &SessionId) -> Result<(), EngineError>;
+    fn cancel(&mut self, session: &SessionId) -> Result<bool, EngineError>;
 
     /// Lets nobody else write to these tables until the transaction ends.
     ///

@@ -238,7 +238,7 @@ impl Work {
         };
         self.session()
             .and_then(|session| session.vitals())
-            .is_some_and(|vitals| vitals.cancel(&watched).is_ok())
+            .is_some_and(|vitals| vitals.cancel(&watched).is_ok_and(|sent| sent))
     }
 
     /// A heartbeat that cannot be written is tried again at the next; the guard before every commit decides, not this.

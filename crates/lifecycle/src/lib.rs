@@ -75,6 +75,6 @@ pub use watch::{
 };
 pub use workload::{
     CaptureOptions, CaptureSource, Captured, CollationChange, CostChange, Moment, OnHarm,
-    PlanChange, QueryFailure, QueryName, Replay, ResultChange, UpgradeError, Upgraded,
+    OpenOrder, PlanChange, QueryFailure, QueryName, Replay, ResultChange, UpgradeError, Upgraded,
     WorkloadFailure, WorkloadSettings, WorkloadTrial, capture, load_workload, rehearse_upgrade,
 };

@@ -17,8 +17,11 @@ use crate::execute::{Ready, ScriptFailure};
 use crate::{Edges, Event, Listener, Project};
 
 /// What helps against a script that costs others too much.
-const OVER_BUDGET: &str = "do it in smaller steps, or when less is going on: `stall_budget_ms` and `script_budget_ms` under [policy] are \
+pub(crate) const OVER_BUDGET: &str = "do it in smaller steps, or when less is going on: `stall_budget_ms` and `script_budget_ms` under [policy] are \
      what it may take";
+/// The same where it runs in steps already.
+pub(crate) const STEP_OVER_BUDGET: &str = "it runs in steps already, and each is held to the budgets by itself: divide what this step does, or apply when less is \
+     going on: `stall_budget_ms` and `script_budget_ms` under [policy] are what a step may take";
 
 /// The error of getting a run going, whatever it is for.
 #[derive(Debug, thiserror::Error)]
@@ -385,11 +388,11 @@ pub(crate) fn held_by(error: &mut EngineError, blockers: Vec<Blocker>) {
     }
 }
 
-/// Says why it was cancelled, where that is the error and we did it.
-pub(crate) fn cancelled_because(error: &mut EngineError, why: Option<String>) {
+/// Says why it was cancelled and what helps, where that is the error and we did it.
+pub(crate) fn cancelled_because(error: &mut EngineError, why: Option<String>, helps: &str) {
     if let (ErrorKind::Cancelled, Some(why)) = (error.kind, why) {
         error.message = why;
-        error.hint = Some(OVER_BUDGET.to_owned());
+        error.hint = Some(helps.to_owned());
     }
 }
 

@@ -7,6 +7,7 @@ mod support;
 use support::{run, servers, session, url};
 use tightrope_engine::{
     ConnectOptions, DatabaseUrl, Engine as _, EngineError, ErrorKind, RunStatement, Session,
+    SessionId,
 };
 use tightrope_model::{TableName, Value};
 use tightrope_postgres::PostgresEngine;
@@ -501,5 +502,18 @@ fn an_extension_stands_for_its_objects_but_not_for_the_users_rows() {
             .map(|shape| format!("{} by {}", shape.table, shape.key.join(",")))
             .collect();
         assert_eq!(shapes, ["told by a"]);
+    });
+}
+
+#[test]
+fn a_cancel_says_whether_a_session_could_be_told() {
+    on_each(|url, _| {
+        let mut session = session(url);
+        let vitals = session.vitals().unwrap();
+        // No process has that number.
+        let gone = SessionId("2000000000".to_owned());
+        assert!(!vitals.cancel(&gone).unwrap());
+        let other = support::session(url);
+        assert!(vitals.cancel(&other.id().unwrap()).unwrap());
     });
 }

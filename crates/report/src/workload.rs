@@ -164,6 +164,12 @@ fn replayed(page: &mut Page<'_>, replay: &tightrope_lifecycle::Replay) {
         );
     }
     more(page, replay.results.len());
+    for open in replay.open_orders.iter().take(MOST) {
+        page.field("  order    ", &named(&open.query));
+        let text = format!("{}: {}", open.when.in_words(), open.text);
+        page.field("           ", &text);
+    }
+    more(page, replay.open_orders.len());
     for change in replay.costs.iter().take(MOST) {
         let label = if change.expected {
             "  note     "

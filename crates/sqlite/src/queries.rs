@@ -18,6 +18,11 @@ impl Queries for SqliteSession {
         Ok(None)
     }
 
+    fn names(&mut self) -> Result<Vec<String>, EngineError> {
+        let found = run::rows_of(self.connection(), include_str!("names.sql"), usize::MAX)?;
+        Ok(found.rows.into_iter().flatten().flatten().collect())
+    }
+
     fn statements(&mut self) -> Result<Vec<StatementRecord>, EngineError> {
         Err(
             EngineError::new(ErrorKind::Unsupported, "SQLite remembers no statements")

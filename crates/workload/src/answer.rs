@@ -80,35 +80,12 @@ impl RowsDiffer {
 ///
 /// Columns that have been added are no difference: a program that reads by name does not see them.
 pub fn compare_rows(before: &Answer, after: &Answer, ordered: bool) -> Option<RowsDiffer> {
-    let mut places = Vec::new();
-    let mut taken = vec![false; after.columns.len()];
-    for (index, column) in before.columns.iter().enumerate() {
-        // Columns without a name of their own share one: each takes the next that is left, its own place first.
-        let same = |at: &usize| !taken[*at] && after.columns[*at] == *column;
-        let place = Some(index)
-            .filter(|at| *at < after.columns.len())
-            .filter(same)
-            .or_else(|| (0..after.columns.len()).find(same));
-        match place {
-            Some(at) => {
-                taken[at] = true;
-                places.push(at);
-            }
-            None => {
-                return Some(RowsDiffer::Column {
-                    column: column.clone(),
-                });
-            }
-        }
-    }
-    let now: Vec<Vec<&Option<String>>> = after
-        .rows
-        .iter()
-        .map(|row| places.iter().filter_map(|at| row.get(*at)).collect())
-        .collect();
-    let then: Vec<Vec<&Option<String>>> =
-        before.rows.iter().map(|row| row.iter().collect()).collect();
-    let mut counts: BTreeMap<&Vec<&Option<String>>, i64> = BTreeMap::new();
+    let now = match aligned(&before.columns, after) {
+        Ok(now) => now,
+        Err(column) => return Some(RowsDiffer::Column { column }),
+    };
+    let then: Vec<Row<'_>> = before.rows.iter().map(|row| row.iter().collect()).collect();
+    let mut counts: BTreeMap<&Row<'_>, i64> = BTreeMap::new();
     for row in &then {
         *counts.entry(row).or_default() += 1;
     }
@@ -140,6 +117,28 @@ pub fn compare_rows(before: &Answer, after: &Answer, ordered: bool) -> Option<Ro
         before: shown(&then[at]),
         after: shown(&now[at]),
     })
+}
+
+/// The values of a row that are compared.
+pub(crate) type Row<'a> = Vec<&'a Option<String>>;
+
+/// The rows of an answer over the columns of another one, found by their names; the name of one that is not there.
+pub(crate) fn aligned<'a>(columns: &[String], answer: &'a Answer) -> Result<Vec<Row<'a>>, String> {
+    let mut places = Vec::new();
+    let mut taken = vec![false; answer.columns.len()];
+    for (index, column) in columns.iter().enumerate() {
+        // Columns without a name of their own share one: each takes the next that is left, its own place first.
+        let same = |at: &usize| !taken[*at] && answer.columns[*at] == *column;
+        let place = Some(index)
+            .filter(|at| *at < answer.columns.len())
+            .filter(same)
+            .or_else(|| (0..answer.columns.len()).find(same))
+            .ok_or_else(|| column.clone())?;
+        taken[place] = true;
+        places.push(place);
+    }
+    let row = |row: &'a Vec<Option<String>>| places.iter().filter_map(|at| row.get(*at)).collect();
+    Ok(answer.rows.iter().map(row).collect())
 }
 
 /// How many characters of a value are shown.

@@ -1,9 +1,10 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tightrope_model::EngineKind;
 
-use crate::normalise::normalise;
-use crate::secret::handles_secrets;
+use crate::normalise::normalise_with;
+use crate::quoted::Quotes;
+use crate::secret::{handles_secrets, writes_unnamed};
 use crate::{LeftOut, Query, Sample, Workload};
 
 /// How many samples of a query are kept.
@@ -27,6 +28,8 @@ pub struct Seen {
 pub struct Collector {
     engine: EngineKind,
     with_parameters: bool,
+    /// The names of the database in lower case; none where it could not be asked.
+    names: Option<HashSet<String>>,
     queries: HashMap<String, Query>,
     left_out: LeftOut,
     masked: u64,
@@ -38,15 +41,25 @@ impl Collector {
         Self {
             engine,
             with_parameters,
+            names: None,
             queries: HashMap::new(),
             left_out: LeftOut::new(),
             masked: 0,
         }
     }
 
+    /// Says what the tables and columns of the database are called: by that names in double quotes are told from values.
+    pub fn name(&mut self, names: impl IntoIterator<Item = String>) {
+        // Every table has them.
+        let own = ["rowid", "oid", "_rowid_"].map(str::to_owned);
+        let names = names.into_iter().map(|name| name.to_lowercase());
+        self.names = Some(names.chain(own).collect());
+    }
+
     /// Takes calls, or counts them among what is left out.
     pub fn add(&mut self, seen: &Seen) {
-        let normal = match normalise(&seen.text, self.engine) {
+        let quotes = self.names.as_ref().map_or(Quotes::Unknown, Quotes::Among);
+        let normal = match normalise_with(&seen.text, self.engine, quotes) {
             Ok(normal) => normal,
             Err(why) => return self.leave_out(&why.to_string(), seen.calls),
         };
@@ -72,7 +85,7 @@ impl Collector {
         if query.sql != normal.sql {
             return;
         }
-        if handles_secrets(&query.sql) {
+        if handles_secrets(&query.sql) || writes_unnamed(&query.sql, self.engine) {
             self.masked += 1;
             return;
         }
@@ -154,6 +167,44 @@ mod tests {
         );
         assert_eq!(workload.left_out["utility statements"], 1);
         assert_eq!(workload.left_out["tightrope's own queries"], 4);
+    }
+
+    #[test]
+    fn values_in_double_quotes_are_parameters_where_nothing_is_called_so() {
+        let text = "select \"name\" from t where note = \"geheim\"";
+        let mut collector = Collector::new(EngineKind::Sqlite, true);
+        collector.name(["Name".to_owned()]);
+        collector.add(&seen(text, 1));
+        let workload = collector.finish("x", None);
+        let query = &workload.queries[0];
+        assert_eq!(query.sql, "select \"name\" from t where note = $1");
+        assert_eq!(query.samples, [Sample(vec!["'geheim'".to_owned()])]);
+        assert_eq!(Workload::parse(&workload.to_text()), Ok(workload));
+        let mut collector = Collector::new(EngineKind::Sqlite, false);
+        collector.add(&seen(text, 2));
+        let workload = collector.finish("x", None);
+        assert!(workload.queries.is_empty());
+        assert!(!workload.to_text().contains("geheim"));
+        assert_eq!(workload.left_out.values().sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn what_is_written_into_columns_without_names_is_not_kept() {
+        let mut collector = Collector::new(EngineKind::Postgres, true);
+        collector.add(&seen("insert into users values (1, 'geheim')", 1));
+        collector.add(&seen(
+            "insert into s.users as u select 2, 'geheim' from t",
+            1,
+        ));
+        collector.add(&seen("insert into notes (id, note) values (1, 'x')", 1));
+        assert_eq!(collector.masked(), 2);
+        let workload = collector.finish("x", None);
+        assert!(!workload.to_text().contains("geheim"));
+        let with_samples = workload
+            .queries
+            .iter()
+            .filter(|query| !query.samples.is_empty());
+        assert_eq!(with_samples.count(), 1);
     }
 
     #[test]

@@ -3,8 +3,13 @@
 //! It works on tokens, not on a tree, so that a query which no parser knows is normalised all the same. A literal stays where the grammar
 //! takes nothing else: in the modifier of a type (`numeric(10, 2)`), as a column's number (`order by 1`).
 
+use std::collections::HashSet;
+
 use tightrope_model::{Digest, EngineKind};
 use tightrope_script::{Token, TokenKind, Tokens};
+
+use crate::quoted::{self, Quotes};
+use crate::tables::{is_own, is_system, tables};
 
 /// How many digits of the digest are kept.
 const DIGITS: usize = 16;
@@ -49,6 +54,11 @@ pub enum NotAQuery {
     /// Several statements in one text.
     #[error("texts of several statements")]
     Several,
+    /// A word in double quotes may be a name or a value, and what the database has is not known.
+    #[error(
+        "texts with words in double quotes, which may be values: their database could not be asked"
+    )]
+    Doubtful,
 }
 
 /// Normalises a query; says why if it is none of the application's.
@@ -56,6 +66,15 @@ pub enum NotAQuery {
 /// # Errors
 /// What it is instead.
 pub fn normalise(text: &str, dialect: EngineKind) -> Result<Normalised, NotAQuery> {
+    normalise_with(text, dialect, Quotes::Names)
+}
+
+/// The same for a text whose words in double quotes may be values.
+pub(crate) fn normalise_with(
+    text: &str,
+    dialect: EngineKind,
+    quotes: Quotes<'_>,
+) -> Result<Normalised, NotAQuery> {
     let mut tokens: Vec<Token<'_>> = Tokens::of(text, dialect).collect();
     if tokens.iter().any(|token| {
         matches!(token.kind, TokenKind::Unterminated(_)) || is_doubtful(token, dialect)
@@ -85,7 +104,8 @@ pub fn normalise(text: &str, dialect: EngineKind) -> Result<Normalised, NotAQuer
     if is_system(&tokens, &tables) {
         return Err(NotAQuery::System);
     }
-    let mut writer = Writer::new(dialect);
+    let values = quoted::values(&tokens, dialect, quotes).ok_or(NotAQuery::Doubtful)?;
+    let mut writer = Writer::new(dialect, values);
     writer.write(&tokens);
     let parts: Vec<String> = writer.meaning;
     let mut fingerprint = Digest::of_parts(&parts).to_string();
@@ -175,8 +195,36 @@ const FIELDS: [&str; 7] = ["year", "month", "day", "hour", "minute", "second", "
 /// A number with more digits is a value wherever it stands.
 const LONGEST_KEPT: usize = 4;
 
+/// What `extract` takes: anything else in quotes is no field.
+const EXTRACTED: [&str; 22] = [
+    "century",
+    "day",
+    "decade",
+    "dow",
+    "doy",
+    "epoch",
+    "hour",
+    "isodow",
+    "isoyear",
+    "julian",
+    "microseconds",
+    "millennium",
+    "milliseconds",
+    "minute",
+    "month",
+    "quarter",
+    "second",
+    "timezone",
+    "timezone_hour",
+    "timezone_minute",
+    "week",
+    "year",
+];
+
 struct Writer {
     dialect: EngineKind,
+    /// Where words in double quotes begin that are values.
+    values: HashSet<usize>,
     sql: String,
     /// Tokens by what they mean: one spelling of words, one sign for parameters.
     meaning: Vec<String>,
@@ -192,9 +240,10 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(dialect: EngineKind) -> Self {
+    fn new(dialect: EngineKind, values: HashSet<usize>) -> Self {
         Self {
             dialect,
+            values,
             sql: String::new(),
             meaning: Vec::new(),
             slots: Vec::new(),
@@ -254,6 +303,12 @@ impl Writer {
             return taken + self.parameter(slot, last, &rest[taken..]);
         }
         match token.kind {
+            TokenKind::Quoted if self.values.contains(&token.start) => {
+                self.parameter(Slot::Literal(quoted::literal(&token)), last, rest)
+            }
+            TokenKind::String | TokenKind::Quoted if is_field(last) && !is_known_field(&token) => {
+                self.parameter(Slot::Literal(String::new()), last, rest)
+            }
             TokenKind::String if self.takes_parameter(last) => {
                 let slot = Slot::Literal(token.text.to_owned());
                 self.parameter(slot, last, rest)
@@ -359,12 +414,9 @@ impl Writer {
 
     /// Whether a string stands where a parameter may.
     fn takes_parameter(&self, last: &[Token<'_>]) -> bool {
-        let before = |back: usize| last.len().checked_sub(back).map(|at| last[at]);
         let is_alias = self.dialect == EngineKind::Sqlite
-            && before(1).is_some_and(|token| token.is_word("as"));
-        let is_field = before(1).is_some_and(|token| token.is_symbol("("))
-            && before(2).is_some_and(|token| token.is_word("extract"));
-        !is_alias && !is_field
+            && last.last().is_some_and(|token| token.is_word("as"));
+        !is_alias && !is_field(last)
     }
 
     /// Whether a number names a column of the result: `order by 1, 2 desc`.
@@ -382,10 +434,7 @@ impl Writer {
     /// Writes a parameter; gives how many tokens after it were taken along.
     fn parameter(&mut self, slot: Slot, last: &[Token<'_>], rest: &[Token<'_>]) -> usize {
         // The statistics write a parameter where the grammar takes a word only.
-        let before = |back: usize| last.len().checked_sub(back).map(|at| last[at]);
-        if before(1).is_some_and(|token| token.is_symbol("("))
-            && before(2).is_some_and(|token| token.is_word("extract"))
-        {
+        if is_field(last) {
             self.push("epoch");
             self.meaning.push("epoch".to_owned());
             return 0;
@@ -489,114 +538,14 @@ impl Writer {
     }
 }
 
-/// The name that a token stands for.
-pub(crate) fn name_of(token: &Token<'_>) -> Option<String> {
-    match token.kind {
-        TokenKind::Word => Some(token.text.to_lowercase()),
-        TokenKind::Quoted => {
-            let inner = token.text.trim_matches(['"', '`', '[', ']']);
-            Some(inner.replace("\"\"", "\""))
-        }
-        _ => None,
-    }
+/// Whether a field stands behind these: `extract(`.
+fn is_field(last: &[Token<'_>]) -> bool {
+    matches!(last, [.., extract, open] if open.is_symbol("(") && extract.is_word("extract"))
 }
 
-/// The tables that the words of a query show: after `from`, `join`, `into`, `update`, without those that `with` names.
-fn tables(tokens: &[Token<'_>]) -> Vec<String> {
-    let tokens: Vec<&Token<'_>> = tokens
-        .iter()
-        .filter(|token| token.is_significant())
-        .collect();
-    let mut found: Vec<String> = Vec::new();
-    let mut named: Vec<String> = Vec::new();
-    // Whether each open parenthesis is that of a function which has a `from` of its own.
-    let mut calls: Vec<bool> = Vec::new();
-    for (at, token) in tokens.iter().enumerate() {
-        if token.is_symbol("(") {
-            let words = ["extract", "substring", "trim", "overlay", "position"];
-            calls.push(at > 0 && words.iter().any(|word| tokens[at - 1].is_word(word)));
-        } else if token.is_symbol(")") {
-            calls.pop();
-        }
-        let follows = |offset: usize| tokens.get(at + offset).copied();
-        if token.is_word("as") && follows(1).is_some_and(|next| next.is_symbol("(")) && at > 0 {
-            named.extend(name_of(tokens[at - 1]));
-        }
-        let opens = ["from", "join", "into", "update"]
-            .iter()
-            .any(|word| token.is_word(word))
-            && !calls.last().copied().unwrap_or(false)
-            // `on conflict do update set`, `for update`, `is distinct from`
-            && !(at > 0 && ["do", "for", "distinct"].iter().any(|word| tokens[at - 1].is_word(word)));
-        if !opens {
-            continue;
-        }
-        let mut next = at + 1;
-        if tokens.get(next).is_some_and(|token| token.is_word("only")) {
-            next += 1;
-        }
-        let Some(mut table) = tokens.get(next).and_then(|token| name_of(token)) else {
-            continue;
-        };
-        while tokens
-            .get(next + 1)
-            .is_some_and(|token| token.is_symbol("."))
-        {
-            let Some(rest) = tokens.get(next + 2).and_then(|token| name_of(token)) else {
-                break;
-            };
-            table = format!("{table}.{rest}");
-            next += 2;
-        }
-        let is_call = tokens
-            .get(next + 1)
-            .is_some_and(|token| token.is_symbol("("))
-            && !token.is_word("into");
-        if !is_call
-            && !["select", "lateral", "set", "unnest"].contains(&table.as_str())
-            && !found.contains(&table)
-        {
-            found.push(table);
-        }
-    }
-    found.retain(|table| !named.contains(table));
-    found.sort();
-    found
-}
-
-/// Whether the query is one of tightrope's: it names its tables, or sums up rows as it does.
-fn is_own(tokens: &[Token<'_>], text: &str) -> bool {
-    let names = tokens.iter().any(|token| {
-        matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
-            && token
-                .text
-                .trim_matches('"')
-                .to_lowercase()
-                .starts_with("tightrope")
-    });
-    names || text.contains("hashtextextended(r,")
-}
-
-/// Whether a query reads nothing but the system's catalogs and settings.
-fn is_system(tokens: &[Token<'_>], tables: &[String]) -> bool {
-    let is_system_name = |name: &str| {
-        ["pg_", "information_schema.", "sqlite_"]
-            .iter()
-            .any(|start| name.starts_with(start))
-    };
-    let first = tokens.iter().find(|token| token.is_significant());
-    if !first.is_some_and(|token| token.is_word("select") || token.is_word("with")) {
-        return false;
-    }
-    match tables {
-        [] => tokens.iter().any(|token| {
-            token.kind == TokenKind::Word
-                && (is_system_name(token.text)
-                    || token.is_word("current_setting")
-                    || token.is_word("set_config"))
-        }),
-        tables => tables.iter().all(|table| is_system_name(table)),
-    }
+fn is_known_field(token: &Token<'_>) -> bool {
+    let name = token.text.trim_matches(['\'', '"']).to_lowercase();
+    EXTRACTED.contains(&name.as_str())
 }
 
 #[cfg(test)]
@@ -666,6 +615,12 @@ mod tests {
             "select extract($1 from a) from t",
             "select extract(epoch from a) from t",
         );
+        // No field has that name: it may be anything.
+        for text in ["'geheim'", "\"geheim\"", "E'geheim'"] {
+            let text = format!("select extract({text} from a) from t");
+            let normal = check(&text, "select extract(epoch from a) from t");
+            assert_eq!(literals(&normal), [""; 0]);
+        }
     }
 
     #[test]
@@ -723,26 +678,6 @@ mod tests {
             NotAQuery::System,
         );
         check("select 1", "select $1");
-    }
-
-    #[test]
-    fn tables_are_read_from_the_words() {
-        let of = |text: &str| normalise(text, EngineKind::Postgres).unwrap().tables;
-        let none: [&str; 0] = [];
-        assert_eq!(
-            of("with x as (select 1 from a) select * from x join s.\"B\" on true"),
-            ["a", "s.B"]
-        );
-        assert_eq!(
-            of("insert into t (a) values (1) on conflict do update set a = 2"),
-            ["t"]
-        );
-        assert_eq!(of("select * from generate_series(1, 3)"), none);
-        assert_eq!(of("update only t set a = 1"), ["t"]);
-        assert_eq!(
-            of("select extract(epoch from a), (select 1 from u) from t"),
-            ["t", "u"]
-        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tightrope_model::{EngineKind, Part};
 use tightrope_script::{Token, Tokens};
 
-use crate::normalise::name_of;
+use crate::tables::name_of;
 
 /// How the names of functions begin that act where no rollback reaches, or that only wait.
 const OUTSIDE: [&str; 28] = [

@@ -1,5 +1,8 @@
 //! What looks like a secret, and is not kept.
 
+use tightrope_model::EngineKind;
+use tightrope_script::{Token, Tokens};
+
 /// Words in a query that make all its parameters suspicious.
 const NAMES: [&str; 23] = [
     "crypt",
@@ -45,6 +48,35 @@ pub(crate) fn handles_secrets(sql: &str) -> bool {
     })
 }
 
+/// Whether a query writes values into columns that it does not name: any of them may be a secret.
+pub(crate) fn writes_unnamed(sql: &str, dialect: EngineKind) -> bool {
+    let tokens: Vec<Token<'_>> = Tokens::of(sql, dialect)
+        .filter(Token::is_significant)
+        .collect();
+    let is_word = |at: usize, words: &[&str]| {
+        tokens
+            .get(at)
+            .is_some_and(|token| words.iter().any(|word| token.is_word(word)))
+    };
+    let symbol = |at: usize, symbol: &str| tokens.get(at).is_some_and(|it| it.is_symbol(symbol));
+    (0..tokens.len()).any(|at| {
+        // `merge` inserts into the table that it names elsewhere.
+        let into_nothing = is_word(at, &["insert"]) && is_word(at + 1, &["values"]);
+        if into_nothing || !is_word(at, &["into"]) {
+            return into_nothing;
+        }
+        let mut next = at + 2;
+        while symbol(next, ".") {
+            next += 2;
+        }
+        if is_word(next, &["as"]) {
+            next += 2;
+        }
+        is_word(next, &["values", "select", "with", "table", "overriding"])
+            || symbol(next, "(") && is_word(next + 1, &["values", "select", "with", "table"])
+    })
+}
+
 /// Whether a literal looks like an address, a key or a token.
 pub(crate) fn looks_secret(literal: &str) -> bool {
     let text = literal.trim_matches('\'');
@@ -64,6 +96,7 @@ pub(crate) fn looks_secret(literal: &str) -> bool {
         || is_header
         || handles_secrets(text)
         || is_card(&digits)
+        || is_iban(&digits)
         || parts(text).any(is_key)
 }
 
@@ -94,13 +127,33 @@ fn is_key(word: &str) -> bool {
     ]
     .iter()
     .any(|start| word.starts_with(start) && word.len() > 12);
-    is_hex || is_mix || has_prefix || is_card(word)
+    is_hex || is_mix || has_prefix || is_card(word) || is_iban(word)
 }
 
 /// A number of rows, as most of them are: they are needed for a replay.
 fn is_uuid(word: &str) -> bool {
     let groups: Vec<usize> = word.split('-').map(str::len).collect();
     groups == [8, 4, 4, 4, 12] && word.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
+/// The number of a bank account whose check digits are right.
+fn is_iban(word: &str) -> bool {
+    let is_made_so = (15..=34).contains(&word.len())
+        && word.chars().all(|c| c.is_ascii_alphanumeric())
+        && word.chars().take(2).all(|c| c.is_ascii_alphabetic())
+        && word.chars().skip(2).take(2).all(|c| c.is_ascii_digit());
+    if !is_made_so {
+        return false;
+    }
+    let (head, rest) = word.split_at(4);
+    let values = rest.chars().chain(head.chars());
+    let rest = values
+        .filter_map(|c| c.to_digit(36))
+        .fold(0, |rest, value| {
+            let shift = if value < 10 { 10 } else { 100 };
+            (rest * shift + value) % 97
+        });
+    rest == 1
 }
 
 /// Thirteen to nineteen digits whose check digit is right.
@@ -147,6 +200,11 @@ mod tests {
         check("'db://ana:geheim@host/x'", true);
         check("'Basic YTpi'", true);
         check("'4111 1111 1111 1111'", true);
+        check("'DE89 3704 0044 0532 0130 00'", true);
+        check("'GB82WEST12345698765432'", true);
+        check("'to GB82WEST12345698765432, please'", true);
+        check("'GB82WEST12345698765433'", false);
+        check("'article 12 of the contract'", false);
         check("42", false);
         check("1234567890123456", false);
         check("'Ana Núñez'", false);

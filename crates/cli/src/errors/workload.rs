@@ -18,6 +18,9 @@ impl From<WorkloadFailure> for CommandError {
             WorkloadFailure::Unreadable { .. } => Self::of(Exit::Error, error)
                 .hint("is the file there, and may this user read it?")
                 .hint("`tightrope workload capture --output FILE` writes one"),
+            WorkloadFailure::NoSource { hint, .. } => Self::of(Exit::Error, error)
+                .hint("is the file there, and may this user read it?")
+                .hint(hint),
             WorkloadFailure::Unwritable { .. } => Self::of(Exit::Error, error)
                 .hint("is the folder there, and may this user write to it?"),
             WorkloadFailure::Nothing { ref hint, .. } => {

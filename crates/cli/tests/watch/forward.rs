@@ -7,21 +7,29 @@ const SLOW: &str = "alter table orders add column extra text;
 do $$ begin if exists (select from app_errors where id = 1000000000) then perform pg_sleep(200); end if; end $$;";
 
 fn slow(policy: &str) -> Stage {
+    slow_by(policy, SLOW, "")
+}
+
+/// A migration that is slow by its script, or by its verify script.
+fn slow_by(policy: &str, up: &str, verify: &str) -> Stage {
     let stage = Stage::postgres();
     stage.write("tightrope.toml", &format!("[policy]\n{policy}\n"));
-    stage.rehearsed("0002_slow", SLOW, "alter table orders drop column extra;");
+    if !verify.is_empty() {
+        stage.write("migrations/0002_slow/verify.sql", verify);
+    }
+    stage.rehearsed("0002_slow", up, "alter table orders drop column extra;");
     stage.errors(1);
     stage
 }
 
 #[track_caller]
-fn is_undone(stage: &Stage, because: &str) {
+fn is_undone(stage: &Stage, because: &str, hint: &str) {
     let outcome = stage.tightrope(&["apply", "--yes"]).run();
     assert_ne!(outcome.code, Some(0), "{outcome}");
     let said: Vec<&str> = outcome.stderr.split_whitespace().collect();
     let said = said.join(" ");
     assert!(said.contains(because), "{outcome}");
-    assert!(said.contains("smaller steps"), "{outcome}");
+    assert!(said.contains(hint), "{outcome}");
     assert_eq!(stage.count_in_ledger("applied"), 1);
     let column = "select count(*) from pg_attribute where attrelid = 'orders'::regclass and attname = 'extra'";
     assert_eq!(stage.number(column), 0);
@@ -34,6 +42,7 @@ fn a_script_that_stalls_others_is_cancelled_and_undone() {
     is_undone(
         &stage,
         "more than the stall budget of 300 ms, and it was cancelled",
+        "do it in smaller steps",
     );
     stage.has_all(&load.stop());
 }
@@ -44,5 +53,72 @@ fn a_script_that_takes_too_long_is_cancelled_and_undone() {
     is_undone(
         &stage,
         "longer than its budget of 300 ms, and was cancelled",
+        "do it in smaller steps",
     );
+}
+
+#[test]
+fn a_verify_script_that_stalls_others_is_cancelled_and_undone() {
+    let stage = slow_by(
+        "stall_budget_ms = 300",
+        "alter table orders add column extra text;",
+        "select pg_sleep(200) from app_errors where id = 1000000000;",
+    );
+    let load = stage.load(2);
+    is_undone(
+        &stage,
+        "more than the stall budget of 300 ms, and it was cancelled",
+        "do it in smaller steps",
+    );
+    stage.has_all(&load.stop());
+}
+
+#[test]
+fn a_verify_script_that_waits_while_others_wait_for_the_script_is_cancelled_and_undone() {
+    let stage = slow_by(
+        "stall_budget_ms = 300\nlock_timeout_ms = 100000",
+        "alter table orders add column extra text;",
+        "select message from app_errors where id = 1000000000 for update;",
+    );
+    let mut client = stage.client();
+    let mut holder = client.transaction().unwrap();
+    holder
+        .batch_execute("update app_errors set message = 'held'")
+        .unwrap();
+    let load = stage.load(2);
+    is_undone(
+        &stage,
+        "more than the stall budget of 300 ms, and it was cancelled",
+        "do it in smaller steps",
+    );
+    holder.rollback().unwrap();
+    stage.has_all(&load.stop());
+}
+
+#[test]
+fn a_step_that_stalls_others_is_not_advised_to_become_steps() {
+    let up = format!("{SLOW}\ncreate index concurrently orders_extra on orders (extra);");
+    let stage = slow_by("stall_budget_ms = 300", &up, "");
+    let load = stage.load(2);
+    is_undone(
+        &stage,
+        "more than the stall budget of 300 ms, and it was cancelled",
+        "it runs in steps already",
+    );
+    stage.has_all(&load.stop());
+}
+
+#[test]
+fn a_verify_script_of_steps_that_stalls_others_is_cancelled_and_the_steps_are_undone() {
+    let up = "alter table orders add column extra text;\ncreate index concurrently orders_extra on orders (extra);";
+    let verify = "lock table orders in access exclusive mode;
+        select pg_sleep(200) from app_errors where id = 1000000000;";
+    let stage = slow_by("stall_budget_ms = 300", up, verify);
+    let load = stage.load(2);
+    is_undone(
+        &stage,
+        "more than the stall budget of 300 ms, and it was cancelled",
+        "it runs in steps already",
+    );
+    stage.has_all(&load.stop());
 }

@@ -152,6 +152,18 @@ fn mistakes_on_the_command_line_are_told_apart() {
         1,
         "cannot read",
     );
+    // What was just typed is no advice.
+    for (from, hint) in [
+        ("log server.csv", "pg_current_logfile()"),
+        ("file nothing.sql", "a file of queries"),
+    ] {
+        let refused = stage.run(
+            &format!("workload capture --from {from} --output w.toml"),
+            1,
+        );
+        assert!(refused.stderr.contains(hint), "{refused}");
+        assert!(!refused.stderr.contains("workload capture"), "{refused}");
+    }
     stage.write("empty.sql", "create table t (a int);");
     check(
         "workload capture --from file empty.sql --output w.toml",
@@ -171,4 +183,41 @@ fn mistakes_on_the_command_line_are_told_apart() {
         1,
         "SQLite remembers no statements",
     );
+}
+
+#[test]
+fn values_in_double_quotes_are_told_from_names_by_the_database_on_sqlite() {
+    let stage = Stage::sqlite();
+    stage.sqlite_execute("create view people as select name as title from customers");
+    stage.write(
+        "queries.sql",
+        "select \"c\".\"Name\", \"title\" from \"customers\" \"c\", people where \"name\" = \"geheim\" and note = \"it's\";
+        insert into customers values (7, 'verborgen', null);
+        select id from orders where note = 'DE89 3704 0044 0532 0130 00';",
+    );
+    let capture = "workload capture --parameters --from file queries.sql --output workload.toml";
+    stage.run(capture, 0);
+    let text = stage.read("workload.toml");
+    let normal = "select \\\"c\\\".\\\"Name\\\", \\\"title\\\" from \\\"customers\\\" \\\"c\\\", people where \\\"name\\\" = $1 and note = $2";
+    let plain = normal.replace('\\', "");
+    assert!(text.contains(normal) || text.contains(&plain), "{text}");
+    for secret in ["verborgen", "DE89"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    // Without samples nothing of them is left.
+    stage.run(
+        "workload capture --from file queries.sql --output workload.toml",
+        0,
+    );
+    let text = stage.read("workload.toml");
+    for secret in ["geheim", "it's", "verborgen", "DE89"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    // Where nobody can say what is a name, such a query is left out.
+    let nowhere =
+        "workload capture --url sqlite://nowhere.db --from file queries.sql --output workload.toml";
+    let told = stage.run(nowhere, 0).stdout;
+    assert!(told.contains("double quotes"), "{told}");
+    assert!(!stage.read("workload.toml").contains("geheim"));
+    assert!(!stage.path("nowhere.db").exists());
 }

@@ -10,4 +10,5 @@ mod capture;
 mod fifty;
 mod replay;
 mod stage;
+mod ties;
 mod upgrade;

@@ -63,6 +63,12 @@ impl Stage {
         }
     }
 
+    /// Runs statements on the file, as an application would.
+    pub(crate) fn sqlite_execute(&self, statements: &str) {
+        let connection = rusqlite::Connection::open(self.path("shop.db")).unwrap();
+        connection.execute_batch(statements).unwrap();
+    }
+
     pub(crate) fn database(&self) -> &TestDatabase {
         self.database.as_ref().unwrap()
     }

@@ -17,7 +17,7 @@ use crate::execute::{Ready, ScriptFailure, elapsed_ms, is_transaction};
 use crate::half_done;
 use crate::logged;
 use crate::net;
-use crate::run::{Run, RunError, cancelled_because, stored};
+use crate::run::{Run, RunError, STEP_OVER_BUDGET, cancelled_because, stored};
 use crate::verify;
 
 /// A step of a script that failed, or the run itself.
@@ -136,9 +136,17 @@ fn run_within_budgets(
     job: &StepJob<'_>,
     step: &Step,
 ) -> Result<(), ScriptFailure> {
-    let (done, why) = run.within_budgets(|run| run.run_step(job.ready, step));
+    budgeted(run, |run| run.run_step(job.ready, step))
+}
+
+/// Does a part of a migration in steps, and says why it was cancelled, if it was.
+fn budgeted(
+    run: &mut Run<'_>,
+    work: impl FnOnce(&mut Run<'_>) -> Result<(), ScriptFailure>,
+) -> Result<(), ScriptFailure> {
+    let (done, why) = run.within_budgets(work);
     done.map_err(|mut failure| {
-        cancelled_because(&mut failure.error, why);
+        cancelled_because(&mut failure.error, why, STEP_OVER_BUDGET);
         failure
     })
 }
@@ -256,12 +264,10 @@ pub(crate) fn finish(
 ) -> Result<AppliedMigration, ApplyError> {
     run.session.begin()?;
     if let Some(script) = verify_script
-        && let Err(failure) = verify::run(
-            run.session.as_mut(),
-            script,
-            job.dialect,
-            run.watchers.listener,
-        )
+        && let Err(failure) = budgeted(run, |run| {
+            let listener = run.watchers.listener;
+            verify::run(run.session.as_mut(), script, job.dialect, listener)
+        })
     {
         run.undo_transaction();
         let failure = Box::new(failure);

@@ -13,7 +13,7 @@ use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::logged;
 use crate::net::{self, LookStop};
 use crate::plan::label_of;
-use crate::run::{Run, cancelled_because, held_by, stored};
+use crate::run::{OVER_BUDGET, Run, cancelled_because, held_by, stored};
 use crate::verify;
 use crate::watch::{Held, Measured};
 
@@ -139,13 +139,13 @@ fn try_once(
 fn over_budget(ready: &Ready<'_>, stop: Stop, why: Option<String>) -> Stop {
     match stop {
         Stop::Script(mut failure) => {
-            cancelled_because(&mut failure.error, why);
+            cancelled_because(&mut failure.error, why, OVER_BUDGET);
             Stop::Script(failure)
         }
         Stop::Error(
             ApplyError::Engine(mut error) | ApplyError::Store(StoreError::Engine(mut error)),
         ) if why.is_some() && error.kind == ErrorKind::Cancelled => {
-            cancelled_because(&mut error, why);
+            cancelled_because(&mut error, why, OVER_BUDGET);
             at_the_end(ready, error)
         }
         stop => stop,

@@ -46,6 +46,10 @@ fn post(web: &Web, event: &str) -> Result<(), String> {
 
 /// Runs the hook with the event, as JSON, on its stdin.
 pub(super) fn tell(hook: &[String], event: &str) -> Result<(), String> {
+    tell_within(LONGEST, hook, event)
+}
+
+fn tell_within(longest: Duration, hook: &[String], event: &str) -> Result<(), String> {
     let Some((program, arguments)) = hook.split_first() else {
         return Ok(());
     };
@@ -68,12 +72,12 @@ pub(super) fn tell(hook: &[String], event: &str) -> Result<(), String> {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),
             Ok(Some(status)) => return Err(format!("`{program}` ended with {status}")),
-            Ok(None) if begun.elapsed() < LONGEST => std::thread::sleep(PAUSE),
+            Ok(None) if begun.elapsed() < longest => std::thread::sleep(PAUSE),
             Ok(None) => {
                 // It is ours, and it is over its time.
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(format!("`{program}` took longer than {LONGEST:?}"));
+                return Err(format!("`{program}` took longer than {longest:?}"));
             }
             Err(error) => return Err(format!("`{program}`: {error}")),
         }
@@ -99,6 +103,15 @@ mod tests {
         let told: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         assert_eq!(told["event"], "failed");
+    }
+
+    #[test]
+    fn a_hook_that_does_not_read_its_stdin_holds_up_nobody() {
+        // More than a pipe holds.
+        let event = "x".repeat(1024 * 1024);
+        assert_eq!(tell(&hook("exit 0"), &event), Ok(()));
+        let slow = tell_within(Duration::from_millis(100), &hook("exec sleep 600"), &event);
+        assert!(slow.unwrap_err().contains("took longer than"));
     }
 
     #[test]

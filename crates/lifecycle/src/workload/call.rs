@@ -10,7 +10,7 @@ use super::prepare::cannot;
 /// How long one call may take, in milliseconds.
 pub(super) const LONGEST_MS: u64 = 30_000;
 /// Up to how many rows an answer is compared row by row.
-const MOST_ROWS: usize = 10_000;
+pub(super) const MOST_ROWS: usize = 10_000;
 /// How long a query is measured at most, in milliseconds, once there are enough turns to say anything.
 const MEASURING_MS: f64 = 5_000.0;
 const ENOUGH_TURNS: usize = 8;

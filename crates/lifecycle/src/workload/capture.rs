@@ -5,7 +5,7 @@ use serde::Serialize;
 use tightrope_engine::{EngineError, ErrorKind};
 use tightrope_model::EngineKind;
 use tightrope_script::{Script, TransactionMode};
-use tightrope_workload::{Collector, LeftOut, Seen, Workload, read_log};
+use tightrope_workload::{Collector, LeftOut, Seen, Workload, may_quote_values, read_log};
 
 use super::load::WorkloadFailure;
 use crate::project::{Access, Project};
@@ -70,7 +70,7 @@ pub fn capture(project: &Project, options: &CaptureOptions) -> Result<Captured, 
         CaptureSource::Statements => of_statements(project, &mut collector, &mut remarks)?,
         CaptureSource::Log(path) => of_log(path, options, &mut collector, &mut remarks)?,
         CaptureSource::Script(path) => {
-            of_script(path, options.engine, &mut collector, &mut remarks)?
+            of_script(path, project, options, &mut collector, &mut remarks)?
         }
     };
     if options.parameters && options.source == CaptureSource::Statements {
@@ -139,7 +139,7 @@ fn of_log(
     collector: &mut Collector,
     remarks: &mut Vec<String>,
 ) -> Result<Told, WorkloadFailure> {
-    let text = read(path)?;
+    let text = read(path, "the server's log", LOG_HINT)?;
     let reading = read_log(&text, options.database.as_deref(), collector);
     if reading.odd > 0 {
         remarks.push(format!(
@@ -158,14 +158,28 @@ fn of_log(
     Ok((source, hint.to_owned()))
 }
 
+/// What tables and columns are called; none where the database cannot be asked: what hangs on it is left out, and counted.
+fn names(project: &Project) -> Option<Vec<String>> {
+    let engine = project.engine().ok()?;
+    let mut session = project.connect(engine.as_ref(), Access::Read).ok()?;
+    session.queries()?.names().ok()
+}
+
 fn of_script(
     path: &Path,
-    engine: EngineKind,
+    project: &Project,
+    options: &CaptureOptions,
     collector: &mut Collector,
     remarks: &mut Vec<String>,
 ) -> Result<Told, WorkloadFailure> {
-    let script = Script::whole(path, read(path)?, TransactionMode::Auto);
-    let parsed = script.parse(engine);
+    let text = read(path, "the script of queries", SCRIPT_HINT)?;
+    if may_quote_values(&text, options.engine)
+        && let Some(names) = names(project)
+    {
+        collector.name(names);
+    }
+    let script = Script::whole(path, text, TransactionMode::Auto);
+    let parsed = script.parse(options.engine);
     for statement in &parsed.statements {
         collector.add(&Seen {
             text: script.text_of(statement).to_owned(),
@@ -185,10 +199,15 @@ fn of_script(
     ))
 }
 
+const LOG_HINT: &str = "it lies on the server's machine: `select pg_current_logfile()` names it there, and a copy of it will do";
+const SCRIPT_HINT: &str = "name a file of queries, each with its semicolon";
+
 /// A file's text; what is not UTF-8 in it is replaced.
-fn read(path: &Path) -> Result<String, WorkloadFailure> {
-    let bytes = std::fs::read(path).map_err(|source| WorkloadFailure::Unreadable {
+fn read(path: &Path, what: &'static str, hint: &'static str) -> Result<String, WorkloadFailure> {
+    let bytes = std::fs::read(path).map_err(|source| WorkloadFailure::NoSource {
+        what,
         path: path.to_owned(),
+        hint,
         source,
     })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -21,6 +21,18 @@ pub enum WorkloadFailure {
         /// Why.
         source: std::io::Error,
     },
+    /// What is captured from cannot be read.
+    #[error("cannot read {what} {}", path.display())]
+    NoSource {
+        /// What it should be.
+        what: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// What to name instead.
+        hint: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The file cannot be written.
     #[error("cannot write {}", path.display())]
     Unwritable {

@@ -11,13 +11,15 @@ mod prepare;
 mod replay;
 mod report;
 mod settings;
+mod ties;
 mod trial;
 mod upgrade;
 
 pub use capture::{CaptureOptions, CaptureSource, Captured, capture};
 pub use load::{WorkloadFailure, load_workload};
 pub use report::{
-    CostChange, Moment, PlanChange, QueryFailure, QueryName, Replay, ResultChange, WorkloadTrial,
+    CostChange, Moment, OpenOrder, PlanChange, QueryFailure, QueryName, Replay, ResultChange,
+    WorkloadTrial,
 };
 pub use settings::{OnHarm, WorkloadSettings};
 pub use upgrade::{CollationChange, UpgradeError, Upgraded, rehearse_upgrade};

@@ -14,8 +14,9 @@ use super::call::{
 use super::load::Witness;
 use super::prepare::failure;
 use super::report::{
-    CostChange, Moment, PlanChange, QueryFailure, QueryName, Replay, ResultChange,
+    CostChange, Moment, OpenOrder, PlanChange, QueryFailure, QueryName, Replay, ResultChange,
 };
+use super::ties::{self, Order};
 
 /// How many samples of a query are replayed.
 const MOST_SAMPLES: usize = 5;
@@ -122,6 +123,7 @@ impl<'w> Replayer<'w> {
         self.written.extend_from_slice(written);
         // The migration may have made a trigger or a function that reaches outside.
         let outside = outside(session)?;
+        let mut before = Before::new(reference);
         for index in 0..self.played.len() {
             let number = self.played[index].number;
             if !working.contains(&number) {
@@ -137,8 +139,8 @@ impl<'w> Replayer<'w> {
             }
             match replay_one(session, &self.played[index].calls)? {
                 Ok((answers, cost)) => {
-                    self.compare_answers(index, when, written, &answers);
-                    self.compare_costs(index, when, cost, session, reference)?;
+                    self.compare_answers(index, when, written, &answers, &mut before)?;
+                    self.compare_costs(index, when, cost, session, &mut before)?;
                 }
                 Err((error, text)) => failures.push(failure(query, &error, &text)),
             }
@@ -202,9 +204,16 @@ impl<'w> Replayer<'w> {
             Err(failed) => return Ok(Err(failed)),
         };
         let ordered = has_outer_order(&query.sql, workload.engine);
-        let differs =
-            |(one, other): (&Answer, &Answer)| compare_rows(one, other, ordered).is_some();
-        played.is_volatile = first.iter().zip(&second).any(differs);
+        for (call, answers) in played.calls.iter().zip(first.iter().zip(&second)) {
+            let Some(difference) = compare_rows(answers.0, answers.1, ordered) else {
+                continue;
+            };
+            // What ties may come in any order, in the same state, too.
+            let is_allowed = ordered
+                && ties::judge(session, call, workload.engine, answers, &difference)?
+                    == Order::Allowed;
+            played.is_volatile |= !is_allowed;
+        }
         if played.is_volatile {
             self.report.volatile.push(QueryName::of(query));
         }
@@ -219,12 +228,13 @@ impl<'w> Replayer<'w> {
         when: Moment,
         written: &[(TableName, TableChange)],
         now: &[Answer],
-    ) {
+        before: &mut Before<'_>,
+    ) -> Result<(), EngineError> {
         let played = &self.played[index];
         let workload = &self.witness.workload;
         let query = &workload.queries[played.number];
         if played.is_volatile {
-            return;
+            return Ok(());
         }
         let ordered = has_outer_order(&query.sql, workload.engine);
         let any_rows = !ordered && picks_any_rows(&query.sql, workload.engine);
@@ -236,21 +246,44 @@ impl<'w> Replayer<'w> {
             true if before.rows.len() == now.rows.len() => None,
             _ => compare_rows(before, now, ordered),
         };
-        let Some(difference) = played.answers.iter().zip(now).find_map(differs) else {
-            return;
-        };
-        let is_other = matches!(
-            difference,
-            RowsDiffer::Order { .. } | RowsDiffer::Column { .. }
-        );
-        let expected = !is_other && self.reads(played, written);
-        self.report.results.push(ResultChange {
-            query: QueryName::of(query),
-            when,
-            text: difference.in_words(),
-            difference,
-            expected,
-        });
+        let mut open: Option<OpenOrder> = None;
+        for (call, answers) in played.calls.iter().zip(played.answers.iter().zip(now)) {
+            let Some(difference) = differs(answers) else {
+                continue;
+            };
+            let order = match ordered {
+                true => ties::judge(
+                    before.session()?,
+                    call,
+                    workload.engine,
+                    answers,
+                    &difference,
+                )?,
+                false => Order::Other,
+            };
+            if order == Order::Other {
+                let is_other = matches!(
+                    difference,
+                    RowsDiffer::Order { .. } | RowsDiffer::Column { .. }
+                );
+                let expected = !is_other && self.reads(played, written);
+                self.report.results.push(ResultChange {
+                    query: QueryName::of(query),
+                    when,
+                    text: difference.in_words(),
+                    difference,
+                    expected,
+                });
+                return Ok(());
+            }
+            // What could not be found out says more than what ties.
+            let ties = order == Order::Allowed;
+            if open.as_ref().is_none_or(|open| open.ties && !ties) {
+                open = Some(OpenOrder::new(QueryName::of(query), when, difference, ties));
+            }
+        }
+        self.report.open_orders.extend(open);
+        Ok(())
     }
 
     /// Whether rows of the tables that a query reads were written.
@@ -284,7 +317,7 @@ impl<'w> Replayer<'w> {
         when: Moment,
         now: Cost,
         session: &mut dyn Session,
-        reference: Reference<'_>,
+        before: &mut Before<'_>,
     ) -> Result<(), EngineError> {
         let settings = &self.witness.settings;
         let mut now = now;
@@ -306,7 +339,7 @@ impl<'w> Replayer<'w> {
         let (then, today) = (played.cost.fastest_ms(), now.fastest_ms());
         let speed = match today > then * limit && today - then > NOISE_MS {
             // Something else may have kept the machine busy: measured by turns, it slows down both.
-            true => by_turns(reference()?.as_mut(), session, &played.calls, played.turns)?
+            true => by_turns(before.session()?, session, &played.calls, played.turns)?
                 .filter(|speed| speed.is_slower_than(limit)),
             false => None,
         };
@@ -325,6 +358,33 @@ impl<'w> Replayer<'w> {
             self.report.plans.push(PlanChange { query, when, plan });
         }
         Ok(())
+    }
+}
+
+/// The session on a database that is still in the state before; it is opened when it is first asked for.
+struct Before<'r> {
+    reference: Reference<'r>,
+    session: Option<Box<dyn Session>>,
+}
+
+impl<'r> Before<'r> {
+    fn new(reference: Reference<'r>) -> Self {
+        Self {
+            reference,
+            session: None,
+        }
+    }
+
+    fn session(&mut self) -> Result<&mut dyn Session, EngineError> {
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => {
+                let mut session = (self.reference)()?;
+                bound(session.as_mut(), LONGEST_MS)?;
+                session
+            }
+        };
+        Ok(self.session.insert(session).as_mut())
     }
 }
 

@@ -79,6 +79,40 @@ pub struct ResultChange {
     pub expected: bool,
 }
 
+/// A query that gives its rows in another order, or others behind its limit, and that is not known to determine them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OpenOrder {
+    /// Which.
+    #[serde(flatten)]
+    pub query: QueryName,
+    /// When.
+    pub when: Moment,
+    /// How its rows differ.
+    pub difference: RowsDiffer,
+    /// Whether it is certain that only rows which tie have changed places; else it could not be found out.
+    pub ties: bool,
+    /// The same in words.
+    pub text: String,
+}
+
+impl OpenOrder {
+    pub(super) fn new(query: QueryName, when: Moment, difference: RowsDiffer, ties: bool) -> Self {
+        let why = match ties {
+            true => {
+                "its order is not determined by the query: those rows are alike in all that it orders by"
+            }
+            false => "whether the query determines its order cannot be found out",
+        };
+        Self {
+            query,
+            when,
+            text: format!("{}; {why}", difference.in_words()),
+            difference,
+            ties,
+        }
+    }
+}
+
 /// A query that costs more than the limits allow.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CostChange {
@@ -125,6 +159,8 @@ pub struct Replay {
     pub volatile: Vec<QueryName>,
     /// Queries that give other rows.
     pub results: Vec<ResultChange>,
+    /// Queries that give rows in another order, or others behind a limit, which they do not determine: a remark.
+    pub open_orders: Vec<OpenOrder>,
     /// Queries that cost more.
     pub costs: Vec<CostChange>,
     /// Queries with another plan.

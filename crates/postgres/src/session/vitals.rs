@@ -77,10 +77,10 @@ impl Vitals for PostgresSession {
         Ok(rows.iter().filter_map(|row| row[0].integer()).collect())
     }
 
-    fn cancel(&mut self, session: &SessionId) -> Result<(), EngineError> {
+    fn cancel(&mut self, session: &SessionId) -> Result<bool, EngineError> {
         let sql = "select pg_catalog.pg_cancel_backend($1::int)::int::bigint";
-        self.query_own(sql, &[Value::from(session.0.as_str())])
-            .map(drop)
+        let rows = self.query_own(sql, &[Value::from(session.0.as_str())])?;
+        Ok(rows.first().and_then(|row| row[0].integer()) == Some(1))
     }
 
     fn hold_still(&mut self, tables: &[TableName]) -> Result<(), EngineError> {

@@ -131,6 +131,12 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_reads_meets_an_empty_input() {
+        let level = |value| Observation::Level { value };
+        assert_eq!(look("cat; echo 7", false, 60_000), level(7.0));
+    }
+
+    #[test]
     fn what_goes_wrong_is_told_apart() {
         let check = |script, timeout_ms, expect: FailureKind| match look(script, false, timeout_ms)
         {
