@@ -13,6 +13,10 @@ use crate::contract::ContractDatabase;
 /// After how many cases a hunt says how far it is.
 const TOLD_EACH: u64 = 500;
 
+/// After how many cases a thread works on with new databases. A server's session remembers every schema that it has seen, and is half as
+/// fast after two thousand.
+const FRESH_AFTER: u64 = 250;
+
 /// How many cases to run, from which seed, on how many threads, and after how many failures to stop.
 #[derive(Clone, Copy, Debug)]
 pub struct Hunt {
@@ -101,8 +105,11 @@ impl Hunt {
         make: &Make,
         tell: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<()> {
-        let stage = Stage::new(registry.clone(), &make)?;
-        loop {
+        let mut stage = Stage::new(registry.clone(), &make)?;
+        for number in 1.. {
+            if number % FRESH_AFTER == 0 {
+                stage = Stage::new(registry.clone(), &make)?;
+            }
             let seed = next.fetch_add(1, Ordering::Relaxed);
             let enough = lock(bag).failed.len() >= self.failures;
             if seed >= self.seed + self.cases || enough {
@@ -152,6 +159,7 @@ impl Hunt {
                 }
             }
         }
+        Ok(())
     }
 }
 
