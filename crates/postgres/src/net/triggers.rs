@@ -1,5 +1,5 @@
-//! Keeps the user's triggers and rules from firing while the net writes, and lends a published table what tells its rows from
-//! each other; all is put back to the state that it was in.
+//! Keeps the user's triggers and rules from firing while the net writes, lets it write identity columns, and lends a published
+//! table what tells its rows from each other; all is put back to the state that it was in.
 
 use tightrope_engine::EngineError;
 use tightrope_model::{TableName, Value};
@@ -48,13 +48,26 @@ impl Quiet {
                  where g.tgrelid = pg_catalog.to_regclass({0}) and not g.tgisinternal and g.tgenabled <> 'D' {others}\
                  union all \
                  select 'rule ' || quote_ident(w.rulename), w.ev_enabled::text from pg_catalog.pg_rewrite w \
-                 where w.ev_class = pg_catalog.to_regclass({0}) and w.ev_type <> '1' and w.ev_enabled <> 'D' order by 1",
+                 where w.ev_class = pg_catalog.to_regclass({0}) and w.ev_type <> '1' and w.ev_enabled <> 'D' \
+                 union all \
+                 select 'column ' || quote_ident(a.attname), 'identity' from pg_catalog.pg_attribute a \
+                 join pg_catalog.pg_class c on c.oid = a.attrelid and c.relkind = 'r' and not c.relispartition \
+                 where a.attrelid = pg_catalog.to_regclass({0}) and a.attidentity = 'a' order by 1",
                 literal(&name)
             ),
             &[],
         )?;
         for row in &found {
             let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
+            if text(1) == "identity" {
+                let generated = |how: &str| {
+                    let column = text(0);
+                    format!("alter table only {name} alter {column} set generated {how}")
+                };
+                session.execute_own(&generated("by default"))?;
+                self.back.push(generated("always"));
+                continue;
+            }
             let how = match text(1) {
                 "R" => "enable replica",
                 "A" => "enable always",
