@@ -323,9 +323,10 @@ fn is_free(set: &ast::SetType) -> bool {
 /// is done without it.
 fn is_lossless(set: &ast::SetType, column: Option<&Name>) -> bool {
     let dense = |text: &str| text.split_whitespace().collect::<String>();
-    let using = set
-        .using_expr()
-        .map(|using| dense(&using.syntax().text().to_string()));
+    let using = set.using_expr().map(|using| {
+        let text = using.syntax().text().to_string();
+        dense(text.get("using".len()..).unwrap_or_default())
+    });
     let casts = using.is_none_or(|using| {
         let (column_given, type_given) = using.split_once("::").unwrap_or_default();
         let quoted = column_given
