@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use tightrope_engine::{EngineError, KeptNet, Session};
 use tightrope_inverse::Matching;
 use tightrope_model::{
-    Catalog, ColumnPlan, EngineKind, Keep, NetPlan, ObjectId, TableChange, TableChecksum,
-    TableName, TablePlan, TableShape,
+    Catalog, ColumnPlan, EngineKind, Keep, NetPlan, ObjectId, ObjectKind, TableChange,
+    TableChecksum, TableName, TablePlan, TableShape,
 };
 use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
 
@@ -117,7 +117,7 @@ pub(crate) fn plan_of(
         };
         // Rows that come before the script is applied may be those that it changes.
         let sets = |column: &dyn Fn(&str) -> bool| {
-            let names = names_of(&table, &matching);
+            let names = names_of(&table, before, after, &matching);
             may_set(parsed, dialect, &names, column)
         };
         let key = key_names(before, after, &matching, &table);
@@ -169,11 +169,29 @@ fn changed_unseen(
     Ok((rekeyed, changed))
 }
 
-/// What a table is called before and after.
-fn names_of(table: &TableName, matching: &Matching) -> Vec<TableName> {
-    let now = matching.now(&ObjectId::of_table(table));
-    let names = [Some(table.clone()), now.map(name_of)];
-    names.into_iter().flatten().collect()
+/// What a table is called before and after, and what the tables are that it inherits from: what is done to these is done to it.
+fn names_of(
+    table: &TableName,
+    before: &Catalog,
+    after: &Catalog,
+    matching: &Matching,
+) -> BTreeSet<TableName> {
+    let id = ObjectId::of_table(table);
+    let now = matching.now(&id).cloned();
+    let mut names = BTreeSet::new();
+    for (catalog, id) in [(before, Some(id)), (after, now)] {
+        let (mut open, mut seen) = (Vec::from_iter(id), BTreeSet::new());
+        while let Some(id) = open.pop() {
+            if !seen.insert(id.clone()) {
+                continue;
+            }
+            names.insert(name_of(&id));
+            let object = catalog.object(&id);
+            let above = object.into_iter().flat_map(|object| &object.depends_on);
+            open.extend(above.filter(|id| id.kind == ObjectKind::Table).cloned());
+        }
+    }
+    names
 }
 
 /// The columns of a table's key, by their names before and after.
@@ -200,7 +218,7 @@ fn key_names(
 fn may_set(
     parsed: &Parsed,
     dialect: EngineKind,
-    names: &[TableName],
+    names: &BTreeSet<TableName>,
     column: &dyn Fn(&str) -> bool,
 ) -> bool {
     (0..parsed.statements.len()).any(|index| {

@@ -218,3 +218,26 @@ fn a_key_that_stays_unique_beside_a_wider_one_is_still_a_key() {
         ],
     );
 }
+
+#[test]
+fn values_that_no_rehearsal_has_seen_change_in_parts_come_back() {
+    check_postgres_late(
+        &[
+            "create table t (a integer primary key, b text) partition by range (a)",
+            "create table t_1 partition of t for values from (0) to (10)",
+            "create table t_2 partition of t default",
+            "create table u (a integer, b text)",
+            "create table u_1 (primary key (a)) inherits (u)",
+            "insert into t values (1, 'x'), (11, 'x')",
+        ],
+        &[
+            "insert into t values (2, 'long'), (12, 'longer')",
+            "insert into u_1 values (1, 'long')",
+        ],
+        &[
+            "alter table t alter column b type text using left(b, 2)",
+            "alter table u alter column b type text using left(b, 2)",
+        ],
+        &["insert into t values (3, 'new')"],
+    );
+}
