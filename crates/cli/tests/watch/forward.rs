@@ -6,6 +6,9 @@ use crate::stage::Stage;
 const SLOW: &str = "alter table orders add column extra text;
 do $$ begin if exists (select from app_errors where id = 1000000000) then perform pg_sleep(200); end if; end $$;";
 
+/// What is said of what has stalled others.
+const STALLED: &str = "more than the stall budget of 300 ms, and it was cancelled";
+
 fn slow(policy: &str) -> Stage {
     slow_by(policy, SLOW, "")
 }
@@ -35,16 +38,18 @@ fn is_undone(stage: &Stage, because: &str, hint: &str) {
     assert_eq!(stage.number(column), 0);
 }
 
+/// What stalls a load of two sessions is undone, and none of their writes is lost.
+#[track_caller]
+fn stalls_nobody(stage: &Stage, hint: &str) {
+    let load = stage.load(2);
+    is_undone(stage, STALLED, hint);
+    stage.has_all(&load.stop());
+}
+
 #[test]
 fn a_script_that_stalls_others_is_cancelled_and_undone() {
     let stage = slow("stall_budget_ms = 300");
-    let load = stage.load(2);
-    is_undone(
-        &stage,
-        "more than the stall budget of 300 ms, and it was cancelled",
-        "do it in smaller steps",
-    );
-    stage.has_all(&load.stop());
+    stalls_nobody(&stage, "do it in smaller steps");
 }
 
 #[test]
@@ -64,13 +69,7 @@ fn a_verify_script_that_stalls_others_is_cancelled_and_undone() {
         "alter table orders add column extra text;",
         "select pg_sleep(200) from app_errors where id = 1000000000;",
     );
-    let load = stage.load(2);
-    is_undone(
-        &stage,
-        "more than the stall budget of 300 ms, and it was cancelled",
-        "do it in smaller steps",
-    );
-    stage.has_all(&load.stop());
+    stalls_nobody(&stage, "do it in smaller steps");
 }
 
 #[test]
@@ -86,11 +85,7 @@ fn a_verify_script_that_waits_while_others_wait_for_the_script_is_cancelled_and_
         .batch_execute("update app_errors set message = 'held'")
         .unwrap();
     let load = stage.load(2);
-    is_undone(
-        &stage,
-        "more than the stall budget of 300 ms, and it was cancelled",
-        "do it in smaller steps",
-    );
+    is_undone(&stage, STALLED, "do it in smaller steps");
     holder.rollback().unwrap();
     stage.has_all(&load.stop());
 }
@@ -99,13 +94,7 @@ fn a_verify_script_that_waits_while_others_wait_for_the_script_is_cancelled_and_
 fn a_step_that_stalls_others_is_not_advised_to_become_steps() {
     let up = format!("{SLOW}\ncreate index concurrently orders_extra on orders (extra);");
     let stage = slow_by("stall_budget_ms = 300", &up, "");
-    let load = stage.load(2);
-    is_undone(
-        &stage,
-        "more than the stall budget of 300 ms, and it was cancelled",
-        "it runs in steps already",
-    );
-    stage.has_all(&load.stop());
+    stalls_nobody(&stage, "it runs in steps already");
 }
 
 #[test]
@@ -114,11 +103,5 @@ fn a_verify_script_of_steps_that_stalls_others_is_cancelled_and_the_steps_are_un
     let verify = "lock table orders in access exclusive mode;
         select pg_sleep(200) from app_errors where id = 1000000000;";
     let stage = slow_by("stall_budget_ms = 300", up, verify);
-    let load = stage.load(2);
-    is_undone(
-        &stage,
-        "more than the stall budget of 300 ms, and it was cancelled",
-        "it runs in steps already",
-    );
-    stage.has_all(&load.stop());
+    stalls_nobody(&stage, "it runs in steps already");
 }
