@@ -303,49 +303,22 @@ impl<'a> Planner<'a> {
         }
         let named: BTreeSet<&String> = key.iter().map(|column| &column.after).collect();
         let known: BTreeSet<&String> = after.key.iter().collect();
-        match named == known || self.is_key_now(&after.table, &key) {
+        match named == known || self.is_key_now(&after.table, &named) {
             true => key,
             false => Vec::new(),
         }
     }
 
-    /// Whether these columns are a key after, beside the one that the table is known by then: a whole index on them that is
-    /// checked row by row, and none of them may be NULL.
-    fn is_key_now(&self, table: &TableName, key: &[KeyColumn]) -> bool {
-        let all_have_values = key.iter().all(|column| {
-            let now = columns_of(self.after, table).find(|now| last(&now.id) == column.after);
-            now.and_then(|now| now.attribute("not_null")) == Some("yes")
-        });
-        let is_plain = |name: &String| {
-            !name.starts_with(|first: char| first.is_ascii_digit())
-                && name
-                    .chars()
-                    .all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '_')
-        };
-        // As the server writes names.
-        let quoted = |name: &String| match is_plain(name) {
-            true => name.clone(),
-            false => format!("\"{}\"", name.replace('"', "\"\"")),
-        };
-        let columns: Vec<String> = key.iter().map(|column| quoted(&column.after)).collect();
-        let end = format!(" USING btree ({})", columns.join(", "));
-        let whole = |index: &&Object| {
-            let text = index.attribute("definition").unwrap_or_default();
-            text.ends_with(&end) && index.attribute("valid").is_none()
-        };
-        let is_deferred = |index: &Object| {
-            let id = ObjectId::new(
-                ObjectKind::Constraint,
-                [&table.schema, &table.name, &last(&index.id)],
-            );
-            let constraint = self.after.object(&id);
-            let text = constraint.and_then(|constraint| constraint.attribute("definition"));
-            text.is_some_and(|text| text.contains("DEFERRABLE"))
-        };
-        all_have_values
-            && unique_indexes(self.after, table)
-                .filter(whole)
-                .any(|index| !is_deferred(index))
+    /// Whether these columns are a key after, beside the one that the table is known by then.
+    fn is_key_now(&self, table: &TableName, named: &BTreeSet<&String>) -> bool {
+        unique_indexes(self.after, table).any(|index| {
+            let key = index
+                .attribute("key")
+                .map(serde_json::from_str::<Vec<String>>);
+            key.is_some_and(|key| {
+                key.is_ok_and(|key| key.iter().collect::<BTreeSet<_>>() == *named)
+            })
+        })
     }
 
     fn keep(&self, id: &ObjectId, plan: &TablePlan) -> Keep {

@@ -38,8 +38,8 @@ impl Shapes {
                 self.columns.entry(table).or_default().push(name.clone());
             }
             (ObjectKind::Index, _, Some(table), [_, name]) => {
-                if let Some(columns) = hidden
-                    .get("_key")
+                if let Some(columns) = object
+                    .attribute("key")
                     .and_then(|key| serde_json::from_str(key).ok())
                 {
                     self.learn_key(table, name, columns, object.attribute("primary").is_none());

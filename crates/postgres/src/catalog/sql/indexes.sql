@@ -1,5 +1,5 @@
 -- Also those behind constraints: their options and tablespace are nowhere else.
--- _key: the columns by which every row can be told from the others, if the index guarantees it.
+-- fact_key: the columns by which every row can be told from the others, if the index guarantees it.
 select
   n.nspname as path_1
 , c.relname as path_2
@@ -17,8 +17,10 @@ select
     (select string_agg(a.attnum || ': ' || a.attstattarget, ', ' order by a.attnum) from pg_attribute a
      where a.attrelid = c.oid and a.attstattarget >= 0) end as statistics_targets
 , case when x.indisunique and x.indimmediate and x.indisvalid and x.indpred is null and x.indexprs is null then
-    (select case when bool_and(a.attnotnull) then json_agg(a.attname order by array_position(x.indkey::int2[], a.attnum)) end from pg_attribute a
-     where a.attrelid = x.indrelid and a.attnum = any ((x.indkey::int2[])[0:x.indnkeyatts - 1])) end as _key
+    (select case when bool_and(a.attnotnull
+--18+   and not exists (select from pg_constraint k where k.conrelid = a.attrelid and k.contype = 'n' and k.conkey = array[a.attnum] and not k.convalidated)
+      ) then json_agg(a.attname order by array_position(x.indkey::int2[], a.attnum)) end from pg_attribute a
+     where a.attrelid = x.indrelid and a.attnum = any ((x.indkey::int2[])[0:x.indnkeyatts - 1])) end as fact_key
 , hashtextextended(row(x.indrelid, c.relam, x.indkey, x.indclass, x.indcollation, x.indoption, x.indexprs::text, x.indpred::text
   , x.indisunique, x.indimmediate, c.reloptions
 --15+   , x.indnullsnotdistinct
