@@ -218,6 +218,7 @@ mod tests {
                 rows: TableChange::default(),
                 truncated: false,
                 key_changes: false,
+                key_in_doubt: false,
                 rows_before: 3,
             }],
             remarks: Vec::new(),

@@ -49,6 +49,10 @@ pub struct TablePlan {
     /// Whether the forward script changes values of the key: rows have to be followed one by one then.
     #[serde(default)]
     pub key_changes: bool,
+    /// Whether a change of the schema may give rows other keys, though it did not in the rehearsal or that could not tell. It is
+    /// found out when the script has run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key_in_doubt: bool,
     /// Rows that it had in the rehearsal.
     #[serde(default)]
     pub rows_before: u64,

@@ -139,6 +139,7 @@ mod tests {
             rows: TableChange::default(),
             truncated: false,
             key_changes: false,
+            key_in_doubt: false,
             rows_before: 31_204_112,
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Touched {
     pub(crate) keys: BTreeSet<TableName>,
     /// Tables (by the name before) that a change of the schema gave other keys, which no statement that writes rows tells.
     pub(crate) rekeyed: BTreeSet<TableName>,
+    /// Tables (by the name before) that were written anew, and may have got other keys on the way: the rehearsal does not tell.
+    pub(crate) doubted: BTreeSet<TableName>,
     /// Tables (by the name before) of which no value of before changed, whatever was written.
     pub(crate) unchanged: BTreeSet<TableName>,
     /// Tables (by the name before) that the script has rewritten, and values of before with them as far as is known:
@@ -190,9 +192,11 @@ impl<'a> Planner<'a> {
             rows: change,
             truncated: false,
             key_changes: self.touched.keys.contains(&shape.table),
+            key_in_doubt: self.touched.doubted.contains(&shape.table),
             rows_before: self.touched.counts.get(&shape.table).copied().unwrap_or(0),
         };
         plan.key = self.key(shape, &plan);
+        plan.key_in_doubt &= !plan.key.is_empty();
         plan.keep = self.keep(&id, &plan);
         let counts = plan.keep != Keep::Nothing
             || plan.after.as_ref() != Some(&plan.before)

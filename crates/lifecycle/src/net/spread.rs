@@ -121,8 +121,17 @@ pub(crate) fn plan_of(
             may_set(parsed, dialect, &names, column)
         };
         let key = key_names(before, after, &matching, &table);
-        if rekeyed || !key.is_empty() && sets(&|column| key.contains(column)) {
+        let rows = plan.table(&table).map(|table| table.rows);
+        let rows = rows.unwrap_or_default();
+        // Where rows came or went, other keys are no proof that a row was given another; it is told when the script has run, unless
+        // it does both.
+        let (come, go) = (rows.inserted > 0, rows.deleted > 0);
+        let unproven = rekeyed && (come || go);
+        let doubted = !key.is_empty() && (unproven || sets(&|column| key.contains(column)));
+        if rekeyed && !unproven || doubted && come && go {
             touched.rekeyed.insert(table.clone());
+        } else if doubted {
+            touched.doubted.insert(table.clone());
         }
         if changed || sets(&|_| true) {
             touched.rewritten.insert(table);

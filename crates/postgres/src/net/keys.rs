@@ -1,16 +1,16 @@
-//! Whether a migration left rows their keys, told without a join.
+//! Whether a migration left rows their keys, told without a join where it can be.
 
 use tightrope_engine::{EngineError, ErrorKind, KeptTable};
-use tightrope_model::{Keep, KeyColumn, TableName, TablePlan};
+use tightrope_model::{Keep, KeyColumn, TableName, TablePlan, Value};
 
-use super::columns::Columns;
+use super::columns::{Columns, same};
 use super::hashes::{self, Hashed, Kind};
 use super::names;
-use crate::quote::quote;
+use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
-/// Whether rows have the keys that they had before, where a change of the schema may have given them others and no row was
-/// written otherwise. Where they have not, a table of which whole rows are kept is one without a key.
+/// Whether rows have the keys that they had before, where a change of the schema may have given them others. Where they have not,
+/// a table of which whole rows are kept is one without a key.
 ///
 /// # Errors
 /// When they have others, and the net was planned for those of before.
@@ -26,13 +26,23 @@ pub(super) fn agree(
         let mut columns = plan.columns.iter();
         columns.any(|column| column.before == key.before && column.type_after.is_some())
     };
-    let may_differ = plan.keep == Keep::Whole || plan.key.iter().any(is_retyped);
-    let Some(rows) = table.rows.as_ref().filter(|_| unwritten && may_differ) else {
+    let may_differ = match unwritten {
+        true => plan.keep == Keep::Whole || plan.key.iter().any(is_retyped),
+        false => plan.keep == Keep::Whole && plan.key_in_doubt,
+    };
+    let Some(rows) = table.rows.as_ref().filter(|_| may_differ) else {
         return Ok(true);
     };
     let kept = Columns::of(session, rows)?;
-    let same = are_those_of(session, plan, (rows, &kept), (after, columns))?;
-    match (same, plan.keep) {
+    let (was, now) = ((rows, &kept), (after, columns));
+    let agree = match (plan.rows.inserted, plan.rows.deleted) {
+        (0, 0) => are_those_of(session, plan, was, now)?,
+        // Of the rows of before none is without its row now.
+        (_, 0) => none_without(session, plan, Side::Before, was, now)?,
+        (0, _) => none_without(session, plan, Side::Now, was, now)?,
+        _ => None,
+    };
+    match (agree, plan.keep) {
         (None | Some(true), _) => Ok(true),
         (Some(false), Keep::Whole) => Ok(false),
         (Some(false), _) => Err(EngineError::new(
@@ -44,6 +54,73 @@ pub(super) fn agree(
         )
         .hint("rehearse the migration again, on a copy of the data as it is now")),
     }
+}
+
+/// Which rows each have to have their counterpart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Before,
+    Now,
+}
+
+/// Whether every row of one side has the key of a row of the other; none where a column of the key is not in both.
+fn none_without(
+    session: &mut PostgresSession,
+    plan: &TablePlan,
+    side: Side,
+    (rows, kept): (&TableName, &Columns),
+    (after, columns): (&TableName, &Columns),
+) -> Result<Option<bool>, EngineError> {
+    let mut pairs = Vec::new();
+    for key in &plan.key {
+        let (Some(is), Some(was)) = (columns.get(&key.after), kept.get(&key.before)) else {
+            return Ok(None);
+        };
+        let (now, then) = (
+            format!("t.{}", quote(&is.name)),
+            format!("p.{}", quote(&was.name)),
+        );
+        pairs.push(same((&now, is), (&then, was)));
+    }
+    let of_now = format!("only {} t", names::sql(after));
+    let of_before = format!("{} p", names::sql(rows));
+    let (every, other) = match side {
+        Side::Before => (of_before, of_now),
+        Side::Now => (of_now, of_before),
+    };
+    let found = session.query_own(
+        &format!(
+            "select (not exists (select from {every} where not exists (select from {other} where {})))::int::bigint",
+            pairs.join(" and ")
+        ),
+        &[],
+    )?;
+    let answer = found.first().and_then(|row| row.first()?.integer());
+    Ok(Some(answer == Some(1)))
+}
+
+/// The tables that belong to one partitioned table with one of these, these with them: a row that moves from one part to another is
+/// known by the same in both.
+pub(super) fn with_siblings(
+    session: &mut PostgresSession,
+    tables: &[TableName],
+) -> Result<Vec<TableName>, EngineError> {
+    let oids: Vec<String> = tables
+        .iter()
+        .map(|table| format!("pg_catalog.to_regclass({})", literal(&names::sql(table))))
+        .collect();
+    let found = session.query_own(
+        &format!(
+            "select distinct n.nspname::text, c.relname::text from unnest(array[{}]::pg_catalog.oid[]) one (id) \
+             cross join lateral (select one.id union select part.relid from pg_catalog.pg_partition_tree(\
+               coalesce(pg_catalog.pg_partition_root(one.id), one.id)) part) both_of (id) \
+             join pg_catalog.pg_class c on c.oid = both_of.id join pg_catalog.pg_namespace n on n.oid = c.relnamespace",
+            oids.join(", ")
+        ),
+        &[],
+    )?;
+    let name = |row: &Vec<Value>| Some(TableName::new(row[0].text()?, row[1].text()?));
+    Ok(found.iter().filter_map(name).collect())
 }
 
 /// Whether every row now has the key of a row of before, after rows were written. Only keys of one whole number are told so; of
@@ -60,8 +137,8 @@ pub(super) fn stayed(
     };
     match plan.key.as_slice() {
         [key] if is_whole(kept, &key.before) && is_whole(columns, &key.after) => {
-            let same = are_those_of(session, plan, (rows, kept), (after, columns))?;
-            Ok(same == Some(true))
+            let agree = are_those_of(session, plan, (rows, kept), (after, columns))?;
+            Ok(agree == Some(true))
         }
         _ => Ok(false),
     }

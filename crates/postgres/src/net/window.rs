@@ -27,6 +27,9 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
     drop_functions(session, &names::prefix(number), true)?;
     for table in &mut kept.tables {
         drop_what_caught_nothing(session, table)?;
+    }
+    forget_keys_that_changed(session, kept)?;
+    for table in &mut kept.tables {
         let Some(after) = table.plan.after.clone() else {
             continue;
         };
@@ -44,10 +47,6 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         if table.plan.columns.is_empty() && table.plan.added.is_empty() {
             continue;
         }
-        let has_keys = keys::agree(session, table, &after, &columns)?;
-        if !has_keys {
-            table.plan.key.clear();
-        }
         let linked = by_row::link(session, table, &after)?;
         note_what_was_inserted(session, number, table, linked, &after, &columns)?;
         watch(session, number, table, &after, &columns)?;
@@ -57,6 +56,34 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
     make_function(session, number)?;
     make_failure_function(session, number)?;
     protect(session, &names::prefix(number))
+}
+
+/// A table whose rows have other keys than before, though the net was planned for those, is one without a key.
+fn forget_keys_that_changed(
+    session: &mut PostgresSession,
+    kept: &mut KeptNet,
+) -> Result<(), EngineError> {
+    let mut changed = Vec::new();
+    for table in &kept.tables {
+        let Some(after) = &table.plan.after else {
+            continue;
+        };
+        let columns = Columns::of(session, after)?;
+        if columns.of_table && !keys::agree(session, table, after, &columns)? {
+            changed.push(after.clone());
+        }
+    }
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let changed = keys::with_siblings(session, &changed)?;
+    for table in &mut kept.tables {
+        let is_one = |after: &TableName| changed.contains(after);
+        if table.plan.keep == Keep::Whole && table.plan.after.as_ref().is_some_and(is_one) {
+            table.plan.key.clear();
+        }
+    }
+    Ok(())
 }
 
 /// The tables in which the changes of the script were caught.

@@ -422,6 +422,7 @@ fn planned(
     let added = added.map(|column| column.id.path[2].clone());
     TablePlan {
         key_changes: false,
+        key_in_doubt: false,
         number,
         before: table.clone(),
         added: added.filter(|name| !known.contains(&name)).collect(),

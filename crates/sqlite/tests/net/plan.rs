@@ -106,6 +106,7 @@ fn planned(
         rows: TableChange::default(),
         truncated: false,
         key_changes: false,
+        key_in_doubt: false,
         rows_before: 0,
     }
 }
