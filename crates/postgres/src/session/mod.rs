@@ -10,8 +10,9 @@ mod queries;
 mod run;
 mod transaction;
 mod vitals;
+mod watched;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use postgres::Client;
 use tightrope_engine::{
@@ -27,6 +28,7 @@ use crate::{checksum, quote, rows};
 use activity::Identity;
 use counts::Counts;
 use own::Statements;
+use watched::Watched;
 
 pub(crate) use open::NEVER_IDLE;
 pub(crate) use pin::{ResultSet, result_sets};
@@ -51,6 +53,8 @@ pub(crate) struct PostgresSession {
     /// A script has prepared statements of its own.
     has_foreign_statements: bool,
     counts: Option<Counts>,
+    /// By the pattern of a watched statement.
+    watched: HashMap<String, Watched>,
 }
 
 impl Session for PostgresSession {

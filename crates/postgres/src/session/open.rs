@@ -1,6 +1,6 @@
 //! Opening: one round trip after the login tells all that planning wants to know.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use tightrope_engine::{Capabilities, ConnectOptions, DatabaseUrl, EngineError, ErrorKind, Server};
 use tightrope_model::EngineKind;
@@ -98,6 +98,7 @@ impl PostgresSession {
             statements: Statements::default(),
             prepared: HashSet::new(),
             has_foreign_statements: false,
+            watched: HashMap::new(),
             counts: None,
         })
     }

@@ -6,6 +6,7 @@ use tightrope_model::{Part, Value};
 
 use super::PostgresSession;
 use super::vitals::{number, unseen};
+use super::watched::HERE;
 use crate::error;
 
 impl Queries for PostgresSession {
@@ -61,8 +62,7 @@ impl Queries for PostgresSession {
         let sql = format!(
             "select query, sum(calls)::bigint, sum({time})::text, bool_or(query = '<insufficient privilege>') \
              from {schema}.pg_stat_statements \
-             where dbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()) \
-             group by query order by 2 desc, 1"
+             where {HERE} group by query order by 2 desc, 1"
         );
         let rows = self.query_own(&sql, &[])?;
         let mut records = Vec::with_capacity(rows.len());

@@ -6,6 +6,7 @@ use tightrope_engine::{EngineError, ErrorKind, Session as _, SessionId, Vital, V
 use tightrope_model::{TableName, Value};
 
 use super::PostgresSession;
+use super::watched::HERE;
 
 /// From this major on a statement's time is called `total_exec_time`.
 const EXEC_TIME: u32 = 13;
@@ -41,11 +42,11 @@ impl Vitals for PostgresSession {
         };
         let sql = format!(
             "select count(*)::bigint, {since}, sum(calls)::text, sum({time})::text, \
-             sum(shared_blks_hit + shared_blks_read)::text from {schema}.pg_stat_statements \
-             where dbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()) \
-             and pg_catalog.regexp_replace(query, '\\s+', ' ', 'g') ilike $1"
+             sum(shared_blks_hit + shared_blks_read)::text from {schema}.pg_stat_statements(false) \
+             where {HERE} and queryid = any ($1::text::bigint[])"
         );
-        let rows = self.query_own(&sql, &[Value::from(pattern)])?;
+        let alike = self.statements_like(&schema, pattern)?;
+        let rows = self.query_own(&sql, &[Value::from(alike)])?;
         let row = rows.first().map_or(&[][..], |row| &row[..]);
         if row.first().and_then(Value::integer).unwrap_or(0) == 0 {
             let why = format!("no statement like `{pattern}` has run since the statistics began");

@@ -12,6 +12,7 @@ use super::super::programs::{Programs, point_at};
 use super::super::scratch::PostgresScratch;
 use super::super::settings::{self, DatabaseSetting};
 use super::super::{locale, roles};
+use super::analyze::analyze;
 use super::children::Running;
 use super::{DUMP, properties};
 use crate::connect::{self, Target};
@@ -30,6 +31,7 @@ pub(super) struct RestoredDatabase {
     into: String,
     owner: Option<String>,
     remarks: Vec<String>,
+    jobs: u32,
 }
 
 /// Restores the dump into a scratch database on the server of `into`; only what a table of contents lists, where one is given.
@@ -92,6 +94,7 @@ pub(super) fn restore(
         into: target.database().to_owned(),
         owner: files.properties.get(properties::OWNER).cloned(),
         remarks,
+        jobs,
     })
 }
 
@@ -201,10 +204,7 @@ impl Restored for RestoredDatabase {
         watch: &dyn BackupWatch,
     ) -> Result<Option<String>, EngineError> {
         // Without statistics the first queries would run with wrong plans.
-        connect::open(&Target::parse(self.scratch.url())?, "tightrope restore")?
-            .client
-            .batch_execute("analyze")
-            .map_err(|error| error::of_own(&error))?;
+        analyze(&Target::parse(self.scratch.url())?, self.jobs)?;
         let mut maintenance = self.scratch.maintenance()?;
         if let Some(owner) = &self.owner {
             maintenance.execute(&format!(
