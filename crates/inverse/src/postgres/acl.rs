@@ -30,6 +30,30 @@ impl Acl {
         acl
     }
 
+    /// What is revoked to make `wanted` of it.
+    pub(super) fn revoked_for(&self, wanted: &Self) -> Self {
+        let mut gone = self.clone();
+        for (who, granted) in &mut gone.0 {
+            if let Some(kept) = wanted.0.get(who) {
+                granted.retain(|privilege| !kept.contains(privilege));
+            }
+        }
+        gone.0.retain(|_, granted| !granted.is_empty());
+        gone
+    }
+
+    /// What is left when these privileges are revoked, whether they may be passed on or not.
+    pub(super) fn without(&self, revoked: &Self) -> Self {
+        let mut left = self.clone();
+        for (who, granted) in &mut left.0 {
+            if let Some(gone) = revoked.0.get(who) {
+                granted.retain(|(letter, _)| gone.iter().all(|(other, _)| other != letter));
+            }
+        }
+        left.0.retain(|_, granted| !granted.is_empty());
+        left
+    }
+
     /// Everybody who is named in it, PUBLIC as the empty name.
     pub(super) fn grantees(&self) -> BTreeSet<&str> {
         self.0.keys().map(|(grantee, _)| grantee.as_str()).collect()
@@ -50,19 +74,15 @@ pub(super) struct Subject<'a> {
 pub(super) fn statements(subject: &Subject<'_>, there: &Acl, wanted: &Acl) -> Vec<String> {
     let mut statements = Vec::new();
     let empty = BTreeSet::new();
-    for (who, granted) in &there.0 {
-        let kept = wanted.0.get(who).unwrap_or(&empty);
-        let gone: BTreeSet<(char, bool)> = granted.difference(kept).copied().collect();
-        if !gone.is_empty() {
-            let letters = gone.iter().map(|(letter, _)| *letter);
-            let sql = format!(
-                "revoke {} on {} from {}",
-                words(letters, subject.columns),
-                subject.name,
-                grantee(&who.0)
-            );
-            statements.extend(as_grantor(sql, &who.1, subject.owner));
-        }
+    for (who, gone) in &there.revoked_for(wanted).0 {
+        let letters = gone.iter().map(|(letter, _)| *letter);
+        let sql = format!(
+            "revoke {} on {} from {}",
+            words(letters, subject.columns),
+            subject.name,
+            grantee(&who.0)
+        );
+        statements.extend(as_grantor(sql, &who.1, subject.owner));
     }
     for (who, granted) in &wanted.0 {
         let had = there.0.get(who).unwrap_or(&empty);

@@ -54,6 +54,38 @@ pub(super) fn changed(before: &Object, now: &Object, catalog: &Catalog) -> Vec<S
             }
         }));
     }
+    statements.extend(said_of(before, now, catalog));
+    statements
+}
+
+/// Statements for a column that stayed, of a table (before, now) that stayed: what is revoked on a table is revoked on its columns,
+/// too.
+pub(super) fn changed_column(
+    before: &Object,
+    now: &Object,
+    table: (&Object, &Object),
+    catalog: &Catalog,
+) -> Vec<String> {
+    let (wanted, there) = (privileges(before), privileges(now));
+    let moves = table.0.attribute("owner") != table.1.attribute("owner");
+    let mut statements = with_subject(before, catalog, |subject| {
+        if moves && (there != Acl::default() || wanted != Acl::default()) {
+            let roles = there.grantees().into_iter().chain(wanted.grantees());
+            let old = table.1.attribute("owner").unwrap_or_default();
+            acl::from_nothing(subject, roles.chain([old]), &wanted)
+        } else {
+            let gone = privileges(table.1).revoked_for(&privileges(table.0));
+            acl::statements(subject, &there.without(&gone), &wanted)
+        }
+    });
+    statements.extend(said_of(before, now, catalog));
+    statements
+}
+
+/// What is said about an object, where it is another thing now.
+fn said_of(before: &Object, now: &Object, catalog: &Catalog) -> Vec<String> {
+    let differs = |name: &str| before.attribute(name) != now.attribute(name);
+    let mut statements = Vec::new();
     if differs("comment") {
         statements.extend(comment(before, catalog));
     }

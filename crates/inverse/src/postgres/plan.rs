@@ -323,7 +323,9 @@ impl Plan<'_, '_> {
         }
         for column in columns(self.survey.before, &before.id) {
             let statements = match self.survey.aligned.get(&column.id) {
-                Some(now) => finishing::changed(column, now, self.survey.before),
+                Some(of_now) => {
+                    finishing::changed_column(column, of_now, (before, now), self.survey.before)
+                }
                 None => finishing::created(column, self.survey.before, self.survey.now),
             };
             for sql in statements {

@@ -287,6 +287,43 @@ fn what_a_row_that_refers_to_itself_does_to_itself_is_not_lost() {
 }
 
 #[test]
+fn keys_that_a_migration_changes_go_though_rows_of_parts_refer_to_them() {
+    let before = [
+        "create table t (a integer, b text, c integer, d text, primary key (a, b), \
+         foreign key (c, d) references t on update cascade) partition by range (a)",
+        "create table t_1 partition of t for values from (0) to (10)",
+        "create table t_2 partition of t default",
+        "insert into t values (3, 'x'), (4, 'y'), (13, 'x')",
+    ];
+    let rows = ["insert into t values (5, 'k', 3, 'x'), (15, 'k', 4, 'y')"];
+    let forward = ["update t set b = upper(b) where a = 3"];
+    check_postgres_late(&before, &rows, &forward, &[]);
+    let writes = [
+        "update t set c = null, d = null where a = 15",
+        "insert into t values (6, 'new', 4, 'y')",
+    ];
+    let known: Vec<&str> = before.into_iter().chain(rows).collect();
+    check_postgres(&known, &forward, &writes);
+}
+
+#[test]
+fn privileges_on_columns_are_what_they_were_when_those_on_their_table_go() {
+    let before = [
+        "create table t (a integer primary key, b integer, c integer)",
+        "grant select (b), update (b, c) on t to pg_monitor",
+        "grant select (c) on t to public",
+    ];
+    for forward in [
+        "grant all on t to pg_monitor",
+        "grant select on t to pg_read_all_stats with grant option",
+        "alter table t owner to pg_monitor",
+        "grant update on t to pg_monitor; revoke select (b) on t from pg_monitor; grant insert (a) on t to public",
+    ] {
+        check_postgres(&before, &forward.split("; ").collect::<Vec<_>>(), &[]);
+    }
+}
+
+#[test]
 fn rows_without_a_key_are_counted_though_they_are_equal() {
     check_postgres(
         &[

@@ -137,8 +137,13 @@ pub(super) fn keep_what_is_referred_to(
         let parent = parents
             .iter()
             .find(|table| table.plan.after.as_ref() == Some(&reference.parent));
-        if let Some(parent) = parent {
-            statements.extend(keep_statement(session, kept, parent, reference)?);
+        let Some(parent) = parent else { continue };
+        for child in tables_with_rows(session, &reference.child)? {
+            let reference = Reference {
+                child,
+                ..reference.clone()
+            };
+            statements.extend(keep_statement(session, kept, parent, &reference)?);
         }
     }
     // A row that stays may refer to the next one. Every pass but the last keeps at least one more.
@@ -151,6 +156,28 @@ pub(super) fn keep_what_is_referred_to(
             return Ok(());
         }
     }
+}
+
+/// The tables that hold a table's rows: its parts, where it has some.
+fn tables_with_rows(
+    session: &mut PostgresSession,
+    table: &TableName,
+) -> Result<Vec<TableName>, EngineError> {
+    let rows = session.query_own(
+        &format!(
+            "select n.nspname::text, c.relname::text from pg_catalog.pg_partition_tree({}) part \
+             join pg_catalog.pg_class c on c.oid = part.relid join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+             where part.isleaf and c.relkind <> 'p'",
+            literal(&names::sql(table))
+        ),
+        &[],
+    )?;
+    let name = |row: &Vec<Value>| Some(TableName::new(row[0].text()?, row[1].text()?));
+    let parts: Vec<TableName> = rows.iter().filter_map(name).collect();
+    Ok(match parts.is_empty() {
+        true => vec![table.clone()],
+        false => parts,
+    })
 }
 
 fn keep_statement(
