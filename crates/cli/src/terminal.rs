@@ -1,6 +1,7 @@
 //! The two streams and the person before them.
 
 use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
@@ -173,6 +174,12 @@ pub(crate) fn honest(exit: Exit) -> Exit {
     } else {
         exit
     }
+}
+
+/// Lets the process outlive its terminal: what was begun goes on when the line to it breaks.
+pub(crate) fn outlive() {
+    // Where that cannot be had, another process takes over.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::default());
 }
 
 /// Writes to stderr; there is nobody to be told that it failed.

@@ -50,6 +50,13 @@ pub enum ProbeSource {
         /// A condition in SQL.
         condition: Option<String>,
     },
+    /// The lines that have come into a log since the migration, of the server or of the application.
+    Log {
+        /// The file, on the machine of whoever watches; `*` in its last part stands for anything.
+        path: String,
+        /// What a line has to contain; none means any of PostgreSQL's levels of errors.
+        contains: Option<String>,
+    },
     /// The number that a program prints, or its exit code.
     Command {
         /// The program and its arguments.
@@ -98,7 +105,7 @@ impl ProbeSource {
     pub fn asks_target(&self) -> bool {
         !matches!(
             self,
-            Self::Command { .. } | Self::Http { .. } | Self::Prometheus { .. }
+            Self::Log { .. } | Self::Command { .. } | Self::Http { .. } | Self::Prometheus { .. }
         )
     }
 }
@@ -187,6 +194,7 @@ struct ProbeTable {
     command: Option<Vec<String>>,
     #[serde(default)]
     exit_code: bool,
+    log: Option<String>,
     statement: Option<String>,
     http: Option<String>,
     value: Option<HttpValue>,
@@ -391,6 +399,10 @@ impl Reading<'_> {
                 let exit_code = table.exit_code;
                 ("command", ProbeSource::Command { command, exit_code })
             }),
+            table.log.map(|path| {
+                let contains = table.contains.clone();
+                ("log", ProbeSource::Log { path, contains })
+            }),
             table
                 .statement
                 .map(|pattern| ("statement", ProbeSource::Statement { pattern })),
@@ -417,6 +429,12 @@ impl Reading<'_> {
         .flatten()
         .collect();
         let source = match <[_; 1]>::try_from(sources) {
+            Ok([(_, ProbeSource::Log { contains, .. })]) if contains.as_deref() == Some("") => {
+                let message =
+                    format!("`contains` of probe `{name}` is empty: every line contains that");
+                self.error(at, message, None);
+                return None;
+            }
             Ok([(_, ProbeSource::Command { command, .. })]) if command.is_empty() => {
                 self.error(
                     at,
@@ -428,7 +446,7 @@ impl Reading<'_> {
             Ok([(_, source)]) => source,
             Err(_) => {
                 let message = format!(
-                    "probe `{name}` needs one of `sql`, `table`, `command`, `http`, `prometheus` and `statement`"
+                    "probe `{name}` needs one of `sql`, `table`, `log`, `command`, `http`, `prometheus` and `statement`"
                 );
                 self.error(at, message, None);
                 return None;
@@ -554,7 +572,7 @@ fn fits(condition: &Condition, probes: &BTreeMap<String, Probe>) -> Result<(), S
     }
     if let Condition::Change { probe, .. } = condition
         && let Some(Probe {
-            source: ProbeSource::Table { .. } | ProbeSource::Verify,
+            source: ProbeSource::Table { .. } | ProbeSource::Log { .. } | ProbeSource::Verify,
             ..
         }) = probes.get(probe)
     {

@@ -1,5 +1,5 @@
 //! The companion of a run: a thread with a session of its own that keeps the lease alive and looks who holds a lock while a
-//! statement waits. It cancels a forward script that stalls others, or takes, longer than it may.
+//! statement waits. It cancels a forward script that stalls others, or takes, longer than it may, or when an alarm is raised.
 //!
 //! It connects only when it is first needed: a run that is over in a moment never pays for it.
 
@@ -29,6 +29,30 @@ pub(crate) struct Budgets {
     pub(crate) script_ms: Option<u64>,
 }
 
+/// Raised when something that was agreed beforehand happens while a script runs: the script has to go. The first reason stays.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alarm(Arc<Mutex<Option<String>>>);
+
+impl Alarm {
+    /// Raises it.
+    pub(crate) fn raise(&self, why: String) {
+        lock(&self.0).get_or_insert(why);
+    }
+
+    fn why(&self) -> Option<String> {
+        lock(&self.0).clone()
+    }
+}
+
+/// Why what ran was cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cancelled {
+    /// In words.
+    pub(crate) why: String,
+    /// It was no budget that was exceeded, but an alarm that was raised.
+    pub(crate) by_alarm: bool,
+}
+
 #[derive(Default)]
 struct Shared {
     stopped: bool,
@@ -39,8 +63,9 @@ struct Shared {
     guarded_since: Option<Instant>,
     blockers: Vec<Blocker>,
     budgets: Budgets,
+    alarm: Option<Alarm>,
     /// Why what is guarded was cancelled.
-    cancelled: Option<String>,
+    cancelled: Option<Cancelled>,
 }
 
 /// The companion; it ends when the value is dropped.
@@ -106,7 +131,7 @@ impl Companion {
     }
 
     /// Says that it is over, and why it was cancelled, if it was.
-    pub(crate) fn guard_ends(&self) -> Option<String> {
+    pub(crate) fn guard_ends(&self) -> Option<Cancelled> {
         let mut shared = lock(&self.shared.0);
         shared.guarded_since = None;
         shared.cancelled.take()
@@ -115,6 +140,11 @@ impl Companion {
     /// Says what the statements that follow may cost others.
     pub(crate) fn keep(&self, budgets: Budgets) {
         lock(&self.shared.0).budgets = budgets;
+    }
+
+    /// Says what else ends the statements that follow.
+    pub(crate) fn heed(&self, alarm: Option<Alarm>) {
+        lock(&self.shared.0).alarm = alarm;
     }
 
     /// Says that the statement is over, and gives those who kept it waiting when it was last looked at.
@@ -152,6 +182,7 @@ impl Work {
             let (stopped, since) = (guard.stopped, guard.statement_since);
             let (budgets, script, guarded) =
                 (guard.budgets, guard.script_since, guard.guarded_since);
+            let alarm = guard.alarm.as_ref().and_then(Alarm::why);
             drop(guard);
             if stopped {
                 return;
@@ -168,7 +199,7 @@ impl Work {
                 self.waiting.clear();
             }
             if guarded.is_some()
-                && let Some(why) = self.over_budget(budgets, script)
+                && let Some(why) = self.must_go(alarm, budgets, script)
             {
                 let mut guard = lock(&shared.0);
                 // Nothing else can have begun: whoever ends what is guarded waits for the lock. Between two statements a cancel
@@ -202,6 +233,18 @@ impl Work {
     }
 
     /// Why what runs has to go; none while it may go on.
+    fn must_go(
+        &mut self,
+        alarm: Option<String>,
+        budgets: Budgets,
+        script: Option<Instant>,
+    ) -> Option<Cancelled> {
+        let by_alarm = alarm.is_some();
+        let why = alarm.or_else(|| self.over_budget(budgets, script))?;
+        Some(Cancelled { why, by_alarm })
+    }
+
+    /// Why what runs costs others more than it may.
     fn over_budget(&mut self, budgets: Budgets, script: Option<Instant>) -> Option<String> {
         if let (Some(most_ms), Some(since)) = (budgets.script_ms, script)
             && since.elapsed() > Duration::from_millis(most_ms)
@@ -268,6 +311,6 @@ pub(crate) fn session_beside(
     Some(session)
 }
 
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

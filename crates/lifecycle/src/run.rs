@@ -12,7 +12,7 @@ use tightrope_store::{
     StoreError, StoredScript,
 };
 
-use crate::companion::{Budgets, Companion};
+use crate::companion::{Alarm, Budgets, Cancelled, Companion};
 use crate::execute::{Ready, ScriptFailure};
 use crate::{Edges, Event, Listener, Project};
 
@@ -22,6 +22,10 @@ pub(crate) const OVER_BUDGET: &str = "do it in smaller steps, or when less is go
 /// The same where it runs in steps already.
 pub(crate) const STEP_OVER_BUDGET: &str = "it runs in steps already, and each is held to the budgets by itself: divide what this step does, or apply when less is \
      going on: `stall_budget_ms` and `script_budget_ms` under [policy] are what a step may take";
+
+/// The same where a criterion failed meanwhile.
+const ALARMED: &str =
+    "find out what has failed and why, then apply again: the criterion is under [watch]";
 
 /// The error of getting a run going, whatever it is for.
 #[derive(Debug, thiserror::Error)]
@@ -318,6 +322,11 @@ impl<'a> Run<'a> {
         });
     }
 
+    /// Says what ends the scripts that follow, beside their budgets.
+    pub(crate) fn heed(&self, alarm: Option<Alarm>) {
+        self.companion.heed(alarm);
+    }
+
     /// Runs a step's statements while the companion looks who keeps them waiting; the caller opens and ends the transaction.
     pub(crate) fn run_step(&mut self, ready: &Ready<'_>, step: &Step) -> Result<(), ScriptFailure> {
         self.watched(|session, listener| ready.run_step(session, step, listener))
@@ -342,7 +351,7 @@ impl<'a> Run<'a> {
     pub(crate) fn within_budgets<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> T,
-    ) -> (T, Option<String>) {
+    ) -> (T, Option<Cancelled>) {
         self.companion.guard_begins();
         let done = work(self);
         (done, self.companion.guard_ends())
@@ -389,9 +398,10 @@ pub(crate) fn held_by(error: &mut EngineError, blockers: Vec<Blocker>) {
 }
 
 /// Says why it was cancelled and what helps, where that is the error and we did it.
-pub(crate) fn cancelled_because(error: &mut EngineError, why: Option<String>, helps: &str) {
-    if let (ErrorKind::Cancelled, Some(why)) = (error.kind, why) {
-        error.message = why;
+pub(crate) fn cancelled_because(error: &mut EngineError, why: Option<Cancelled>, helps: &str) {
+    if let (ErrorKind::Cancelled, Some(cancelled)) = (error.kind, why) {
+        error.message = cancelled.why;
+        let helps = if cancelled.by_alarm { ALARMED } else { helps };
         error.hint = Some(helps.to_owned());
     }
 }

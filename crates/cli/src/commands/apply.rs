@@ -83,6 +83,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         && !prepared.is_empty()
     {
         let criteria = criteria(args, context, duration, &prepared)?;
+        crate::terminal::outlive();
         let screen = Screen::new(context.terminal);
         let mut watch =
             tightrope_lifecycle::begin_watch(&mut prepared, criteria, watchers, &screen)?;

@@ -30,7 +30,10 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     let screen = Screen::new(context.terminal);
     match tightrope_lifecycle::take_over(&project, watchers, &screen)? {
-        Some(watch) => go_on(watch, &screen, context),
+        Some(watch) => {
+            crate::terminal::outlive();
+            go_on(watch, &screen, context)
+        }
         None => {
             context.terminal.show(
                 |_| {

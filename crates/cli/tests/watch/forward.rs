@@ -1,6 +1,6 @@
 //! While the forward script runs: what stalls others, or takes too long, is cancelled and undone.
 
-use crate::stage::Stage;
+use crate::stage::{LONG, Stage};
 
 /// A migration that takes its time once there is a certain error, that is, on the target and not in rehearsal.
 const SLOW: &str = "alter table orders add column extra text;
@@ -104,4 +104,75 @@ fn a_verify_script_of_steps_that_stalls_others_is_cancelled_and_the_steps_are_un
         select pg_sleep(200) from app_errors where id = 1000000000;";
     let stage = slow_by("stall_budget_ms = 300", up, verify);
     stalls_nobody(&stage, "it runs in steps already");
+}
+
+/// Errors come while the script runs, so many that the criteria forbid it: nobody waits for its end.
+#[track_caller]
+fn is_cancelled_by_errors(up: &str) {
+    let stage = Stage::postgres();
+    stage.criteria(&["more than 3 errors", "odd > 0"], "");
+    stage.rehearsed("0002_slow", up, "alter table orders drop column extra;");
+    // So many are no news: they were there before.
+    stage.errors(5);
+    let running = stage
+        .tightrope(&["apply", "--yes", "--watch", "10min"])
+        .spawn();
+    let sleeps = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+    let begun = std::time::Instant::now();
+    while stage.number(sleeps) == 0 {
+        assert!(begun.elapsed() < LONG, "the script does not run");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    stage.errors_from(5, 4);
+    let outcome = running.wait();
+    let said: Vec<&str> = outcome.stderr.split_whitespace().collect();
+    let said = said.join(" ");
+    assert_ne!(outcome.code, Some(0), "{outcome}");
+    assert!(
+        said.contains("while the script ran, more than 3 errors: it is 4"),
+        "{outcome}"
+    );
+    assert!(said.contains("and it was cancelled"), "{outcome}");
+    assert!(said.contains("find out what has failed"), "{outcome}");
+    assert_eq!(stage.count_in_ledger("applied"), 1);
+    let column = "select count(*) from pg_attribute where attrelid = 'orders'::regclass and attname = 'extra'";
+    assert_eq!(stage.number(column), 0);
+    // Nothing is left open.
+    stage.run(&["apply", "--to", "0001", "--yes"], 0);
+}
+
+#[test]
+fn a_script_is_cancelled_when_a_hard_limit_is_passed_meanwhile() {
+    is_cancelled_by_errors(SLOW);
+}
+
+#[test]
+fn a_step_is_cancelled_when_a_hard_limit_is_passed_meanwhile() {
+    is_cancelled_by_errors(&format!(
+        "{SLOW}\ncreate index concurrently orders_extra on orders (extra);"
+    ));
+}
+
+/// What is to be said and not done is not done meanwhile, either.
+#[test]
+fn a_script_is_not_cancelled_where_nothing_is_rolled_back_by_itself() {
+    let stage = Stage::postgres();
+    stage.criteria(&["more than 3 errors"], "policy = \"alert\"");
+    let up = "alter table orders add column extra text; select pg_sleep(3) from app_errors where id = 1000000000;";
+    stage.rehearsed("0002_slow", up, "alter table orders drop column extra;");
+    stage.errors(1);
+    let running = stage
+        .tightrope(&["apply", "--yes", "--watch", "10min"])
+        .spawn();
+    let sleeps = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+    while stage.number(sleeps) == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    stage.errors_from(1, 4);
+    let outcome = running.wait().expect_code(9);
+    assert!(
+        outcome.stderr.contains("more than 3 errors: it is 4"),
+        "{outcome}"
+    );
+    assert_eq!(stage.count_in_ledger("applied"), 2);
 }

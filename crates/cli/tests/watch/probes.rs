@@ -50,6 +50,54 @@ fn a_probe_beyond_its_limit_fails_at_once() {
     fails("echo 6\n", "it is 6, and the limit is 5");
 }
 
+/// A criterion about lines of a log.
+fn logged(stage: &Stage) {
+    stage.criteria(
+        &["more than 2 broken"],
+        "[watch.probes.broken]\nlog = \"logs/app-*.log\"\ncontains = \"status=500\"",
+    );
+}
+
+#[test]
+fn lines_that_come_into_a_log_count() {
+    let stage = Stage::sqlite();
+    let old = "GET / status=500\n".repeat(10);
+    stage.write("logs/app-monday.log", &old);
+    logged(&stage);
+    stage.rehearsed("0002_extra", GOOD.0, GOOD.1);
+    let running = stage.watching("0002_extra", &["apply", "--yes", "--watch", "10min"]);
+    stage.write(
+        "logs/app-monday.log",
+        &format!("{old}GET / status=500\nGET / status=200\n"),
+    );
+    stage.write(
+        "logs/app-tuesday.log",
+        "GET / status=500\nGET / status=500\n",
+    );
+    let outcome = running.wait().expect_code(8);
+    assert!(
+        outcome.stderr.contains("more than 2 broken: it is 3"),
+        "{outcome}"
+    );
+    assert_eq!(stage.count_in_ledger("rolled-back"), 1);
+}
+
+#[test]
+fn a_log_that_is_not_there_is_refused() {
+    let stage = Stage::sqlite();
+    logged(&stage);
+    stage.write("logs/other.log", "");
+    stage.rehearsed("0002_extra", GOOD.0, GOOD.1);
+    let outcome = stage.run(&["apply", "--yes", "--watch", "1h"], 4);
+    assert!(
+        outcome
+            .stderr
+            .contains("`logs/app-*.log`: there is no such file"),
+        "{outcome}"
+    );
+    assert_eq!(stage.count_in_ledger("applied"), 1);
+}
+
 #[test]
 fn traffic_that_stops_is_no_pass() {
     let stage = Stage::sqlite();

@@ -59,6 +59,24 @@ fn a_killed_watcher_is_taken_over_on_sqlite() {
     killed(&Stage::sqlite());
 }
 
+/// The terminal goes in the baseline and again later: the decision is carried out all the same.
+#[test]
+fn a_watcher_that_loses_its_terminal_goes_on() {
+    let stage = Stage::sqlite();
+    stage.criteria(&["more than 10 errors"], "");
+    stage.rehearsed("0002_drop_note", DROP_NOTE.0, DROP_NOTE.1);
+    let mut running = stage
+        .tightrope(&["apply", "--yes", "--watch", "10min"])
+        .spawn();
+    running.wait_for_stderr_line("baseline", LONG);
+    running.hang_up();
+    running.wait_for_stderr_line("watching 0002_drop_note", LONG);
+    running.hang_up();
+    stage.errors(11);
+    running.wait().expect_code(8);
+    assert_eq!(stage.count_in_ledger("rolled-back"), 1);
+}
+
 #[test]
 fn two_do_not_watch_the_same() {
     let stage = Stage::postgres();

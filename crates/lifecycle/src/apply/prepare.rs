@@ -7,6 +7,7 @@ use tightrope_script::{Folder, Migration};
 use tightrope_store::{Certificate, CertificateTarget};
 
 use super::report::{Applied, ApplyError};
+use crate::companion::Alarm;
 use crate::plan::label_of;
 use crate::project::{Access, Project};
 use crate::recover;
@@ -73,6 +74,8 @@ pub struct Prepared<'p> {
     pub(super) read_at: Instant,
     /// What is measured around each forward script, where the migrations are watched.
     pub(crate) held: Option<Held>,
+    /// What cancels a forward script, where the migrations are watched.
+    pub(crate) alarm: Option<Alarm>,
     rehearsed: Option<Rehearsed>,
 }
 
@@ -188,6 +191,7 @@ pub fn prepare_apply<'p>(
         recovered,
         read_at: Instant::now(),
         held: None,
+        alarm: None,
         rehearsed,
     })
 }

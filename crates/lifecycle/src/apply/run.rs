@@ -32,6 +32,7 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
         recovered,
         read_at,
         held,
+        alarm,
         ..
     } = prepared;
     let mut applied = Applied {
@@ -43,6 +44,7 @@ pub(super) fn run(prepared: Prepared<'_>, watchers: Watchers<'_>) -> Result<Appl
     }
     let mut run = Run::take(project, &engine, session, watchers)?;
     run.keep_budgets(&project.policy);
+    run.heed(alarm);
     if run.left_open()?.is_some() || run.store().applied()?.len() != situation.applied.len() {
         run.leave()?;
         return Err(ApplyError::MovedOn);

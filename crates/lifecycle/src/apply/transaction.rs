@@ -9,6 +9,7 @@ use tightrope_store::{AppliedMigration, StoreError};
 use super::prepare::Proof;
 use super::report::{ApplyError, Left};
 use super::run::{Done, Job};
+use crate::companion::Cancelled;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, may_change_settings};
 use crate::logged;
 use crate::net::{self, LookStop};
@@ -136,7 +137,7 @@ fn try_once(
 }
 
 /// Says why it was cancelled, where the companion did it; what is not the script's own statement counts as its last.
-fn over_budget(ready: &Ready<'_>, stop: Stop, why: Option<String>) -> Stop {
+fn over_budget(ready: &Ready<'_>, stop: Stop, why: Option<Cancelled>) -> Stop {
     match stop {
         Stop::Script(mut failure) => {
             cancelled_because(&mut failure.error, why, OVER_BUDGET);

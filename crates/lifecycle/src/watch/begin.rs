@@ -1,6 +1,7 @@
 //! Before anything is applied: the criteria are fixed, and the baseline is taken.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tightrope_judge::{Condition, Criteria, ProbeSource};
 use tightrope_model::Severity;
@@ -12,6 +13,7 @@ use super::hold::Held;
 use super::post::Post;
 use super::report::WatchError;
 use super::run::{Watch, WatchParts};
+use super::sentry::Sentry;
 use super::variables::all_set;
 use crate::apply::Prepared;
 use crate::run::{Run, Watchers, stored};
@@ -113,6 +115,7 @@ pub fn begin_watch<'p>(
         phase: WatchPhase::Before,
         record,
     };
+    let watched_engine = Arc::clone(&engine);
     let parts = WatchParts {
         project,
         engine,
@@ -129,6 +132,9 @@ pub fn begin_watch<'p>(
         return Err(error);
     }
     prepared.held = Some(held.for_watch(number));
+    if let Some((sentry, alarm)) = Sentry::start(project, &watched_engine, watch.judge.criteria()) {
+        (watch.sentry, prepared.alarm) = (Some(sentry), Some(alarm));
+    }
     Ok(watch)
 }
 

@@ -20,6 +20,7 @@ mod probe;
 mod pulse;
 mod report;
 mod run;
+mod sentry;
 mod take_over;
 mod variables;
 mod way_back;

@@ -14,8 +14,9 @@ use super::gauge::Gauge;
 use super::hook;
 use super::messenger::Messenger;
 use super::post::{Moved, Post, WatchStep};
-use super::probe::Probers;
+use super::probe::{Probers, Setting};
 use super::report::{Outcome, WatchError, Watched};
+use super::sentry::Sentry;
 use super::way_back::{self, WayBackNow};
 use crate::project::Project;
 use crate::run::{Watchers, unstored};
@@ -65,6 +66,8 @@ pub struct Watch<'p> {
     pub(super) way_back: WayBackNow,
     pub(super) gauge: Gauge,
     messenger: Messenger,
+    /// Looks while the forward scripts run.
+    pub(super) sentry: Option<Sentry>,
 }
 
 impl<'p> Watch<'p> {
@@ -96,7 +99,17 @@ impl<'p> Watch<'p> {
         }
         let messenger = Messenger::start(hook::everybody(judge.criteria(), project.variables));
         Self {
-            probers: Probers::start(project, &engine, judge.criteria(), &verify, &cursors),
+            probers: Probers::start(
+                judge.criteria(),
+                &Setting {
+                    project,
+                    engine: &engine,
+                    verify: &verify,
+                    cursors: &cursors,
+                    lock_timeout_ms: None,
+                },
+            ),
+            sentry: None,
             project,
             post,
             open,
@@ -168,6 +181,7 @@ impl<'p> Watch<'p> {
     /// # Errors
     /// When another process has taken the watch over.
     pub fn applied(&mut self) -> Result<(), WatchError> {
+        self.sentry = None;
         (self.since, self.before_ms) = (Instant::now(), 0);
         for text in self.post.measured()? {
             if let Ok(look) = serde_json::from_str(&text) {
@@ -199,6 +213,7 @@ impl<'p> Watch<'p> {
     /// Ends the watch of a run that failed, if that is certain to have applied nothing. Whatever is applied stays; that it is not
     /// watched is an alert.
     pub fn call_off(&mut self, because: &str) -> CalledOff {
+        self.sentry = None;
         let because = vec![because.to_owned()];
         match self.end_unless_applied(&because) {
             Ok(Moved::Yes) => CalledOff::NothingApplied,

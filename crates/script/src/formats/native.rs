@@ -20,14 +20,26 @@ pub(super) fn recognizes(source: &Source<'_>) -> bool {
     )
 }
 
-/// The version and the name in a directory's name: `0041_split_name`.
+/// The version and the name in a directory's name: `0041_split_name`, or without a `_` behind the version `2024-04-12-split-name`,
+/// which diesel takes, too.
 fn split_name(directory: &str) -> Option<(&str, &str)> {
-    let (version, name) = directory.split_once('_').unwrap_or((directory, ""));
-    let numeric = version.starts_with(|c: char| c.is_ascii_digit())
-        && version
-            .chars()
-            .all(|c| c.is_ascii_digit() || c == '-' || c == '.');
-    numeric.then_some((version, name))
+    let is_part = |c: char| c.is_ascii_digit() || c == '-' || c == '.';
+    let (version, name) = match directory.split_once('_') {
+        Some((version, name)) if version.chars().all(is_part) => (version, name),
+        _ => {
+            let numbers = directory.find(|c| !is_part(c)).unwrap_or(directory.len());
+            let version = directory[..numbers].trim_end_matches(['-', '.']);
+            let name = &directory[version.len()..];
+            (
+                version,
+                name.strip_prefix('-')
+                    .or(Some(name).filter(|name| name.is_empty()))?,
+            )
+        }
+    };
+    version
+        .starts_with(|c: char| c.is_ascii_digit())
+        .then_some((version, name))
 }
 
 /// The files of one directory by their names.
@@ -254,4 +266,26 @@ fn unknown_setting(source: &Source<'_>, key: &str) -> Finding {
     .hint(
         "known are run_in_transaction, irreversible, lock_timeout_ms, rollback_budget_s and the tables [fill] and [watch]",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_name;
+
+    #[test]
+    fn a_version_ends_before_the_name() {
+        let check = |directory: &str, expect| assert_eq!(split_name(directory), expect);
+        check("0041_split_name", Some(("0041", "split_name")));
+        check("2024-04-12-144536_a-b", Some(("2024-04-12-144536", "a-b")));
+        check("00000000000000_diesel", Some(("00000000000000", "diesel")));
+        check(
+            "2023-05-23-1715-update-a_b",
+            Some(("2023-05-23-1715", "update-a_b")),
+        );
+        check("1.2-x", Some(("1.2", "x")));
+        check("7", Some(("7", "")));
+        check("2nd_try", None);
+        check("b", None);
+        check("-1_b", None);
+    }
 }

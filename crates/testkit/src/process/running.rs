@@ -77,6 +77,11 @@ impl Running {
         self.signal(Signal::TERM);
     }
 
+    /// Says that its terminal is gone.
+    pub fn hang_up(&mut self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&mut self, signal: Signal) {
         // While it has not been waited for, its number is nobody else's; having ended already is no error.
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

@@ -10,6 +10,7 @@ pub(super) struct Line {
     url: DatabaseUrl,
     name: String,
     timeout_ms: u64,
+    lock_timeout_ms: u64,
     session: Option<Box<dyn Session>>,
 }
 
@@ -19,12 +20,14 @@ impl Line {
         engine: &Arc<dyn Engine>,
         probe: &str,
         timeout_ms: u64,
+        lock_timeout_ms: u64,
     ) -> Self {
         Self {
             engine: Arc::clone(engine),
             url: project.url.clone(),
             name: format!("tightrope probe {probe}"),
             timeout_ms,
+            lock_timeout_ms,
             session: None,
         }
     }
@@ -50,7 +53,7 @@ impl Line {
             ..ConnectOptions::default()
         };
         let mut session = self.engine.connect(&self.url, &options)?;
-        session.set_lock_timeout(self.timeout_ms)?;
+        session.set_lock_timeout(self.lock_timeout_ms)?;
         if let Some(vitals) = session.vitals() {
             vitals.bound_statements(self.timeout_ms)?;
         }

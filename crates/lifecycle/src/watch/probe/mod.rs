@@ -3,6 +3,7 @@
 mod command;
 mod http;
 mod line;
+mod log;
 mod prometheus;
 mod server;
 mod sql;
@@ -74,6 +75,18 @@ impl Prober {
     }
 }
 
+/// What probes need to know of where they look.
+pub(super) struct Setting<'a> {
+    pub(super) project: &'a Project,
+    pub(super) engine: &'a Arc<dyn Engine>,
+    /// The verify scripts of the watched migrations.
+    pub(super) verify: &'a [Script],
+    /// Up to where probes have read before.
+    pub(super) cursors: &'a BTreeMap<String, String>,
+    /// How long a probe waits for a lock, at most; as long as for anything else if none.
+    pub(super) lock_timeout_ms: Option<u64>,
+}
+
 /// All probes of a watch.
 pub(super) struct Probers {
     all: Vec<Prober>,
@@ -81,20 +94,14 @@ pub(super) struct Probers {
 }
 
 impl Probers {
-    /// Starts a thread for each probe; `cursors` are up to where they have read before.
-    pub(super) fn start(
-        project: &Project,
-        engine: &Arc<dyn Engine>,
-        criteria: &Criteria,
-        verify: &[Script],
-        cursors: &BTreeMap<String, String>,
-    ) -> Self {
+    /// Starts a thread for each probe.
+    pub(super) fn start(criteria: &Criteria, setting: &Setting<'_>) -> Self {
         let (answer, answers) = channel();
         let now = Instant::now();
         let probes = criteria.probes.iter().enumerate();
         let all = probes.map(|(index, (name, probe))| {
             let (ask, asked) = channel();
-            let eye = eye(project, engine, name, probe, verify, cursors.get(name));
+            let eye = eye(setting, name, probe);
             let answer = answer.clone();
             // It ends when nobody can ask any more; one that hangs in a dead connection ends with the process.
             std::thread::spawn(move || watch(eye, index, &asked, &answer));
@@ -186,22 +193,24 @@ fn web(project: &Project, url: &str, authorization: Option<&str>, probe: &Probe)
     Web::new(url, authorization, project.variables, timeout)
 }
 
-fn eye(
-    project: &Project,
-    engine: &Arc<dyn Engine>,
-    name: &str,
-    probe: &Probe,
-    verify: &[Script],
-    cursor: Option<&String>,
-) -> Box<dyn Eye> {
-    let line = || Line::new(project, engine, name, probe.timeout_ms);
+fn eye(setting: &Setting<'_>, name: &str, probe: &Probe) -> Box<dyn Eye> {
+    let Setting {
+        project, engine, ..
+    } = *setting;
+    let timeout_ms = probe.timeout_ms;
+    let lock_timeout_ms = setting.lock_timeout_ms.unwrap_or(timeout_ms);
+    let line = || Line::new(project, engine, name, timeout_ms, lock_timeout_ms);
     match &probe.source {
         ProbeSource::Sql {
             sql, cursor: query, ..
-        } => Box::new(sql::Sql::new(line(), sql, query.as_deref(), cursor)),
+        } => {
+            let cursor = setting.cursors.get(name);
+            Box::new(sql::Sql::new(line(), sql, query.as_deref(), cursor))
+        }
         ProbeSource::Table { table, condition } => {
             Box::new(table::Table::new(line(), table, condition.as_deref()))
         }
+        ProbeSource::Log { path, contains } => Box::new(log::Log::new(path, contains.as_deref())),
         ProbeSource::Command { command, exit_code } => {
             let timeout = Duration::from_millis(probe.timeout_ms);
             Box::new(command::Program::new(command.clone(), *exit_code, timeout))
@@ -228,7 +237,8 @@ fn eye(
         ProbeSource::Statement { pattern } => Box::new(server::Server::statement(line(), pattern)),
         ProbeSource::Server { what } => Box::new(server::Server::vital(line(), what)),
         ProbeSource::Verify => {
-            Box::new(verify::Verify::new(line(), verify.to_vec(), engine.kind()))
+            let scripts = setting.verify.to_vec();
+            Box::new(verify::Verify::new(line(), scripts, engine.kind()))
         }
     }
 }
