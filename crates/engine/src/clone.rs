@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use tightrope_model::Likeness;
 
 use crate::{DatabaseUrl, EngineError};
 
@@ -22,6 +23,9 @@ pub struct CopyReport {
     pub milliseconds: u64,
     /// What the copy lacks against its source, and why it does not (or does) matter.
     pub remarks: Vec<String>,
+    /// How like its source it is; none where there is no source, or nobody has compared them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likeness: Option<Likeness>,
 }
 
 /// The ability to make copies to rehearse on.

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use tightrope_model::{
-    Catalog, EngineKind, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
+    Catalog, EngineKind, LockHeld, Surroundings, TableChange, TableChecksum, TableName, TableShape,
+    Value,
 };
 
 use crate::{Capabilities, EngineError};
@@ -258,6 +259,12 @@ pub trait Session: Send {
     /// # Errors
     /// When the session may not see it.
     fn catalog(&mut self) -> Result<Catalog, EngineError>;
+
+    /// What the database stands in, and how large it is.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    fn surroundings(&mut self) -> Result<Surroundings, EngineError>;
 
     /// Sums up the rows of these tables, in their order.
     ///

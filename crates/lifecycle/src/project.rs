@@ -60,6 +60,8 @@ pub struct Policy {
     pub copy_limit_bytes: u64,
     /// Only the verdict `exact` passes.
     pub strict: bool,
+    /// How like the target a copy has to be, in percent, so that a rehearsal on it counts; none asks for nothing.
+    pub least_likeness: Option<u8>,
     /// What becomes of dropped columns.
     pub dropped_columns: DroppedColumns,
     /// How much the nets of all migrations may occupy, in bytes; none means as much as there is room for.
@@ -91,6 +93,7 @@ impl Default for Policy {
             lease_wait_s: 5,
             copy_limit_bytes: 1 << 30,
             strict: false,
+            least_likeness: None,
             dropped_columns: DroppedColumns::Auto,
             net_max_bytes: None,
             net_published: false,

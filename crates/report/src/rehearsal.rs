@@ -76,6 +76,11 @@ fn copied(page: &mut Page<'_>, rehearsed: &Rehearsed, copy: &CopyReport) {
         ),
     };
     page.field("copy  ", &text);
+    if let Some(likeness) = copy.likeness.as_ref().filter(|like| like.percent < 100) {
+        let differences = likeness.in_words(5);
+        let text = format!("{} % like the target: {differences}", likeness.percent);
+        page.field("      ", &text);
+    }
     copy_remarks(page, copy);
 }
 
@@ -429,6 +434,7 @@ pub(crate) mod tests {
                 bytes: Some(2_100_000_000),
                 milliseconds: 3_400,
                 remarks: Vec::new(),
+                likeness: None,
             }),
             unlike: Differences::default(),
             migrations: vec![data_differs(), failed()],

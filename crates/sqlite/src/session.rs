@@ -1,5 +1,7 @@
 //! A session on a database file.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 use tightrope_engine::{
     Alive, Blocker, Capabilities, ConnectOptions, EngineError, ErrorKind, KeptFile, Liveness,
@@ -7,7 +9,7 @@ use tightrope_engine::{
     StoreDialect,
 };
 use tightrope_model::{
-    Catalog, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
+    Catalog, LockHeld, Surroundings, TableChange, TableChecksum, TableName, TableShape, Value,
 };
 
 use crate::counting::{self, RowCounter};
@@ -285,6 +287,32 @@ impl Session for SqliteSession {
 
     fn catalog(&mut self) -> Result<Catalog, EngineError> {
         catalog::read(&self.connection).map_err(|error| self.error(error))
+    }
+
+    fn surroundings(&mut self) -> Result<Surroundings, EngineError> {
+        let pragma = |name: &str| {
+            self.connection
+                .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+                .map_err(|error| self.error(error))
+        };
+        let number = |name: &str| match pragma(name)? {
+            rusqlite::types::Value::Integer(number) => Ok(number.unsigned_abs()),
+            _ => Ok::<_, EngineError>(0),
+        };
+        let mut settings = BTreeMap::new();
+        if let rusqlite::types::Value::Text(encoding) = pragma("encoding")? {
+            settings.insert("encoding".to_owned(), encoding);
+        }
+        for name in ["page_size", "auto_vacuum"] {
+            settings.insert(name.to_owned(), number(name)?.to_string());
+        }
+        Ok(Surroundings {
+            version: rusqlite::version().to_owned(),
+            settings,
+            extensions: BTreeMap::new(),
+            rows: None,
+            bytes: number("page_count")?.saturating_mul(number("page_size")?),
+        })
     }
 
     fn checksums(&mut self, tables: &[TableShape]) -> Result<Vec<TableChecksum>, EngineError> {

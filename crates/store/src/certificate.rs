@@ -108,6 +108,8 @@ pub struct CertificateTarget {
     pub tool_version: String,
     /// Whether the application's queries have to be behind it.
     pub with_queries: bool,
+    /// How like the target the copy has to have been, in percent.
+    pub least_likeness: Option<u8>,
 }
 
 /// Why a certificate does not count (any more).
@@ -135,6 +137,12 @@ pub enum Stale {
     /// The application's queries were not tried.
     #[error("it was rehearsed without the application's queries")]
     Queries,
+    /// The copy was not as like the target as is asked for.
+    #[error("it was rehearsed on a copy that {}", match .0 {
+        Some(percent) => format!("is {percent} % like the target: [policy] least_likeness asks for more"),
+        None => "was not compared with the target: [policy] least_likeness asks for that".to_owned(),
+    })]
+    Unlike(Option<u8>),
 }
 
 /// Why a file is no certificate.
@@ -205,6 +213,7 @@ impl Certificate {
 
     /// Everything that makes the certificate stale for a target; none means it is fresh.
     pub fn stale(&self, target: &CertificateTarget) -> Vec<Stale> {
+        let likeness = self.copy.likeness.as_ref().map(|like| like.percent);
         let checks = [
             (self.forward != target.forward, Stale::Forward),
             (
@@ -229,6 +238,14 @@ impl Certificate {
             (
                 target.with_queries && self.workload.is_none(),
                 Stale::Queries,
+            ),
+            (
+                // A database that is not there yet has nothing that a copy could be like.
+                target.least_likeness.is_some_and(|least| match likeness {
+                    Some(likeness) => likeness < least,
+                    None => !self.copy.method.starts_with("empty"),
+                }),
+                Stale::Unlike(likeness),
             ),
         ];
         checks
@@ -275,6 +292,7 @@ mod tests {
                 bytes: None,
                 milliseconds: 1,
                 remarks: Vec::new(),
+                likeness: None,
             },
             derived: false,
             net: None,
@@ -296,6 +314,7 @@ mod tests {
             server_major: certificate.server_major,
             tool_version: certificate.tool_version,
             with_queries: false,
+            least_likeness: None,
         }
     }
 
@@ -377,5 +396,28 @@ mod tests {
             },
             &Stale::Queries,
         );
+        let least_likeness = Some(90);
+        check(
+            CertificateTarget {
+                least_likeness,
+                ..target()
+            },
+            &Stale::Unlike(None),
+        );
+        let on_copy = |method: &str, likeness: Option<u8>| {
+            let mut certificate = certificate();
+            certificate.copy.method = method.to_owned();
+            certificate.copy.likeness = likeness.map(|percent| Likeness {
+                percent,
+                differences: Vec::new(),
+            });
+            certificate.sealed().stale(&CertificateTarget {
+                least_likeness,
+                ..target()
+            })
+        };
+        assert_eq!(on_copy("template", Some(90)), []);
+        assert_eq!(on_copy("template", Some(89)), [Stale::Unlike(Some(89))]);
+        assert_eq!(on_copy("empty database", None), []);
     }
 }

@@ -70,6 +70,7 @@ pub(super) struct PolicyTable {
     pub(super) lease_wait_s: Option<u64>,
     pub(super) copy_limit_bytes: Option<u64>,
     pub(super) strict: Option<bool>,
+    pub(super) least_likeness: Option<u8>,
     pub(super) backup: Option<BackupPolicyWord>,
     pub(super) drills: Option<bool>,
 }
@@ -234,6 +235,7 @@ mod tests {
             "lease_wait_s",
             "copy_limit_bytes",
             "strict",
+            "least_likeness",
             "backup",
             "drills",
             "to",

@@ -70,6 +70,9 @@ impl From<RehearseError> for CommandError {
             RehearseError::OpenRun => Self::of(Exit::Refused, error)
                 .hint("see where it stands with `tightrope status`")
                 .hint("finish it with `tightrope apply`, or undo it with `tightrope rollback`"),
+            RehearseError::Unlike { .. } => Self::of(Exit::Refused, error)
+                .hint("rehearse on a server that is set up as the target's: `url` under [targets.NAME.rehearse]")
+                .hint("or ask for less: `least_likeness` under [policy]"),
             RehearseError::ClusterWide(_) => Self::of(Exit::Refused, error)
                 .hint("rehearse on another server: `url` under [targets.NAME.rehearse]")
                 .hint(

@@ -1,7 +1,7 @@
 //! The command line on PostgreSQL: what SQLite cannot show.
 
 use crate::scene::{Scene, assert_says};
-use tightrope_testkit::servers::{TestDatabase, postgres, postgres_majors};
+use tightrope_testkit::servers::{OwnServer, TestDatabase, postgres, postgres_majors};
 
 fn database() -> TestDatabase {
     postgres(postgres_majors()[0])
@@ -110,4 +110,59 @@ fn a_user_who_may_not_make_copies() {
     database
         .execute(&format!("drop owned by {role}; drop role {role}"))
         .unwrap();
+}
+
+#[test]
+fn a_copy_says_how_like_the_target_it_is() {
+    let (scene, database) = (Scene::shop(), database());
+    let other = OwnServer::start(postgres_majors()[0], "work_mem = '64MB'").unwrap();
+    let place = other.server().create_database().unwrap();
+    let configure = |policy: &str| {
+        let (target, rehearse) = (database.url(), place.url());
+        scene.write(
+            "tightrope.toml",
+            &format!(
+                "[targets.shop]\nurl = \"{target}\"\n[targets.shop.rehearse]\nurl = \"{rehearse}\"\n[policy]\n{policy}\n"
+            ),
+        );
+    };
+    let run = |command: &str, code| {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["--target", "shop"]);
+        scene.bare(&arguments).run().expect_code(code)
+    };
+    configure("");
+    run("apply --yes", 0);
+    scene.migration(
+        "0003_note",
+        "alter table users add note text;",
+        "alter table users drop note;",
+    );
+    let likeness = &run("rehearse --json", 0).json()["copy"]["likeness"];
+    let percent = likeness["percent"].as_u64().unwrap();
+    assert!((80..100).contains(&percent), "{likeness}");
+    let differences = likeness["differences"].as_array().unwrap();
+    let memory = differences
+        .iter()
+        .find(|one| one["what"] == "setting work_mem")
+        .unwrap();
+    assert_eq!(memory["copy"], "65536 kB");
+    assert_says(&run("rehearse", 0).stdout, "% like the target: ");
+    let certificate = std::fs::read_to_string(scene.path("migrations/0003_note/certificate.json"));
+    assert_says(&certificate.unwrap(), "\"setting work_mem\"");
+    // A certificate of such a copy does not count where more is asked for, and none is earned.
+    configure("least_likeness = 100");
+    for command in ["rehearse", "apply --yes"] {
+        let outcome = run(command, 4);
+        let said: Vec<&str> = outcome.stderr.split_whitespace().collect();
+        let said = said.join(" ");
+        assert_says(
+            &said,
+            &format!("the copy is {percent} % like the target, and the policy asks for 100 %"),
+        );
+        assert_says(&said, "setting work_mem (");
+        assert_says(&said, "least_likeness");
+    }
+    configure(&format!("least_likeness = {percent}"));
+    run("apply --yes", 0);
 }

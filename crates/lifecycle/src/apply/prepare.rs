@@ -286,6 +286,7 @@ pub(crate) fn fresh_certificate(
         ),
         tool_version: project.tool_version.clone(),
         with_queries: project.workload.file.is_some(),
+        least_likeness: project.policy.least_likeness,
     };
     let stale = certificate.stale(&target);
     if project.policy.strict && certificate.verdict != tightrope_model::Verdict::Exact {

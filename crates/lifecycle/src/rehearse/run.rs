@@ -1,5 +1,8 @@
-use tightrope_engine::{CopyPlace, CopyReport, EngineError, ErrorKind, Server, UnknownScheme};
-use tightrope_model::{Differences, Verdict, Version};
+use tightrope_engine::{
+    ConnectOptions, CopyPlace, CopyReport, Engine, EngineError, ErrorKind, Scratch, Server,
+    UnknownScheme,
+};
+use tightrope_model::{Differences, Likeness, Verdict, Version};
 use tightrope_script::{Folder, Migration};
 use tightrope_store::Certificate;
 
@@ -90,6 +93,14 @@ pub enum RehearseError {
     /// A run is open.
     #[error("a run was interrupted and must be finished or undone first")]
     OpenRun,
+    /// The copy is not like the target.
+    #[error("the copy is {} % like the target, and the policy asks for {least} %: {}", .likeness.percent, .likeness.in_words(5))]
+    Unlike {
+        /// What the policy asks for.
+        least: u8,
+        /// How like it is.
+        likeness: Likeness,
+    },
     /// A migration acts on the whole server, and the copy is on the target's.
     #[error("cannot rehearse on the target's own server")]
     ClusterWide(#[from] ClusterRefusal),
@@ -157,7 +168,11 @@ pub(crate) fn rehearse_pending(
         source: project.url.redacted(),
     });
     let base = cloner.copy(&project.url, &place)?;
-    let copy = base.report().clone();
+    let mut copy = base.report().clone();
+    if look.is_some() {
+        copy.likeness = Some(likeness(project, engine.as_ref(), base.as_ref())?);
+    }
+    like_enough(project, &copy)?;
     listener.event(&Event::Copied {
         name: base.name().to_owned(),
         report: copy.clone(),
@@ -170,6 +185,7 @@ pub(crate) fn rehearse_pending(
     let rehearsal = Rehearsal {
         strict: project.policy.strict,
         witness: witness.as_ref(),
+        copy: copy.clone(),
         ..Rehearsal::on(base.as_ref(), project, engine, &pending, derived, listener)?
     };
     if beside {
@@ -223,6 +239,32 @@ pub(crate) fn rehearse_pending(
         }
     }
     Ok(rehearsed)
+}
+
+/// How like the target the copy is; the target may have sessions again.
+fn likeness(
+    project: &Project,
+    engine: &dyn Engine,
+    copy: &dyn Scratch,
+) -> Result<Likeness, RehearseError> {
+    let source = project.connect(engine, Access::Read)?.surroundings()?;
+    let options = ConnectOptions {
+        application_name: Some("tightrope rehearse".to_owned()),
+        ..ConnectOptions::default()
+    };
+    let copied = engine.connect(copy.url(), &options)?.surroundings()?;
+    Ok(Likeness::of(&source, &copied))
+}
+
+/// Refuses a copy that is less like the target than the policy asks for.
+fn like_enough(project: &Project, copy: &CopyReport) -> Result<(), RehearseError> {
+    match (project.policy.least_likeness, &copy.likeness) {
+        (Some(least), Some(likeness)) if likeness.percent < least => Err(RehearseError::Unlike {
+            least,
+            likeness: likeness.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a certificate beside its migration: whole or not at all.

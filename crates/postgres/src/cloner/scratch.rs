@@ -50,6 +50,7 @@ impl PostgresScratch {
                 bytes: None,
                 milliseconds: 0,
                 remarks: Vec::new(),
+                likeness: None,
             },
             maintenance,
             started: Instant::now(),

@@ -8,6 +8,7 @@ mod own;
 mod pin;
 mod queries;
 mod run;
+mod surroundings;
 mod transaction;
 mod vitals;
 mod watched;
@@ -20,7 +21,7 @@ use tightrope_engine::{
     RunStatement, Server, Session, SessionId, StatementOutcome, StoreDialect,
 };
 use tightrope_model::{
-    Catalog, LockHeld, TableChange, TableChecksum, TableName, TableShape, Value,
+    Catalog, LockHeld, Surroundings, TableChange, TableChecksum, TableName, TableShape, Value,
 };
 
 use crate::connect::Notices;
@@ -137,6 +138,10 @@ impl Session for PostgresSession {
 
     fn catalog(&mut self) -> Result<Catalog, EngineError> {
         crate::catalog::read(self)
+    }
+
+    fn surroundings(&mut self) -> Result<Surroundings, EngineError> {
+        self.read_surroundings()
     }
 
     fn checksums(&mut self, tables: &[TableShape]) -> Result<Vec<TableChecksum>, EngineError> {

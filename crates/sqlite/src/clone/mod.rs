@@ -42,6 +42,7 @@ impl Cloner for FileCloner {
                 .map(|file| file.len()),
             milliseconds: milliseconds(began),
             remarks: copied.remarks,
+            likeness: None,
         };
         Ok(Box::new(FileScratch::new(&source, tag, report)))
     }

@@ -68,6 +68,7 @@ impl Scratch for FileScratch {
             bytes: Some(bytes),
             milliseconds: milliseconds(began),
             remarks: Vec::new(),
+            likeness: None,
         };
         Ok(Box::new(FileScratch::new(&self.source, tag, report)))
     }
