@@ -47,4 +47,4 @@ select bytes from track where bytes > 1000000000 order by track_id;
 select unit_price, count(*) from track group by unit_price;
 select track_id from track where name = 'Believe' and milliseconds > 100000;
 select exists (select 1 from track where genre_id = 25);
-select table_name from information_schema.tables where table_schema = 'public' and table_name = 'track';
+select count(*) from track join genre using (genre_id) where genre.name = 'Jazz';

@@ -27,6 +27,16 @@ impl TableChange {
     pub fn is_empty(self) -> bool {
         self == Self::default()
     }
+
+    /// The larger of both, for each kind of change.
+    #[must_use]
+    pub fn at_least(self, other: Self) -> Self {
+        Self {
+            inserted: self.inserted.max(other.inserted),
+            updated: self.updated.max(other.updated),
+            deleted: self.deleted.max(other.deleted),
+        }
+    }
 }
 
 /// One lock that a session holds on a relation.

@@ -259,6 +259,7 @@ impl Certificate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tightrope_model::Likeness;
 
     fn certificate() -> Certificate {
         let digest = Digest::of("x");

@@ -12,6 +12,9 @@ pub struct Sample(pub Vec<String>);
 /// What stands for a parameter that looked like a secret.
 pub(crate) const MASKED: &str = "<masked>";
 
+/// A value in its place; the domain is reserved, and nobody's.
+const STAND_IN: &str = "'m@example.invalid'";
+
 impl Sample {
     /// The sample of a call: what the slots stand for; none if one has no value.
     pub(crate) fn of(slots: &[Slot], given: &[String]) -> Option<Self> {
@@ -31,9 +34,19 @@ impl Sample {
         Self(self.0.into_iter().map(mask).collect())
     }
 
-    /// Whether nothing is masked, so that the call can be replayed.
+    /// Whether nothing is masked, so that the call can be replayed as it was.
     pub fn is_whole(&self) -> bool {
         self.0.iter().all(|value| value != MASKED)
+    }
+
+    /// The same with a value that nobody has in the place of what was masked: a text that is an address, too.
+    #[must_use]
+    pub fn with_stand_ins(&self) -> Self {
+        let value = |value: &String| match value == MASKED {
+            true => STAND_IN.to_owned(),
+            false => value.clone(),
+        };
+        Self(self.0.iter().map(value).collect())
     }
 
     /// Whether every value is one literal and nothing more.
@@ -123,6 +136,11 @@ mod tests {
         );
         assert_eq!(fill("select $2", &["1"]), None);
         assert_eq!(fill("select $1", &[MASKED]), None);
+        let stand_in = sample(&[MASKED, "2"]).with_stand_ins();
+        assert_eq!(
+            fill_in("select $1, $2", &stand_in, EngineKind::Postgres).as_deref(),
+            Some("select 'm@example.invalid', 2")
+        );
         assert_eq!(fill("select $1", &["1; drop table t"]), None);
         assert_eq!(fill("select $1", &["'a' || 'b'"]), None);
         let sqlite = fill_in("select $1, $2", &sample(&["1", "null"]), EngineKind::Sqlite);

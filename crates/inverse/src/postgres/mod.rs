@@ -9,6 +9,7 @@
 //! The statements hold under any `search_path`: every name outside `pg_catalog` carries its schema.
 
 mod acl;
+mod arrays;
 mod clear;
 mod composite;
 mod fates;

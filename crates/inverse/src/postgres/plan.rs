@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 
+use super::arrays::with_own_types;
 use super::fates::{Fates, is_table, source};
 use super::hidden::with_hidden;
 use super::kinds::{sequence, table};
@@ -30,7 +31,7 @@ impl Script {
         self.steps.push(Step {
             phase,
             about: about.clone(),
-            sql,
+            sql: with_own_types(&sql),
             comment: why.map(str::to_owned),
         });
     }
@@ -47,7 +48,8 @@ impl Script {
         self.add(Phase::Restore, about, sql, None);
     }
 
-    pub(super) fn push(&mut self, step: Step) {
+    pub(super) fn push(&mut self, mut step: Step) {
+        step.sql = with_own_types(&step.sql);
         self.steps.push(step);
     }
 

@@ -239,7 +239,7 @@ fn inside(
             .map_err(ApplyError::from)?;
         record.after = Some(fingerprint);
         if let (Some(before), Some((plan, kept))) = (before, &mut spread) {
-            hold_to_the_plan(run, migration, plan, (before, &catalog), &record)?;
+            hold_to_the_plan(run, migration, (plan, kept), (before, &catalog), &record)?;
             net::bring_images(run.session.as_mut(), &record, run.watchers.listener)
                 .map_err(ApplyError::from)?;
             net::open_window(run.session.as_mut(), kept, before, &catalog)
@@ -338,12 +338,12 @@ fn waits(ready: &Ready<'_>, error: EngineError) -> Stop {
 fn hold_to_the_plan(
     run: &mut Run<'_>,
     migration: &Migration,
-    plan: &NetPlan,
+    (plan, kept): (&NetPlan, &mut KeptNet),
     (before, after): (&Catalog, &Catalog),
     record: &AppliedMigration,
 ) -> Result<(), ApplyError> {
     let matching = Matching::of(before, after, &record.renames);
-    net::outside(run.session.as_mut(), plan, &matching)?.map_err(|outside| {
+    net::outside(run.session.as_mut(), plan, kept, &matching)?.map_err(|outside| {
         ApplyError::OutsideThePlan {
             migration: migration.label(),
             outside,

@@ -187,18 +187,22 @@ fn names_of(
 ) -> BTreeSet<TableName> {
     let id = ObjectId::of_table(table);
     let now = matching.now(&id).cloned();
+    let mut names = with_ancestors(before, id);
+    names.extend(now.into_iter().flat_map(|now| with_ancestors(after, now)));
+    names
+}
+
+/// A table, and the tables that it inherits from or is a part of.
+fn with_ancestors(catalog: &Catalog, id: ObjectId) -> BTreeSet<TableName> {
     let mut names = BTreeSet::new();
-    for (catalog, id) in [(before, Some(id)), (after, now)] {
-        let (mut open, mut seen) = (Vec::from_iter(id), BTreeSet::new());
-        while let Some(id) = open.pop() {
-            if !seen.insert(id.clone()) {
-                continue;
-            }
-            names.insert(name_of(&id));
-            let object = catalog.object(&id);
-            let above = object.into_iter().flat_map(|object| &object.depends_on);
-            open.extend(above.filter(|id| id.kind == ObjectKind::Table).cloned());
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        if !names.insert(name_of(&id)) {
+            continue;
         }
+        let object = catalog.object(&id);
+        let above = object.into_iter().flat_map(|object| &object.depends_on);
+        open.extend(above.filter(|id| id.kind == ObjectKind::Table).cloned());
     }
     names
 }
@@ -409,11 +413,14 @@ pub(crate) fn named_tables(
             names.extend(written.map(|lock| lock.relation.clone()));
         }
     }
+    let is_named = |table: &&TableName| {
+        let above = with_ancestors(before, ObjectId::of_table(table));
+        above
+            .iter()
+            .any(|table| names.iter().any(|name| is_called(table, name)))
+    };
     let tables = before.tables().iter().map(|shape| &shape.table);
-    tables
-        .filter(|table| names.iter().any(|name| is_called(table, name)))
-        .cloned()
-        .collect()
+    tables.filter(is_named).cloned().collect()
 }
 
 /// Tables of before that the script's statements drop, under whatever name they have then.
@@ -445,10 +452,12 @@ pub(crate) fn spread(
     Ok(Some(kept))
 }
 
-/// Holds the script to the plan: every table of before whose rows it wrote had its rows kept.
+/// Holds the script to the plan: every table of before whose rows it wrote had its rows kept. What it wrote goes by what it did now, where
+/// that is more than in the rehearsal.
 pub(crate) fn outside(
     session: &mut dyn Session,
     plan: &NetPlan,
+    kept: &mut KeptNet,
     matching: &Matching,
 ) -> Result<Result<(), OutsideThePlan>, EngineError> {
     let mut tables = Vec::new();
@@ -457,10 +466,17 @@ pub(crate) fn outside(
         let Some(before) = matching.before(&id) else {
             continue;
         };
-        let kept = plan.tables.iter().any(|planned| {
-            ObjectId::of_table(&planned.before) == *before && planned.keep != Keep::Nothing
-        });
-        if !kept {
+        let mut planned = plan.tables.iter();
+        let planned = planned.find(|planned| ObjectId::of_table(&planned.before) == *before);
+        // Columns alone are kept of tables whose rows are not written.
+        let planned =
+            planned.filter(|planned| !matches!(planned.keep, Keep::Nothing | Keep::Columns));
+        if let Some(planned) = planned {
+            let mut own = kept.tables.iter_mut().map(|table| &mut table.plan);
+            if let Some(own) = own.find(|own| own.before == planned.before) {
+                own.rows = own.rows.at_least(change);
+            }
+        } else {
             let TableChange {
                 inserted,
                 updated,

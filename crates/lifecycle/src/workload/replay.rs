@@ -3,7 +3,7 @@
 use tightrope_engine::{EngineError, Queries, Session};
 use tightrope_model::{TableChange, TableName};
 use tightrope_workload::{
-    Answer, Outside, RowsDiffer, acts_outside, compare_rows, fill_in, has_outer_order,
+    Answer, Outside, RowsDiffer, Sample, acts_outside, compare_rows, fill_in, has_outer_order,
     picks_any_rows,
 };
 
@@ -79,13 +79,13 @@ impl<'w> Replayer<'w> {
         let queries = &self.witness.workload.queries;
         let away = away
             .into_iter()
-            .filter(|number| !self.calls_of(*number).is_empty());
+            .filter(|number| !self.calls_of(*number).0.is_empty());
         let away: Vec<QueryName> = away.map(|number| QueryName::of(&queries[number])).collect();
         self.report.outside = away;
-        let calls: Vec<(usize, Vec<String>)> = working
+        let calls: Vec<(usize, (Vec<String>, bool))> = working
             .iter()
             .map(|number| (*number, self.calls_of(*number)))
-            .filter(|(_, calls)| !calls.is_empty())
+            .filter(|(_, (calls, _))| !calls.is_empty())
             .collect();
         if calls.is_empty() {
             return Ok(());
@@ -94,10 +94,12 @@ impl<'w> Replayer<'w> {
             analyze(session)?;
         }
         bound(session, LONGEST_MS)?;
-        for (number, calls) in calls {
+        for (number, (calls, made_up)) in calls {
             let query = &self.witness.workload.queries[number];
             match self.play(session, number, calls)? {
                 Ok(played) => self.played.push(played),
+                // The value that stands for a masked one does not fit there: that says nothing of the query.
+                Err(_) if made_up => {}
                 Err((error, text)) => self.report.set_aside.push(failure(query, &error, &text)),
             }
         }
@@ -161,19 +163,27 @@ impl<'w> Replayer<'w> {
         acts_outside(&workload.queries[number].sql, workload.engine, outside)
     }
 
-    /// The calls of a query that can be replayed.
-    fn calls_of(&self, number: usize) -> Vec<String> {
+    /// The calls of a query that can be replayed, and whether values that were masked are made up in them: only where there are no
+    /// others.
+    fn calls_of(&self, number: usize) -> (Vec<String>, bool) {
         let workload = &self.witness.workload;
         let query = &workload.queries[number];
-        let bare = fill_in(
-            &query.sql,
-            &tightrope_workload::Sample(Vec::new()),
-            workload.engine,
-        );
-        let samples = query.samples.iter();
-        let filled = samples.filter_map(|sample| fill_in(&query.sql, sample, workload.engine));
+        let bare = fill_in(&query.sql, &Sample(Vec::new()), workload.engine);
         // What has no parameters is one call as it stands.
-        bare.map_or_else(|| filled.take(MOST_SAMPLES).collect(), |bare| vec![bare])
+        if let Some(bare) = bare {
+            return (vec![bare], false);
+        }
+        let fill = |sample: &Sample| fill_in(&query.sql, sample, workload.engine);
+        let whole: Vec<String> = query.samples.iter().filter_map(fill).collect();
+        let made_up = whole.is_empty();
+        let calls = match made_up {
+            true => {
+                let samples = query.samples.iter().map(Sample::with_stand_ins);
+                samples.filter_map(|sample| fill(&sample)).collect()
+            }
+            false => whole,
+        };
+        (calls.into_iter().take(MOST_SAMPLES).collect(), made_up)
     }
 
     fn play(
