@@ -138,7 +138,8 @@ fn is_cancelled_by_errors(up: &str) {
     let column = "select count(*) from pg_attribute where attrelid = 'orders'::regclass and attname = 'extra'";
     assert_eq!(stage.number(column), 0);
     // Nothing is left open.
-    stage.run(&["apply", "--to", "0001", "--yes"], 0);
+    let left = stage.run(&["watch"], 0);
+    assert!(left.stdout.contains("Nothing is being watched"), "{left}");
 }
 
 #[test]
