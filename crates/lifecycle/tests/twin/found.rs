@@ -1,7 +1,9 @@
 //! What random cases have found, kept as small as it got: each was wrong once.
 
+mod definitions;
 mod keyless;
 mod moves;
+mod rehearsal;
 mod stand_in;
 
 use tightrope_engine::Registry;
@@ -297,97 +299,6 @@ fn what_a_row_that_refers_to_itself_does_to_itself_is_not_lost() {
     }
 }
 
-/// In the rehearsal the script finds no row to write in some of the tables that it means.
-#[test]
-fn what_a_script_writes_beyond_its_rehearsal_comes_back() {
-    let parts = [
-        "create table t (a integer primary key, b text, c integer) partition by range (a)",
-        "create table t_1 partition of t for values from (0) to (10)",
-        "create table t_2 partition of t default",
-    ];
-    let rows = ["insert into t values (1, 'x', 1), (2, 'z', 2), (11, 'y', 3)"];
-    let forward = [
-        "alter table t drop column c",
-        "update t set b = upper(b) where a in (2, 11)",
-    ];
-    let writes = [
-        "insert into t (a, b) values (3, 'new')",
-        "update t set b = 'mine' where a = 1",
-    ];
-    check_postgres_late(&parts, &rows, &forward, &writes);
-    check_postgres_late(
-        &[
-            "create table t (a integer, b text, c integer)",
-            "create table t_1 (primary key (a)) inherits (t)",
-        ],
-        &["insert into t_1 values (1, 'x', 1), (2, 'z', 2), (11, 'y', 3)"],
-        &forward,
-        &[],
-    );
-    check_postgres_late(
-        &[
-            "create table t (a integer primary key, b text)",
-            "create table u (a integer primary key)",
-            "insert into t values (1, 'x'), (2, 'y')",
-        ],
-        &["insert into u values (7), (8)"],
-        &[
-            "delete from t where a = 1",
-            "insert into t select a, 'u' from u",
-        ],
-        &["update t set b = 'mine' where a = 2"],
-    );
-}
-
-/// What nobody has kept must not be written.
-#[test]
-fn rows_that_go_with_others_beyond_the_rehearsal_are_refused() {
-    let (case, outcome) = run_late(
-        &postgres_stage(servers::postgres_majors()[0]),
-        EngineKind::Postgres,
-        (
-            &[
-                "create table p (a integer primary key)",
-                "create table t (a integer primary key, b text, c integer references p on delete cascade)",
-                "insert into p values (1), (2)",
-            ],
-            &["insert into t values (1, 'x', 1), (2, 'y', 2)"],
-        ),
-        &["alter table t drop column b", "delete from p where a = 1"],
-        &[],
-    );
-    let refused = Outcome::Skipped("not as it was rehearsed".to_owned());
-    assert_eq!(outcome, refused, "{case}");
-}
-
-#[test]
-fn definitions_that_the_server_reads_back_otherwise_come_back_as_they_were() {
-    let before = [
-        "create table t (a varchar(10) constraint c1 check (a in ('x', 'y')), b varchar(3), c bigint)",
-        "create view v as select * from t where a in ('x', 'y') and c = any (array[1, 2])",
-        "create materialized view m as select * from t where b not in ('x', 'y') or b in (a, 'z')",
-        "create index i on t (b) where a in ('x', 'y')",
-        "create policy p on t using (a in ('x', 'y')) with check (b in ('p', 'q'))",
-        "create rule r as on delete to t where old.a in ('x', 'z') do instead nothing",
-        "create function f() returns trigger language plpgsql as $$ begin return new; end $$",
-        "create trigger g before insert on t for each row when (new.a in ('x', 'y')) execute function f()",
-        "create domain d as varchar(5) check (value in ('x', 'y'))",
-        "insert into t values ('x', 'p', 1)",
-    ];
-    let forward = [
-        "drop view v",
-        "drop materialized view m",
-        "drop index i",
-        "drop policy p on t",
-        "drop rule r on t",
-        "drop trigger g on t",
-        "drop domain d",
-        "alter table t drop constraint c1",
-    ];
-    check_postgres(&before, &forward, &["insert into t values ('y', 'q', 2)"]);
-    check_postgres(&before, &["drop table t cascade"], &[]);
-}
-
 #[test]
 fn keys_that_a_migration_changes_go_though_rows_of_parts_refer_to_them() {
     let before = [
@@ -406,23 +317,6 @@ fn keys_that_a_migration_changes_go_though_rows_of_parts_refer_to_them() {
     ];
     let known: Vec<&str> = before.into_iter().chain(rows).collect();
     check_postgres(&known, &forward, &writes);
-}
-
-#[test]
-fn privileges_on_columns_are_what_they_were_when_those_on_their_table_go() {
-    let before = [
-        "create table t (a integer primary key, b integer, c integer)",
-        "grant select (b), update (b, c) on t to pg_monitor",
-        "grant select (c) on t to public",
-    ];
-    for forward in [
-        "grant all on t to pg_monitor",
-        "grant select on t to pg_read_all_stats with grant option",
-        "alter table t owner to pg_monitor",
-        "grant update on t to pg_monitor; revoke select (b) on t from pg_monitor; grant insert (a) on t to public",
-    ] {
-        check_postgres(&before, &forward.split("; ").collect::<Vec<_>>(), &[]);
-    }
 }
 
 #[test]

@@ -1,0 +1,48 @@
+//! What stands in the catalog comes back as it stood there.
+
+use super::check_postgres;
+
+#[test]
+fn definitions_that_the_server_reads_back_otherwise_come_back_as_they_were() {
+    let before = [
+        "create table t (a varchar(10) constraint c1 check (a in ('x', 'y')), b varchar(3), c bigint)",
+        "create view v as select * from t where a in ('x', 'y') and c = any (array[1, 2])",
+        "create materialized view m as select * from t where b not in ('x', 'y') or b in (a, 'z')",
+        "create index i on t (b) where a in ('x', 'y')",
+        "create policy p on t using (a in ('x', 'y')) with check (b in ('p', 'q'))",
+        "create rule r as on delete to t where old.a in ('x', 'z') do instead nothing",
+        "create function f() returns trigger language plpgsql as $$ begin return new; end $$",
+        "create trigger g before insert on t for each row when (new.a in ('x', 'y')) execute function f()",
+        "create domain d as varchar(5) check (value in ('x', 'y'))",
+        "insert into t values ('x', 'p', 1)",
+    ];
+    let forward = [
+        "drop view v",
+        "drop materialized view m",
+        "drop index i",
+        "drop policy p on t",
+        "drop rule r on t",
+        "drop trigger g on t",
+        "drop domain d",
+        "alter table t drop constraint c1",
+    ];
+    check_postgres(&before, &forward, &["insert into t values ('y', 'q', 2)"]);
+    check_postgres(&before, &["drop table t cascade"], &[]);
+}
+
+#[test]
+fn privileges_on_columns_are_what_they_were_when_those_on_their_table_go() {
+    let before = [
+        "create table t (a integer primary key, b integer, c integer)",
+        "grant select (b), update (b, c) on t to pg_monitor",
+        "grant select (c) on t to public",
+    ];
+    for forward in [
+        "grant all on t to pg_monitor",
+        "grant select on t to pg_read_all_stats with grant option",
+        "alter table t owner to pg_monitor",
+        "grant update on t to pg_monitor; revoke select (b) on t from pg_monitor; grant insert (a) on t to public",
+    ] {
+        check_postgres(&before, &forward.split("; ").collect::<Vec<_>>(), &[]);
+    }
+}
