@@ -28,7 +28,12 @@ impl KindDdl for Sequence {
     }
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
-        format!("drop sequence {}", qualified(&object.id.path))
+        // One that belongs to a column goes with its table, if the rows that were kept take the table's place.
+        let exists = match owner(object) {
+            Some(_) => "if exists ",
+            None => "",
+        };
+        format!("drop sequence {exists}{}", qualified(&object.id.path))
     }
 
     fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {

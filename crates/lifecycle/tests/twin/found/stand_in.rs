@@ -117,3 +117,25 @@ fn nothing_need_have_been_written() {
         &[],
     );
 }
+
+#[test]
+fn a_table_that_was_made_anew_under_its_name_is_what_it_was() {
+    check_postgres(
+        &[
+            "create table w (id serial primary key, n varchar(20) check (n in ('a', 'b', 'c')))",
+            "insert into w (n) values ('a'), ('b')",
+        ],
+        &[
+            "alter table w drop constraint w_pkey",
+            "alter table w rename to w_old",
+            "create table w (id serial constraint w_pkey primary key, n varchar(30), m integer)",
+            "insert into w (id, n) select id, n from w_old",
+            "drop table w_old",
+        ],
+        &[
+            "insert into w (id, n) values (10, 'c')",
+            "update w set n = 'c' where id = 1",
+            "delete from w where id = 2",
+        ],
+    );
+}
