@@ -84,7 +84,8 @@ fn filled(number: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether the first eight digits read as year, month and day.
+/// Whether the first eight digits read as year, month and day, or as a day of one digit and what follows (`2020-12-7-190800`): such a version stands
+/// where its digits put it, as diesel has it.
 fn begins_with_date(number: &str) -> bool {
     let part = |range| {
         number
@@ -94,7 +95,7 @@ fn begins_with_date(number: &str) -> bool {
     let (year, month, day) = (part(0..4), part(4..6), part(6..8));
     year.is_some_and(|year| (1970..2100).contains(&year))
         && month.is_some_and(|month| (1..=12).contains(&month))
-        && day.is_some_and(|day| (1..=31).contains(&day))
+        && day.is_some_and(|day| day > 0)
 }
 
 impl Ord for Version {
@@ -178,6 +179,8 @@ mod tests {
             "2024-07-01-000001",
             Ordering::Less,
         );
+        check("2020-12-7-190800", "2020-12-29-170803", Ordering::Greater);
+        check("2020-12-7-190800", "2021-01-01-000000", Ordering::Less);
         check("99999999", "20240313", Ordering::Less);
         check("0", "00", Ordering::Equal);
     }

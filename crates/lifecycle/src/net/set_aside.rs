@@ -30,7 +30,7 @@ pub(crate) struct SetAside {
 /// Marks in a plan what is set aside instead of copied.
 pub(crate) fn mark(
     plan: &mut NetPlan,
-    before: &Catalog,
+    (before, after): (&Catalog, &Catalog),
     script: &Script,
     dialect: EngineKind,
     how: SetAside,
@@ -49,10 +49,14 @@ pub(crate) fn mark(
             continue;
         };
         match drops_only(statement, script, table) {
-            Some(Dropped::Table) if stands_alone(&parsed, table) && is_free(before, table) => {
+            Some(Dropped::Table)
+                if stands_alone(&parsed, table)
+                    && is_free(before, table)
+                    && !needs_what_goes((before, after), &ObjectId::of_table(&table.before)) =>
+            {
                 table.keep = Keep::Tombstone;
             }
-            Some(Dropped::Column(_)) => hide_columns(table, &parsed, before, script, how),
+            Some(Dropped::Column(_)) => hide_columns(table, &parsed, (before, after), script, how),
             _ => {}
         }
     }
@@ -61,7 +65,7 @@ pub(crate) fn mark(
 fn hide_columns(
     table: &mut TablePlan,
     parsed: &Parsed,
-    before: &Catalog,
+    (before, after): (&Catalog, &Catalog),
     script: &Script,
     how: SetAside,
 ) {
@@ -87,7 +91,9 @@ fn hide_columns(
         .collect();
     for column in &mut table.columns {
         let gone = column.after.is_none() && dropped.contains(&column.before);
-        column.hidden = gone && is_bare(before, &table.before, &column.before);
+        column.hidden = gone
+            && is_bare(before, &table.before, &column.before)
+            && !needs_what_goes((before, after), &column_of(&table.before, &column.before));
     }
     if table.keep == Keep::Columns && !table.columns.iter().any(|column| column.is_lost()) {
         table.keep = Keep::Nothing;
@@ -228,11 +234,25 @@ fn is_part(object: &Object, own: &ObjectId, table: &TableName) -> bool {
         || object.id.kind == ObjectKind::Sequence && object.attribute("owned_by").is_some()
 }
 
-/// Whether nothing hangs on a column, and it makes no values by itself.
-fn is_bare(before: &Catalog, table: &TableName, column: &str) -> bool {
+/// Whether a table or a column needs something that the script drops as well, such as its type: it stands in the way of that if it is
+/// only set aside.
+fn needs_what_goes((before, after): (&Catalog, &Catalog), id: &ObjectId) -> bool {
+    let is_own = |other: &ObjectId| other.path.starts_with(&id.path);
+    let parts = before.objects().filter(|object| is_own(&object.id));
+    parts.flat_map(|object| &object.depends_on).any(|other| {
+        !is_own(other) && before.object(other).is_some() && after.object(other).is_none()
+    })
+}
+
+fn column_of(table: &TableName, column: &str) -> ObjectId {
     let mut path = ObjectId::of_table(table).path;
     path.push(column.to_owned());
-    let id = ObjectId::new(ObjectKind::Column, path);
+    ObjectId::new(ObjectKind::Column, path)
+}
+
+/// Whether nothing hangs on a column, and it makes no values by itself.
+fn is_bare(before: &Catalog, table: &TableName, column: &str) -> bool {
+    let id = column_of(table, column);
     let makes_values = before.object(&id).is_none_or(|object| {
         object.attribute("identity").is_some() || object.attribute("generated").is_some()
     });

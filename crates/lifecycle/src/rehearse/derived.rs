@@ -59,7 +59,7 @@ impl Rehearsal<'_> {
                 columns: self.dropped_columns,
                 budget_s: migration.settings.rollback_budget_s,
             };
-            net::mark_set_aside(&mut plan, catalogs.0, &migration.forward, self.dialect, how);
+            net::mark_set_aside(&mut plan, catalogs, &migration.forward, self.dialect, how);
         }
         Ok(plan)
     }

@@ -46,3 +46,30 @@ fn privileges_on_columns_are_what_they_were_when_those_on_their_table_go() {
         check_postgres(&before, &forward.split("; ").collect::<Vec<_>>(), &[]);
     }
 }
+
+/// Nothing of a table that goes stands in the way of what it needed.
+#[test]
+fn a_table_that_goes_with_its_type_comes_back_with_it() {
+    let before = [
+        "create type mood as enum ('sad', 'ok')",
+        "create domain label as text check (value <> '')",
+        "create function f() returns integer language sql as $$ select 7 $$",
+        "create table t (a integer primary key, b mood not null default 'ok', c label, d integer default f())",
+        "create index i on t (b)",
+        "insert into t values (1, 'sad', 'x', 1), (2, 'ok', null, 2)",
+    ];
+    check_postgres(
+        &before,
+        &[
+            "drop index if exists i",
+            "drop table if exists t",
+            "drop type if exists mood",
+        ],
+        &[],
+    );
+    check_postgres(
+        &before,
+        &["drop table t", "drop function f()", "drop domain label"],
+        &[],
+    );
+}
