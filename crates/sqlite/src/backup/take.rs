@@ -24,6 +24,9 @@ const TRIES: u32 = 3_000;
 /// How often a second connection is tried to be given the same snapshot.
 const SAME_TRIES: usize = 10;
 
+/// How long it waits for that, in milliseconds.
+const TWIN_WAITS_MS: u64 = 20;
+
 /// Writes the file as of one instant: what is summed up and what is copied is read in one transaction.
 pub(super) fn take(
     url: &FileUrl,
@@ -98,15 +101,24 @@ fn begin_both<'a>(
             .map_err(from_sqlite)
     };
     for _ in 0..SAME_TRIES {
-        let twin = connect::open(url, true, true, &LockTimeout::new())?;
+        let patience = LockTimeout::new();
+        let twin = connect::open(url, true, true, &patience)?;
         // It stays what it is for as long as nobody else commits.
         let before = number(&twin, "data_version")?;
         let transaction = ReadTransaction::begin(connection).map_err(from_sqlite)?;
         // A transaction sees what is there when it first reads.
         number(connection, "schema_version")?;
+        // With a rollback journal a writer that waits for the first one lets no second one in: to wait for it is to wait for oneself.
+        patience.set(TWIN_WAITS_MS);
         twin.execute_batch("begin").map_err(from_sqlite)?;
-        if number(&twin, "data_version")? == before {
-            return Ok((transaction, Some(twin)));
+        match number(&twin, "data_version") {
+            Ok(now) if now == before => {
+                patience.set(LockTimeout::DEFAULT_MS);
+                return Ok((transaction, Some(twin)));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::LockNotGranted => {}
+            Err(error) => return Err(error),
         }
     }
     let transaction = ReadTransaction::begin(connection).map_err(from_sqlite)?;

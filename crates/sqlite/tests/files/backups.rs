@@ -16,6 +16,15 @@ impl BackupWatch for Nobody {
     fn reached(&self, _edge: &'static str) {}
 }
 
+/// Ends the writer, also when a check fails: the scope waits for it.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Every row is in two tables, and both are summed up by one connection while another copies them.
 fn check_under_writes(mode: &str) {
     let database = Database::new(&format!(
@@ -39,6 +48,7 @@ fn check_under_writes(mode: &str) {
             }
             written
         });
+        let ends = Ends(&ended);
         for _ in 0..20 {
             let folder = tempfile::tempdir().unwrap();
             let options = TakeOptions {
@@ -64,7 +74,7 @@ fn check_under_writes(mode: &str) {
             assert_eq!(sums, expected);
             assert_eq!(sums[0].rows, sums[1].rows);
         }
-        ended.store(true, Ordering::Relaxed);
+        drop(ends);
         assert!(writing.join().unwrap() > 0, "nobody has written");
     });
 }
