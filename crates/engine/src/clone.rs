@@ -28,6 +28,17 @@ pub struct CopyReport {
     pub likeness: Option<Likeness>,
 }
 
+impl CopyReport {
+    /// Whether the copy is as like its source as is asked for, in percent. One of a database that is not there yet has nothing that
+    /// it could be like; of one that was not compared nobody knows.
+    pub fn is_like_enough(&self, least: Option<u8>) -> bool {
+        least.is_none_or(|least| match &self.likeness {
+            Some(likeness) => likeness.percent >= least,
+            None => self.method.starts_with("empty"),
+        })
+    }
+}
+
 /// The ability to make copies to rehearse on.
 pub trait Cloner: Send + Sync {
     /// Copies the source into a new scratch database, in the fastest way that works there.

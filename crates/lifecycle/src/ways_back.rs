@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tightrope_model::{Catalog, EngineKind, NetPlan, Object, ObjectId, ObjectKind, TableName};
+use tightrope_model::{Catalog, EngineKind, NetPlan, Object, ObjectId, TableName};
 use tightrope_script::Migration;
 use tightrope_store::Certificate;
 
@@ -161,9 +161,7 @@ pub(crate) fn asks_fill(
 }
 
 fn column_of<'c>(catalog: &'c Catalog, table: &TableName, column: &str) -> Option<&'c Object> {
-    let parts = [table.schema.as_str(), table.name.as_str(), column];
-    let path = parts.into_iter().filter(|part| !part.is_empty());
-    catalog.object(&ObjectId::new(ObjectKind::Column, path))
+    catalog.object(&ObjectId::of_column(table, column))
 }
 
 fn demands_a_value(column: &Object) -> bool {
@@ -195,7 +193,7 @@ pub(crate) fn decision(migration: &Migration, ways: &[WayBack]) -> Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tightrope_model::{AttributeLevel, ColumnPlan, Keep, TableChange, TablePlan};
+    use tightrope_model::{AttributeLevel, ColumnPlan, Keep, ObjectKind, TableChange, TablePlan};
 
     fn plan(columns: &[&str]) -> NetPlan {
         let lost = |name: &&str| ColumnPlan {

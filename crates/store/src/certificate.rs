@@ -213,7 +213,6 @@ impl Certificate {
 
     /// Everything that makes the certificate stale for a target; none means it is fresh.
     pub fn stale(&self, target: &CertificateTarget) -> Vec<Stale> {
-        let likeness = self.copy.likeness.as_ref().map(|like| like.percent);
         let checks = [
             (self.forward != target.forward, Stale::Forward),
             (
@@ -240,12 +239,8 @@ impl Certificate {
                 Stale::Queries,
             ),
             (
-                // A database that is not there yet has nothing that a copy could be like.
-                target.least_likeness.is_some_and(|least| match likeness {
-                    Some(likeness) => likeness < least,
-                    None => !self.copy.method.starts_with("empty"),
-                }),
-                Stale::Unlike(likeness),
+                !self.copy.is_like_enough(target.least_likeness),
+                Stale::Unlike(self.copy.likeness.as_ref().map(|like| like.percent)),
             ),
         ];
         checks

@@ -1,5 +1,7 @@
 //! While the forward script runs: what stalls others, or takes too long, is cancelled and undone.
 
+use tightrope_testkit::process::Outcome;
+
 use crate::stage::{LONG, Stage};
 
 /// A migration that takes its time once there is a certain error, that is, on the target and not in rehearsal.
@@ -28,11 +30,17 @@ fn slow_by(policy: &str, up: &str, verify: &str) -> Stage {
 #[track_caller]
 fn is_undone(stage: &Stage, because: &str, hint: &str) {
     let outcome = stage.tightrope(&["apply", "--yes"]).run();
+    was_undone(stage, &outcome, &[because, hint]);
+}
+
+#[track_caller]
+fn was_undone(stage: &Stage, outcome: &Outcome, words: &[&str]) {
     assert_ne!(outcome.code, Some(0), "{outcome}");
     let said: Vec<&str> = outcome.stderr.split_whitespace().collect();
     let said = said.join(" ");
-    assert!(said.contains(because), "{outcome}");
-    assert!(said.contains(hint), "{outcome}");
+    for words in words {
+        assert!(said.contains(words), "{words}: {outcome}");
+    }
     assert_eq!(stage.count_in_ledger("applied"), 1);
     let column = "select count(*) from pg_attribute where attrelid = 'orders'::regclass and attname = 'extra'";
     assert_eq!(stage.number(column), 0);
@@ -106,6 +114,15 @@ fn a_verify_script_of_steps_that_stalls_others_is_cancelled_and_the_steps_are_un
     stalls_nobody(&stage, "it runs in steps already");
 }
 
+fn wait_until_it_sleeps(stage: &Stage) {
+    let sleeps = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+    let begun = std::time::Instant::now();
+    while stage.number(sleeps) == 0 {
+        assert!(begun.elapsed() < LONG, "the script does not run");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
 /// Errors come while the script runs, so many that the criteria forbid it: nobody waits for its end.
 #[track_caller]
 fn is_cancelled_by_errors(up: &str) {
@@ -117,26 +134,15 @@ fn is_cancelled_by_errors(up: &str) {
     let running = stage
         .tightrope(&["apply", "--yes", "--watch", "10min"])
         .spawn();
-    let sleeps = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
-    let begun = std::time::Instant::now();
-    while stage.number(sleeps) == 0 {
-        assert!(begun.elapsed() < LONG, "the script does not run");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    wait_until_it_sleeps(&stage);
     stage.errors_from(5, 4);
     let outcome = running.wait();
-    let said: Vec<&str> = outcome.stderr.split_whitespace().collect();
-    let said = said.join(" ");
-    assert_ne!(outcome.code, Some(0), "{outcome}");
-    assert!(
-        said.contains("while the script ran, more than 3 errors: it is 4"),
-        "{outcome}"
-    );
-    assert!(said.contains("and it was cancelled"), "{outcome}");
-    assert!(said.contains("find out what has failed"), "{outcome}");
-    assert_eq!(stage.count_in_ledger("applied"), 1);
-    let column = "select count(*) from pg_attribute where attrelid = 'orders'::regclass and attname = 'extra'";
-    assert_eq!(stage.number(column), 0);
+    let words = [
+        "while the script ran, more than 3 errors: it is 4",
+        "and it was cancelled",
+        "find out what has failed",
+    ];
+    was_undone(&stage, &outcome, &words);
     // Nothing is left open.
     let left = stage.run(&["watch"], 0);
     assert!(left.stdout.contains("Nothing is being watched"), "{left}");
@@ -165,10 +171,7 @@ fn a_script_is_not_cancelled_where_nothing_is_rolled_back_by_itself() {
     let running = stage
         .tightrope(&["apply", "--yes", "--watch", "10min"])
         .spawn();
-    let sleeps = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
-    while stage.number(sleeps) == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    wait_until_it_sleeps(&stage);
     stage.errors_from(1, 4);
     let outcome = running.wait().expect_code(9);
     assert!(

@@ -42,17 +42,9 @@ pub(super) fn changed(before: &Object, now: &Object, catalog: &Catalog) -> Vec<S
         statements.extend(owner(before, catalog));
     }
     if moves || differs("privileges") {
-        let (wanted, there) = (privileges(before), privileges(now));
-        statements.extend(with_subject(before, catalog, |subject| {
-            if moves {
-                // A change of owner rewrites every grant of the old one.
-                let roles = there.grantees().into_iter().chain(wanted.grantees());
-                let old = now.attribute("owner").unwrap_or_default();
-                acl::from_nothing(subject, roles.chain([old]), &wanted)
-            } else {
-                acl::statements(subject, &there, &wanted)
-            }
-        }));
+        let from = moves.then(|| now.attribute("owner").unwrap_or_default());
+        let (there, wanted) = (privileges(now), privileges(before));
+        statements.extend(granted(before, &there, &wanted, from, catalog));
     }
     statements.extend(said_of(before, now, catalog));
     statements
@@ -66,20 +58,33 @@ pub(super) fn changed_column(
     table: (&Object, &Object),
     catalog: &Catalog,
 ) -> Vec<String> {
-    let (wanted, there) = (privileges(before), privileges(now));
+    let (there, wanted) = (privileges(now), privileges(before));
     let moves = table.0.attribute("owner") != table.1.attribute("owner");
-    let mut statements = with_subject(before, catalog, |subject| {
-        if moves && (there != Acl::default() || wanted != Acl::default()) {
-            let roles = there.grantees().into_iter().chain(wanted.grantees());
-            let old = table.1.attribute("owner").unwrap_or_default();
-            acl::from_nothing(subject, roles.chain([old]), &wanted)
-        } else {
-            let gone = privileges(table.1).revoked_for(&privileges(table.0));
-            acl::statements(subject, &there.without(&gone), &wanted)
-        }
-    });
+    let has_some = there != Acl::default() || wanted != Acl::default();
+    let from = (moves && has_some).then(|| table.1.attribute("owner").unwrap_or_default());
+    let gone = privileges(table.1).revoked_for(&privileges(table.0));
+    let mut statements = granted(before, &there.without(&gone), &wanted, from, catalog);
     statements.extend(said_of(before, now, catalog));
     statements
+}
+
+/// Statements that make the wanted privileges on an object of those that are there; `from` is the owner that it is taken from, if it
+/// is.
+fn granted(
+    object: &Object,
+    there: &Acl,
+    wanted: &Acl,
+    from: Option<&str>,
+    catalog: &Catalog,
+) -> Vec<String> {
+    with_subject(object, catalog, |subject| match from {
+        // A change of owner rewrites every grant of the old one.
+        Some(old) => {
+            let roles = there.grantees().into_iter().chain(wanted.grantees());
+            acl::from_nothing(subject, roles.chain([old]), wanted)
+        }
+        None => acl::statements(subject, there, wanted),
+    })
 }
 
 /// What is said about an object, where it is another thing now.

@@ -28,10 +28,10 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn add(&mut self, phase: Phase, about: &ObjectId, sql: String, why: Option<&str>) {
-        self.steps.push(Step {
+        self.push(Step {
             phase,
             about: about.clone(),
-            sql: with_own_types(&sql),
+            sql,
             comment: why.map(str::to_owned),
         });
     }

@@ -93,7 +93,10 @@ fn hide_columns(
         let gone = column.after.is_none() && dropped.contains(&column.before);
         column.hidden = gone
             && is_bare(before, &table.before, &column.before)
-            && !needs_what_goes((before, after), &column_of(&table.before, &column.before));
+            && !needs_what_goes(
+                (before, after),
+                &ObjectId::of_column(&table.before, &column.before),
+            );
     }
     if table.keep == Keep::Columns && !table.columns.iter().any(|column| column.is_lost()) {
         table.keep = Keep::Nothing;
@@ -244,15 +247,9 @@ fn needs_what_goes((before, after): (&Catalog, &Catalog), id: &ObjectId) -> bool
     })
 }
 
-fn column_of(table: &TableName, column: &str) -> ObjectId {
-    let mut path = ObjectId::of_table(table).path;
-    path.push(column.to_owned());
-    ObjectId::new(ObjectKind::Column, path)
-}
-
 /// Whether nothing hangs on a column, and it makes no values by itself.
 fn is_bare(before: &Catalog, table: &TableName, column: &str) -> bool {
-    let id = column_of(table, column);
+    let id = ObjectId::of_column(table, column);
     let makes_values = before.object(&id).is_none_or(|object| {
         object.attribute("identity").is_some() || object.attribute("generated").is_some()
     });

@@ -56,15 +56,23 @@ pub(crate) enum Derive {
     Always,
 }
 
+/// Connects to a scratch database.
+pub(super) fn connect_to(
+    engine: &dyn Engine,
+    scratch: &dyn Scratch,
+) -> Result<Box<dyn Session>, EngineError> {
+    let options = ConnectOptions {
+        application_name: Some("tightrope rehearse".to_owned()),
+        read_only: false,
+        ..ConnectOptions::default()
+    };
+    engine.connect(scratch.url(), &options)
+}
+
 impl Rehearsal<'_> {
     /// Opens a session on a scratch database.
     pub(crate) fn connect(&self, scratch: &dyn Scratch) -> Result<Box<dyn Session>, EngineError> {
-        let options = ConnectOptions {
-            application_name: Some("tightrope rehearse".to_owned()),
-            read_only: false,
-            ..ConnectOptions::default()
-        };
-        self.engine.connect(scratch.url(), &options)
+        connect_to(self.engine, scratch)
     }
 
     /// The stage at the beginning: a scratch database as it is.

@@ -1,6 +1,5 @@
 use tightrope_engine::{
-    ConnectOptions, CopyPlace, CopyReport, Engine, EngineError, ErrorKind, Scratch, Server,
-    UnknownScheme,
+    CopyPlace, CopyReport, Engine, EngineError, ErrorKind, Scratch, Server, UnknownScheme,
 };
 use tightrope_model::{Differences, Likeness, Verdict, Version};
 use tightrope_script::{Folder, Migration};
@@ -8,7 +7,7 @@ use tightrope_store::Certificate;
 
 use super::base::{free_nets, sweep};
 use super::cluster::{self, ClusterRefusal};
-use super::one::{Derive, Rehearsal};
+use super::one::{Derive, Rehearsal, connect_to};
 use super::report::MigrationRehearsal;
 use super::versions::{UnknownVersion, up_to};
 use crate::project::{Access, FolderError, Project};
@@ -172,7 +171,12 @@ pub(crate) fn rehearse_pending(
     if look.is_some() {
         copy.likeness = Some(likeness(project, engine.as_ref(), base.as_ref())?);
     }
-    like_enough(project, &copy)?;
+    if let (Some(least), Some(likeness)) = (project.policy.least_likeness, &copy.likeness)
+        && !copy.is_like_enough(Some(least))
+    {
+        let likeness = likeness.clone();
+        return Err(RehearseError::Unlike { least, likeness });
+    }
     listener.event(&Event::Copied {
         name: base.name().to_owned(),
         report: copy.clone(),
@@ -248,23 +252,8 @@ fn likeness(
     copy: &dyn Scratch,
 ) -> Result<Likeness, RehearseError> {
     let source = project.connect(engine, Access::Read)?.surroundings()?;
-    let options = ConnectOptions {
-        application_name: Some("tightrope rehearse".to_owned()),
-        ..ConnectOptions::default()
-    };
-    let copied = engine.connect(copy.url(), &options)?.surroundings()?;
+    let copied = connect_to(engine, copy)?.surroundings()?;
     Ok(Likeness::of(&source, &copied))
-}
-
-/// Refuses a copy that is less like the target than the policy asks for.
-fn like_enough(project: &Project, copy: &CopyReport) -> Result<(), RehearseError> {
-    match (project.policy.least_likeness, &copy.likeness) {
-        (Some(least), Some(likeness)) if likeness.percent < least => Err(RehearseError::Unlike {
-            least,
-            likeness: likeness.clone(),
-        }),
-        _ => Ok(()),
-    }
 }
 
 /// Writes a certificate beside its migration: whole or not at all.

@@ -115,10 +115,9 @@ pub fn begin_watch<'p>(
         phase: WatchPhase::Before,
         record,
     };
-    let watched_engine = Arc::clone(&engine);
     let parts = WatchParts {
         project,
-        engine,
+        engine: Arc::clone(&engine),
         post: post.at(number, 0),
         open,
         criteria,
@@ -132,7 +131,7 @@ pub fn begin_watch<'p>(
         return Err(error);
     }
     prepared.held = Some(held.for_watch(number));
-    if let Some((sentry, alarm)) = Sentry::start(project, &watched_engine, watch.judge.criteria()) {
+    if let Some((sentry, alarm)) = Sentry::start(project, &engine, watch.judge.criteria()) {
         (watch.sentry, prepared.alarm) = (Some(sentry), Some(alarm));
     }
     Ok(watch)

@@ -3,7 +3,7 @@
 //! Comparisons, invariants and verify scripts wait until the migration is applied. A probe that fails meanwhile says nothing: it may
 //! wait for what the script has locked, and waits for that only a moment, so that it is no stall itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -101,16 +101,14 @@ fn limits_of(criteria: &Criteria) -> Criteria {
         let source = criteria.probes.get(probe).map(|probe| &probe.source);
         !matches!(source, None | Some(ProbeSource::Verify))
     });
-    let is_asked = |name: &str| {
-        let mut criteria = limits.criteria.iter();
-        criteria.any(|criterion| criterion.condition.probes().contains(&name))
-    };
-    let mut probes = criteria.probes.clone();
-    probes.retain(|name, _| is_asked(name));
-    for probe in probes.values_mut() {
+    let conditions = limits.criteria.iter().map(|criterion| &criterion.condition);
+    let asked: BTreeSet<&str> = conditions.flat_map(Condition::probes).collect();
+    limits
+        .probes
+        .retain(|name, _| asked.contains(name.as_str()));
+    for probe in limits.probes.values_mut() {
         probe.on_failure = OnFailure::NoData;
     }
-    limits.probes = probes;
     limits.traffic = None;
     limits
 }

@@ -94,6 +94,13 @@ impl ObjectId {
         Self::new(ObjectKind::Table, schema.into_iter().chain([&table.name]))
     }
 
+    /// The identity of a table's column.
+    pub fn of_column(table: &TableName, column: &str) -> Self {
+        let mut path = Self::of_table(table).path;
+        path.push(column.to_owned());
+        Self::new(ObjectKind::Column, path)
+    }
+
     /// The table to which a column belongs, if it is one of a table's.
     pub fn table_of_column(&self) -> Self {
         let owner = self.path.len().saturating_sub(1);

@@ -1,7 +1,7 @@
 //! Whether a migration left rows their keys, told without a join where it can be.
 
 use tightrope_engine::{EngineError, ErrorKind, KeptTable};
-use tightrope_model::{Keep, KeyColumn, TableName, TablePlan, Value};
+use tightrope_model::{Keep, KeyColumn, TableName, TablePlan};
 
 use super::columns::{Columns, same};
 use super::hashes::{self, Hashed, Kind};
@@ -18,7 +18,6 @@ pub(super) fn agree(
     session: &mut PostgresSession,
     table: &KeptTable,
     after: &TableName,
-    columns: &Columns,
 ) -> Result<bool, EngineError> {
     let plan = &table.plan;
     let unwritten = plan.rows.is_empty() && !plan.truncated;
@@ -33,8 +32,8 @@ pub(super) fn agree(
     let Some(rows) = table.rows.as_ref().filter(|_| may_differ) else {
         return Ok(true);
     };
-    let kept = Columns::of(session, rows)?;
-    let (was, now) = ((rows, &kept), (after, columns));
+    let (kept, columns) = (Columns::of(session, rows)?, Columns::of(session, after)?);
+    let (was, now) = ((rows, &kept), (after, &columns));
     let agree = match (plan.rows.inserted, plan.rows.deleted) {
         (0, 0) => are_those_of(session, plan, was, now)?,
         // Of the rows of before none is without its row now.
@@ -109,7 +108,7 @@ pub(super) fn with_siblings(
         .iter()
         .map(|table| format!("pg_catalog.to_regclass({})", literal(&names::sql(table))))
         .collect();
-    let found = session.query_own(
+    session.query_tables(
         &format!(
             "select distinct n.nspname::text, c.relname::text from unnest(array[{}]::pg_catalog.oid[]) one (id) \
              cross join lateral (select one.id union select part.relid from pg_catalog.pg_partition_tree(\
@@ -117,10 +116,7 @@ pub(super) fn with_siblings(
              join pg_catalog.pg_class c on c.oid = both_of.id join pg_catalog.pg_namespace n on n.oid = c.relnamespace",
             oids.join(", ")
         ),
-        &[],
-    )?;
-    let name = |row: &Vec<Value>| Some(TableName::new(row[0].text()?, row[1].text()?));
-    Ok(found.iter().filter_map(name).collect())
+    )
 }
 
 /// Whether every row now has the key of a row of before, after rows were written. Only keys of one whole number are told so; of

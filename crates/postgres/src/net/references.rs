@@ -163,17 +163,14 @@ fn tables_with_rows(
     session: &mut PostgresSession,
     table: &TableName,
 ) -> Result<Vec<TableName>, EngineError> {
-    let rows = session.query_own(
+    let parts = session.query_tables(
         &format!(
             "select n.nspname::text, c.relname::text from pg_catalog.pg_partition_tree({}) part \
              join pg_catalog.pg_class c on c.oid = part.relid join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
              where part.isleaf and c.relkind <> 'p'",
             literal(&names::sql(table))
         ),
-        &[],
     )?;
-    let name = |row: &Vec<Value>| Some(TableName::new(row[0].text()?, row[1].text()?));
-    let parts: Vec<TableName> = rows.iter().filter_map(name).collect();
     Ok(match parts.is_empty() {
         true => vec![table.clone()],
         false => parts,

@@ -68,8 +68,7 @@ fn forget_keys_that_changed(
         let Some(after) = &table.plan.after else {
             continue;
         };
-        let columns = Columns::of(session, after)?;
-        if columns.of_table && !keys::agree(session, table, after, &columns)? {
+        if !keys::agree(session, table, after)? {
             changed.push(after.clone());
         }
     }

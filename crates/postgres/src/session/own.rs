@@ -6,7 +6,7 @@ use postgres::types::private::BytesMut;
 use postgres::types::{Format, FromSql, IsNull, ToSql, Type};
 use postgres::{Row, Statement};
 use tightrope_engine::{EngineError, ErrorKind};
-use tightrope_model::Value;
+use tightrope_model::{TableName, Value};
 
 use super::PostgresSession;
 use crate::error;
@@ -38,6 +38,14 @@ impl PostgresSession {
         let result = self.query_rows(sql, parameters);
         let rows = result.map_err(|error| error::of_statement(&error, sql))?;
         rows.iter().map(values).collect()
+    }
+
+    /// The tables that an own statement gives, by their schema and their name.
+    pub(crate) fn query_tables(&mut self, sql: &str) -> Result<Vec<TableName>, EngineError> {
+        let rows = self.query_own(sql, &[])?;
+        let text = |row: &[Value], at: usize| row.get(at)?.text().map(str::to_owned);
+        let table = |row: &Vec<Value>| Some(TableName::new(text(row, 0)?, text(row, 1)?));
+        Ok(rows.iter().filter_map(table).collect())
     }
 
     fn query_rows(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, postgres::Error> {

@@ -118,22 +118,13 @@ pub(super) fn unlogged(
     log: LogNumber,
 ) -> Result<Vec<TableName>, EngineError> {
     let remembered = remembered(session, log)?;
-    let rows = session.query_own(
+    session.query_tables(
         &format!(
             "select n.nspname::text, c.relname::text from ({gaps}) g join pg_catalog.pg_class c on c.oid = g.oid \
              join pg_catalog.pg_namespace n on n.oid = c.relnamespace order by 1, 2",
             gaps = gaps(log, &remembered)
         ),
-        &[],
-    )?;
-    let text = |row: &[Value], at: usize| {
-        let value = row.get(at).and_then(Value::text);
-        value.unwrap_or_default().to_owned()
-    };
-    Ok(rows
-        .iter()
-        .map(|row| TableName::new(text(row, 0), text(row, 1)))
-        .collect())
+    )
 }
 
 /// Tables that have a gap now or had one, also those that are gone; a query of their oids.
