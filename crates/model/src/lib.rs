@@ -14,6 +14,7 @@ mod likeness;
 mod nearest;
 mod net;
 mod part;
+pub mod sql_text;
 mod value;
 mod verdict;
 mod version;

@@ -236,10 +236,8 @@ impl<'a> Reader<'a> {
                 self.add_check(table, check_text(text), words);
             }
         } else if first.is("foreign") {
-            if object.attribute("part") != Some("referenced") {
-                let foreign = self.foreign(table, &words);
-                table.foreigns.extend(foreign);
-            }
+            let foreign = self.foreign(table, &words);
+            table.foreigns.extend(foreign);
         } else if first.is("exclude") {
             self.add_exclusion(table, &words);
         } else if first.is("primary") && object.attribute("columns").is_some() {

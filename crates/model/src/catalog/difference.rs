@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttributeLevel, Catalog, Object, ObjectId, ObjectKind};
+use super::{Attribute, AttributeLevel, Catalog, Object, ObjectId, ObjectKind};
 use crate::Verdict;
 use crate::words::cut_where_they_differ;
 
@@ -240,7 +240,7 @@ fn attributes_between(old: &Object, new: &Object, differences: &mut Vec<Differen
     names.dedup();
     for name in names {
         let (before, after) = (old.attributes.get(name), new.attributes.get(name));
-        if before.map(|a| &a.value) == after.map(|a| &a.value) {
+        if before.map(Attribute::strict_value) == after.map(Attribute::strict_value) {
             continue;
         }
         let declared = before

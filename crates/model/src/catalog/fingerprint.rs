@@ -3,6 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::canonical::canonical;
 use super::{Attribute, AttributeLevel, Catalog};
 use crate::Digest;
 
@@ -56,7 +57,7 @@ pub(super) fn of(catalog: &Catalog) -> Fingerprint {
         logical.extend(head);
         for (name, attribute) in counted() {
             strict.push(Cow::Borrowed(name));
-            strict.push(Cow::Borrowed(&attribute.value));
+            strict.push(attribute.strict_value());
             if let Some(value) = attribute.logical_value() {
                 logical.push(Cow::Borrowed(name));
                 logical.push(value);
@@ -72,10 +73,18 @@ pub(super) fn of(catalog: &Catalog) -> Fingerprint {
 }
 
 impl Attribute {
+    /// The value as the strict fingerprint sees it. What the server writes in two ways is written in one.
+    pub(super) fn strict_value(&self) -> Cow<'_, str> {
+        match self.level {
+            AttributeLevel::Logical => canonical(&self.value),
+            _ => Cow::Borrowed(&self.value),
+        }
+    }
+
     /// The value as the logical fingerprint sees it; none if it does not count there.
     pub fn logical_value(&self) -> Option<Cow<'_, str>> {
         match self.level {
-            AttributeLevel::Logical => Some(Cow::Borrowed(&self.value)),
+            AttributeLevel::Logical => Some(canonical(&self.value)),
             AttributeLevel::Text => Some(Cow::Owned(squeeze_text(&self.value))),
             AttributeLevel::Position | AttributeLevel::Letter | AttributeLevel::Fact => None,
         }

@@ -7,6 +7,7 @@
 //! **Invariant:** nothing in a catalog depends on when or where it was read: no OIDs (they travel apart, as
 //! [`NativeId`]), no sizes, no sequence values, nothing of tightrope's own objects.
 
+mod canonical;
 mod difference;
 mod fingerprint;
 mod object;

@@ -5,7 +5,7 @@ use tightrope_engine::{EngineError, KeptNet, KeptTable, Quarantined, Window};
 use tightrope_model::{Catalog, Keep, ObjectKind, TableName};
 
 use super::columns::{Columns, same};
-use super::conflicts::{ForeignKey, Rule, foreign_key, qualified, says_the_same_of_a_part};
+use super::conflicts::{ForeignKey, Rule, foreign_key, qualified};
 use super::merge::as_json;
 use super::names;
 use super::sources::default_of;
@@ -127,8 +127,7 @@ fn definitions<'c>(
         };
         let is_its = object.id.kind == ObjectKind::Constraint
             && *schema == table.schema
-            && *of == table.name
-            && !says_the_same_of_a_part(object);
+            && *of == table.name;
         let definition = object.attribute("definition").filter(|_| is_its)?;
         definition
             .starts_with("FOREIGN KEY")

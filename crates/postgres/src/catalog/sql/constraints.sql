@@ -1,5 +1,6 @@
 -- Constraints of tables and domains. NOT NULL is told by its column (its name in version 18 is generated), a constraint
--- trigger by its trigger. fact_part: a foreign key to a partitioned table says the same of each part, for the server's use.
+-- trigger by its trigger. What a foreign key to a partitioned table says of each
+-- part is the server's own, with names that it makes up, and left out. fact_part: a partition has it with its whole.
 -- triggers: somebody has switched off the server's own triggers behind a foreign key.
 select
   n.nspname as path_1
@@ -21,7 +22,7 @@ select
 --15+   , c.confdelsetcols, (select x.indnullsnotdistinct from pg_index x where x.indexrelid = c.conindid)
 --18+   , c.conenforced, c.conperiod
   )::text, 0) as fact_same_definition
-, (select case when p.conrelid = c.conrelid then 'referenced' else 'partition' end from pg_constraint p where p.oid = c.conparentid) as fact_part
+, case when c.conparentid <> 0 then 'partition' end as fact_part
 , (select p.conname from pg_constraint p where p.oid = c.conparentid) as fact_parent
 , case when c.contype = 'f' then
     (select string_agg(g.tgrelid::regclass || ' ' || g.tgfoid::regproc || ' ' || g.tgenabled::text, ', ' order by g.tgrelid, g.tgfoid)
@@ -31,4 +32,5 @@ join pg_namespace n on n.oid = c.connamespace
 left join pg_class r on r.oid = c.conrelid
 left join pg_type t on t.oid = c.contypid
 where c.contype in ('p', 'u', 'f', 'c', 'x') and c.oid >= 16384
+  and not exists (select from pg_constraint p where p.oid = c.conparentid and p.conrelid = c.conrelid)
   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')

@@ -1,10 +1,11 @@
--- Never the value: nextval survives a rollback.
+-- Never the value: nextval survives a rollback. One of an identity is of its column's type: what `like` copies is not, and no dump says so.
 select
   n.nspname as path_1
 , c.relname as path_2
 , c.oid
 , pg_get_userbyid(c.relowner) as owner
-, format_type(s.seqtypid, null) as type
+, (select format_type(case o.deptype when 'i' then a.atttypid else s.seqtypid end, null)
+   from (select 1) one left join pg_attribute a on a.attrelid = o.refobjid and a.attnum = o.refobjsubid) as type
 , s.seqstart as start
 , s.seqincrement as increment
 , s.seqmin as minimum

@@ -109,7 +109,6 @@ fn lost_constraints<'w>(
         };
         let is_its =
             object.id.kind == ObjectKind::Constraint && [schema, table] == [&before[0], &before[1]];
-        let is_its = is_its && !says_the_same_of_a_part(object);
         let definition = object.attribute("definition").filter(|_| is_its)?;
         let now = ObjectId::new(ObjectKind::Constraint, [&after[0], &after[1], name]);
         let stands = window
@@ -119,11 +118,6 @@ fn lost_constraints<'w>(
         (definition.starts_with(kind) && stands != Some(definition))
             .then_some((name.as_str(), definition))
     })
-}
-
-/// Whether a foreign key is the server's own, to one partition of the table that another foreign key refers to.
-pub(super) fn says_the_same_of_a_part(constraint: &Object) -> bool {
-    constraint.attribute("part") == Some("referenced")
 }
 
 /// The object of a column of before.
