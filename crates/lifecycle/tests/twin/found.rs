@@ -1,9 +1,12 @@
 //! What random cases have found, kept as small as it got: each was wrong once.
 
+mod anew;
 mod definitions;
 mod keyless;
 mod moves;
+mod parts;
 mod rehearsal;
+mod stacked;
 mod stand_in;
 
 use tightrope_engine::Registry;
@@ -50,31 +53,53 @@ fn run_late(
     forward: &[&str],
     writes: &[(&str, &str)],
 ) -> (TwinCase, Outcome) {
-    let late = rows.len();
-    let owned = |all: &[&str]| all.iter().map(|&sql| sql.to_owned()).collect();
-    let write = |&(now, twin): &(&str, &str)| Write {
+    let mut case = case_of(engine, before, forward, writes);
+    case.rows = owned(rows);
+    case.late = rows.len();
+    case.rehearsed = !rows.is_empty();
+    let outcome = run_case(stage, &case).expect("the databases work");
+    (case, outcome)
+}
+
+/// A write in the words of the migrated side and of the twin.
+type Sides<'a> = (&'a str, &'a str);
+
+fn owned(all: &[&str]) -> Vec<String> {
+    all.iter().map(|&sql| sql.to_owned()).collect()
+}
+
+fn write(&(now, twin): &Sides<'_>) -> Write {
+    Write {
         session: 0,
         joined: false,
         overlaps: false,
         now: now.to_owned(),
         twin: twin.to_owned(),
         guard: None,
-    };
-    let case = TwinCase {
+    }
+}
+
+/// A case that is not rehearsed and whose rollback is derived.
+fn case_of(
+    engine: EngineKind,
+    before: &[&str],
+    forward: &[&str],
+    writes: &[Sides<'_>],
+) -> TwinCase {
+    TwinCase {
         engine,
         seed: 0,
         schema: owned(before),
-        rows: owned(rows),
+        rows: Vec::new(),
         forward: owned(forward),
         enforced: true,
-        rehearsed: late > 0,
-        late,
+        rehearsed: false,
+        late: 0,
         keyless: false,
         rollback: None,
         writes: writes.iter().map(write).collect(),
-    };
-    let outcome = run_case(stage, &case).expect("the databases work");
-    (case, outcome)
+        stacked: None,
+    }
 }
 
 /// Writes in words that both sides understand.
@@ -126,9 +151,12 @@ fn check_sqlite(before: &[&str], forward: &[&str], writes: &[&str]) {
 }
 
 fn check_sqlite_in_words_of_both(before: &[&str], forward: &[&str], writes: &[(&str, &str)]) {
+    check(&sqlite_stage(), EngineKind::Sqlite, before, forward, writes);
+}
+
+fn sqlite_stage() -> Stage {
     let registry = Registry::new().with(SqliteEngine::new());
-    let stage = Stage::new(registry, &sqlite_database).expect("the databases are made");
-    check(&stage, EngineKind::Sqlite, before, forward, writes);
+    Stage::new(registry, &sqlite_database).expect("the databases are made")
 }
 
 #[test]

@@ -28,6 +28,19 @@ pub struct TwinCase {
     pub rollback: Option<Vec<String>>,
     /// What the application writes in the window.
     pub writes: Vec<Write>,
+    /// A second migration on top of it, which is rolled back first.
+    pub stacked: Option<Stacked>,
+}
+
+/// A migration on top of another, with what is written while it is applied and after it is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stacked {
+    /// Its statements; its rollback is derived.
+    pub forward: Vec<String>,
+    /// What the application writes while both are applied.
+    pub writes: Vec<Write>,
+    /// What it writes when this one is rolled back and the one below is not.
+    pub between: Vec<Write>,
 }
 
 /// One write of the application in the words of both sides.
@@ -86,15 +99,30 @@ impl fmt::Display for TwinCase {
             None => writeln!(out, "-- rollback: derived")?,
         }
         writeln!(out, "-- writes")?;
-        for write in &self.writes {
-            let joined = if write.joined { " (joined)" } else { "" };
-            let overlaps = if write.overlaps { " (overlaps)" } else { "" };
-            let notes = format!("session {}{joined}{overlaps}", write.session);
-            writeln!(out, "{}; -- {notes}", write.now)?;
-            if write.twin != write.now {
-                writeln!(out, "-- twin: {};", write.twin)?;
-            }
+        tell_writes(out, &self.writes)?;
+        let Some(stacked) = &self.stacked else {
+            return Ok(());
+        };
+        writeln!(out, "-- stacked: forward")?;
+        for sql in &stacked.forward {
+            writeln!(out, "{sql};")?;
         }
-        Ok(())
+        writeln!(out, "-- stacked: writes")?;
+        tell_writes(out, &stacked.writes)?;
+        writeln!(out, "-- writes after it is rolled back")?;
+        tell_writes(out, &stacked.between)
     }
+}
+
+fn tell_writes(out: &mut fmt::Formatter<'_>, writes: &[Write]) -> fmt::Result {
+    for write in writes {
+        let joined = if write.joined { " (joined)" } else { "" };
+        let overlaps = if write.overlaps { " (overlaps)" } else { "" };
+        let notes = format!("session {}{joined}{overlaps}", write.session);
+        writeln!(out, "{}; -- {notes}", write.now)?;
+        if write.twin != write.now {
+            writeln!(out, "-- twin: {};", write.twin)?;
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-use super::schema::{Column, ForeignKey, Form, Schema, Table, Touch};
+use super::schema::{Column, ForeignKey, Form, Kind, Schema, Table, Touch};
 
 /// What of a table means the same before a migration and after it.
 #[derive(Clone, Debug)]
@@ -28,7 +28,8 @@ pub(super) fn common(before: &Schema, after: &Schema) -> Vec<Common> {
     after
         .tables
         .iter()
-        .filter(|table| !table.frozen)
+        // What was copied is known by its name, and has rows of its own under another.
+        .filter(|table| !(table.frozen || table.copied && table.renamed))
         .filter_map(|table| Some(one(before, after, before.table(table.id)?, table)))
         .collect()
 }
@@ -40,9 +41,15 @@ pub(super) fn changes_keyless(before: &Schema, after: &Schema) -> bool {
             shared_key(old, new).is_empty()
                 && (new.rows_changed
                     || new.rows_updated
+                    // A value of an enum that was renamed is another word in what is left of the row.
+                    || new.columns.iter().any(is_other_word)
                     || !before.is_postgres() && !is_whole(old, new))
         })
     })
+}
+
+fn is_other_word(column: &Column) -> bool {
+    column.kind == Kind::Mood && column.touch != Touch::Clean
 }
 
 /// Whether all columns of before are there with their values.
@@ -108,7 +115,8 @@ fn shared_key(old: &Table, new: &Table) -> Vec<u32> {
         .unwrap_or_default()
 }
 
-fn insertable(old: &Table, new: &Table) -> Option<Vec<u32>> {
+/// The columns of an INSERT that means the same in both; none if there is none.
+pub(super) fn insertable(old: &Table, new: &Table) -> Option<Vec<u32>> {
     let generated = |column: &Column| matches!(column.form, Form::Generated(_));
     let fills = |column: &Column| !column.not_null || column.default.is_some();
     let mut columns = Vec::new();

@@ -1,11 +1,11 @@
 use tightrope_model::EngineKind;
 
-use super::case::TwinCase;
+use super::case::{Stacked, TwinCase};
 use super::chance::Chance;
 use super::counterpart::changes_keyless;
 use super::draft::Draft;
 use super::rows::{self, MOST_ROWS};
-use super::schema::Schema;
+use super::schema::{Schema, Table};
 use super::writes::Writer;
 use super::{make, migration, things};
 
@@ -39,6 +39,7 @@ pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCas
         keyless: false,
         rollback: None,
         writes: Vec::new(),
+        stacked: None,
     };
     let before = schema(engine, &mut case, bench, &mut chance);
     fill(&before, &mut case, bench, &mut chance);
@@ -46,12 +47,25 @@ pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCas
     if case.rehearsed && !seed.is_multiple_of(4) {
         case.late = case.rows.len() / 2;
     }
-    let after = migrate(&before, &mut case, bench, &mut chance);
-    case.keyless = changes_keyless(&before, &after);
-    let mut writer = Writer::new(&before, &after);
-    for _ in 0..chance.between(0, 14) {
-        case.writes.extend(writer.write(&mut chance));
+    let (mut after, undo) = migrate(&before, &mut case.forward, bench, &mut chance);
+    if chance.one_in(3) {
+        case.rollback = undo.filter(|undo| !undo.is_empty());
     }
+    let mut writer = Writer::new(&before, &after);
+    case.writes = writer.writes(14, &mut chance);
+    // A file that refers to a table that is gone takes no writes at all there.
+    let is_gone = |table: &Table| after.table(table.id).is_none();
+    let dangles = engine == EngineKind::Sqlite && before.tables.iter().any(is_gone);
+    if chance.one_in(5) && !dangles {
+        let mut stacked = Stacked::default();
+        let (top, _) = migrate(&after, &mut stacked.forward, bench, &mut chance);
+        let mut upper = Writer::new(&before, &top).through(&after).after(&writer);
+        stacked.writes = upper.writes(8, &mut chance);
+        stacked.between = writer.after(&upper).writes(4, &mut chance);
+        after = top;
+        case.stacked = Some(stacked).filter(|stacked| !stacked.forward.is_empty());
+    }
+    case.keyless = changes_keyless(&before, &after);
     case
 }
 
@@ -109,12 +123,13 @@ fn fill(schema: &Schema, case: &mut TwinCase, bench: &mut dyn Bench, chance: &mu
 /// As many tries as a migration gets for each statement.
 const TRIES: usize = 4;
 
+/// Gives the schema after a migration, and what takes it back where that is simple.
 fn migrate(
     before: &Schema,
-    case: &mut TwinCase,
+    forward: &mut Vec<String>,
     bench: &mut dyn Bench,
     chance: &mut Chance,
-) -> Schema {
+) -> (Schema, Option<Vec<String>>) {
     let mut after = before.clone();
     let mut undo = Some(Vec::new());
     for _ in 0..chance.between(1, 4) {
@@ -125,7 +140,7 @@ fn migrate(
             if !bench.attempt(&draft.sql) {
                 continue;
             }
-            case.forward.extend(draft.sql);
+            forward.extend(draft.sql);
             after = draft.after;
             undo = undo
                 .zip(draft.undo)
@@ -136,8 +151,5 @@ fn migrate(
             break;
         }
     }
-    if chance.one_in(3) {
-        case.rollback = undo.filter(|undo| !undo.is_empty());
-    }
-    after
+    (after, undo)
 }

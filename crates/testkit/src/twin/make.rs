@@ -26,6 +26,8 @@ pub(super) fn table(schema: &Schema, chance: &mut Chance) -> Draft {
         rows_updated: false,
         rows_added: false,
         frozen: false,
+        copied: false,
+        renamed: false,
     };
     let strict = !schema.is_postgres() && chance.one_in(5);
     key(&mut after, &mut table, strict, chance);
@@ -84,6 +86,22 @@ pub(super) fn plain(id: u32, kind: Kind, sql_type: &str) -> Column {
     }
 }
 
+/// Types that few columns are of, some of which have no equality.
+const ODD_TYPES: [&str; 12] = [
+    "inet",
+    "bit(3)",
+    "varbit",
+    "point",
+    "tsvector",
+    "int4range",
+    "time",
+    "timetz",
+    "money",
+    "xml",
+    "name",
+    "macaddr",
+];
+
 fn postgres_type(schema: &Schema, chance: &mut Chance) -> (Kind, String) {
     use super::schema::ThingKind;
     let named = |kind| {
@@ -92,7 +110,8 @@ fn postgres_type(schema: &Schema, chance: &mut Chance) -> (Kind, String) {
             .first()
             .map(|thing| thing.name.clone())
     };
-    let (kind, types): (Kind, &[&str]) = match chance.below(18) {
+    let (kind, types): (Kind, &[&str]) = match chance.below(19) {
+        18 => (Kind::Odd, &ODD_TYPES),
         0..=2 => (Kind::Int, &["smallint", "integer", "bigint"]),
         3..=6 => (
             Kind::Text,

@@ -28,7 +28,7 @@ mod translate;
 mod values;
 mod writes;
 
-pub use case::{TwinCase, Write};
+pub use case::{Stacked, TwinCase, Write};
 pub use generate::{Bench, generate};
 pub use hunt::{Bag, Hunt, Make};
 pub use runner::{Outcome, run_case, run_seed};

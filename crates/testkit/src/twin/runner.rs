@@ -2,7 +2,7 @@ use tightrope_engine::{EngineError, ErrorKind, Session};
 use tightrope_lifecycle::{ApplyError, MigrationRehearsal, RehearsalDifference, RehearseError};
 use tightrope_model::{Catalog, TableShape, Verdict};
 
-use super::case::{TwinCase, Write};
+use super::case::{Stacked, TwinCase, Write};
 use super::generate::{generate, is_enforced};
 use super::stage::{Pair, Stage, attempt, check_deferred, run};
 
@@ -91,14 +91,69 @@ fn on_stage(stage: &Stage, case: &TwinCase, twin_is_made: bool) -> anyhow::Resul
             error => refused(case, not_applied(&error)),
         });
     }
-    let (writes, undone) = write_all(stage, case)?;
+    let mut count = Count::default();
+    count.add(write_all(stage, &case.writes)?);
+    if let Some(stacked) = &case.stacked
+        && let Some(outcome) = stack(stage, case, stacked, &mut count)?
+    {
+        return Ok(outcome);
+    }
     if let Err(error) = stage.roll_back() {
         return Ok(refused(case, Outcome::Failed(chain("roll back", &error))));
     }
+    let Count { writes, undone } = count;
     Ok(match unlike(stage)? {
         Some(what) => Outcome::Failed(what),
         None => Outcome::Passed { writes, undone },
     })
+}
+
+/// Writes that were done on both sides, and those that were undone.
+#[derive(Default)]
+struct Count {
+    writes: usize,
+    undone: usize,
+}
+
+impl Count {
+    fn add(&mut self, (writes, undone): (usize, usize)) {
+        self.writes += writes;
+        self.undone += undone;
+    }
+}
+
+/// A migration on top comes and goes; gives how the case ended, if it did.
+fn stack(
+    stage: &Stage,
+    case: &TwinCase,
+    stacked: &Stacked,
+    count: &mut Count,
+) -> anyhow::Result<Option<Outcome>> {
+    stage.write_stacked(&stacked.forward)?;
+    if let Err(error) = stage.apply(case)? {
+        let later = match &error {
+            ApplyError::Engine(error) => error.kind == ErrorKind::Unsupported,
+            // Rows that the application has taken away meanwhile may be taken for the script's.
+            ApplyError::OutsideThePlan { .. } => true,
+            _ => false,
+        };
+        if later {
+            // It cannot stand on the first, and has said so in time.
+            return Ok(None);
+        }
+        return Ok(match refused(case, not_applied(&error)) {
+            // Rows of the application's are in its way, and nothing of it is left.
+            Outcome::Skipped(_) => None,
+            other => Some(other),
+        });
+    }
+    count.add(write_all(stage, &stacked.writes)?);
+    if let Err(error) = stage.roll_back() {
+        let text = chain("roll back what is stacked", &error);
+        return Ok(Some(refused(case, Outcome::Failed(text))));
+    }
+    count.add(write_all(stage, &stacked.between)?);
+    Ok(None)
 }
 
 /// Schema and rows; a statement that fails is left out, on both sides alike.
@@ -129,10 +184,15 @@ fn not_applied(error: &ApplyError) -> Outcome {
         _ => None,
     };
     let text = match verdict {
+        Some(one) if one.verdict == Verdict::Exact => chain("apply", error),
         Some(one) => rehearsed(one),
         None => chain("apply", error),
     };
     match (verdict.map(|one| one.verdict), error) {
+        // It was said beforehand that nothing but a written script leads back.
+        (Some(Verdict::RollbackFails), _) if text.contains("; write a rollback script") => {
+            Outcome::Skipped("no derived way back".to_owned())
+        }
         (Some(Verdict::ForwardFails | Verdict::NoRollback), _)
         | (None, ApplyError::Script { .. }) => Outcome::Skipped(text),
         // A session that is not quite gone keeps a copy from being made; that says nothing about the way back.
@@ -183,8 +243,8 @@ fn chain(what: &str, error: &(dyn std::error::Error + 'static)) -> String {
     format!("{text}\n{error:#?}")
 }
 
-fn write_all(stage: &Stage, case: &TwinCase) -> anyhow::Result<(usize, usize)> {
-    let most = case.writes.iter().map(|write| write.session + 1).max();
+fn write_all(stage: &Stage, writes: &[Write]) -> anyhow::Result<(usize, usize)> {
+    let most = writes.iter().map(|write| write.session + 1).max();
     let mut sessions = stage.pairs(most.unwrap_or(0))?;
     let (mut done, mut undone) = (0, 0);
     let mut end = |session: &mut Pair, begun: usize, writes: usize| {
@@ -195,7 +255,7 @@ fn write_all(stage: &Stage, case: &TwinCase) -> anyhow::Result<(usize, usize)> {
     };
     // The transaction that is still open: its session, the writes that it did, and those that it was to do.
     let mut open: Option<(usize, usize, usize)> = None;
-    let mut rest = case.writes.as_slice();
+    let mut rest = writes;
     while let Some(first) = rest.first() {
         let joined = |write: &&Write| write.joined && write.session == first.session;
         let length = 1 + rest[1..].iter().take_while(joined).count();

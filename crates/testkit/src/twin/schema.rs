@@ -73,6 +73,10 @@ pub(super) struct Table {
     pub(super) rows_added: bool,
     /// The migration has changed it in a way that makes writes mean something else.
     pub(super) frozen: bool,
+    /// Another table has taken its name and its rows.
+    pub(super) copied: bool,
+    /// It or one of its columns has another name.
+    pub(super) renamed: bool,
 }
 
 /// A key: unique columns.
@@ -167,6 +171,8 @@ pub(super) enum Kind {
     Bytes,
     Uuid,
     Mood,
+    /// One of those that few columns are of.
+    Odd,
     Any,
 }
 

@@ -51,7 +51,10 @@ pub fn shrink(
 }
 
 fn length(case: &TwinCase) -> usize {
-    case.schema.len() + case.rows.len() + case.forward.len() + case.writes.len()
+    let stacked = case.stacked.as_ref().map_or(0, |stacked| {
+        1 + stacked.forward.len() + stacked.writes.len() + stacked.between.len()
+    });
+    case.schema.len() + case.rows.len() + case.forward.len() + case.writes.len() + stacked
 }
 
 /// A part of a case that can be made shorter.
@@ -62,7 +65,67 @@ struct Part {
     is_needed: fn(&TwinCase, usize, usize) -> bool,
 }
 
-const PARTS: [Part; 4] = [
+/// The parts of what is stacked that a part of a case is about; nothing of them where nothing is stacked.
+const fn of_stacked(
+    list: fn(&mut TwinCase) -> Vec<()>,
+    remove: fn(&mut TwinCase, usize, usize),
+) -> Part {
+    Part {
+        list,
+        remove,
+        is_needed: |_, _, _| false,
+    }
+}
+
+const PARTS: [Part; 8] = [
+    of_stacked(
+        |case| case.stacked.iter().map(|_| ()).collect(),
+        |case, _, _| case.stacked = None,
+    ),
+    of_stacked(
+        |case| {
+            case.stacked
+                .iter()
+                .flat_map(|one| vec![(); one.between.len()])
+                .collect()
+        },
+        |case, from, to| {
+            case.stacked
+                .iter_mut()
+                .for_each(|one| drop(one.between.drain(from..to)));
+        },
+    ),
+    of_stacked(
+        |case| {
+            case.stacked
+                .iter()
+                .flat_map(|one| vec![(); one.writes.len()])
+                .collect()
+        },
+        |case, from, to| {
+            case.stacked
+                .iter_mut()
+                .for_each(|one| drop(one.writes.drain(from..to)));
+        },
+    ),
+    Part {
+        list: |case| {
+            case.stacked
+                .iter()
+                .flat_map(|one| vec![(); one.forward.len()])
+                .collect()
+        },
+        remove: |case, from, to| {
+            case.stacked
+                .iter_mut()
+                .for_each(|one| drop(one.forward.drain(from..to)));
+        },
+        is_needed: |case, from, to| {
+            case.stacked
+                .iter()
+                .any(|one| renames(&one.forward[from..to]))
+        },
+    },
     Part {
         list: |case| vec![(); case.writes.len()],
         remove: |case, from, to| drop(case.writes.drain(from..to)),
@@ -85,11 +148,7 @@ const PARTS: [Part; 4] = [
         },
         remove: |case, from, to| drop(case.forward.drain(from..to)),
         // The twin's writes use the names of before a rename.
-        is_needed: |case, from, to| {
-            case.forward[from..to]
-                .iter()
-                .any(|sql| sql.contains(" rename column "))
-        },
+        is_needed: |case, from, to| renames(&case.forward[from..to]),
     },
     Part {
         list: |case| vec![(); case.schema.len()],
@@ -97,3 +156,7 @@ const PARTS: [Part; 4] = [
         is_needed: |_, _, _| false,
     },
 ];
+
+fn renames(forward: &[String]) -> bool {
+    forward.iter().any(|sql| sql.contains(" rename column "))
+}

@@ -200,18 +200,29 @@ impl Stage {
 
     /// Writes the case's migration into its folder.
     pub(super) fn write(&self, case: &TwinCase) -> std::io::Result<()> {
-        let home = self.folder.join("0001_twin");
+        if self.folder.exists() {
+            std::fs::remove_dir_all(&self.folder)?;
+        }
+        self.write_one("0001_twin", &case.forward, case.rollback.as_deref())
+    }
+
+    /// Writes the migration that stands on it.
+    pub(super) fn write_stacked(&self, forward: &[String]) -> std::io::Result<()> {
+        self.write_one("0002_stacked", forward, None)
+    }
+
+    fn write_one(
+        &self,
+        name: &str,
+        forward: &[String],
+        rollback: Option<&[String]>,
+    ) -> std::io::Result<()> {
+        let home = self.folder.join(name);
         std::fs::create_dir_all(&home)?;
         let text = |statements: &[String]| format!("{};\n", statements.join(";\n"));
-        std::fs::write(home.join("up.sql"), text(&case.forward))?;
-        let (down, certificate) = (home.join("down.sql"), home.join("certificate.json"));
-        for old in [&down, &certificate] {
-            if old.exists() {
-                std::fs::remove_file(old)?;
-            }
-        }
-        match &case.rollback {
-            Some(statements) => std::fs::write(down, text(statements)),
+        std::fs::write(home.join("up.sql"), text(forward))?;
+        match rollback {
+            Some(statements) => std::fs::write(home.join("down.sql"), text(statements)),
             None => Ok(()),
         }
     }
@@ -267,7 +278,7 @@ fn clear(session: &mut dyn Session) -> anyhow::Result<()> {
     if session.capabilities().object_numbers {
         run(
             session,
-            "drop schema if exists public, tightrope cascade; create schema public",
+            "drop schema if exists public, tightrope, aside cascade; create schema public",
         )?;
         return Ok(());
     }

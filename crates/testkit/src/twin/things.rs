@@ -157,10 +157,21 @@ impl Maker<'_> {
             return Some(self.made(ThingKind::Index, &name, sql));
         }
         let sql = if self.schema.is_postgres() {
-            format!(
-                "alter table {table} add constraint {name} unique ({names}, {})",
-                column.name
-            )
+            let how = match chance.below(5) {
+                0 => format!(
+                    "unique ({names}, {}) deferrable initially deferred",
+                    column.name
+                ),
+                1 => format!("unique nulls not distinct ({names}, {})", column.name),
+                2 => format!("unique ({names}) include ({})", column.name),
+                3 => format!(
+                    "exclude ({} with =, {} with =)",
+                    names.replace(", ", " with =, "),
+                    column.name
+                ),
+                _ => format!("unique ({names}, {})", column.name),
+            };
+            format!("alter table {table} add constraint {name} {how}")
         } else {
             format!(
                 "create unique index {name} on {table} ({names}, {})",
@@ -180,7 +191,16 @@ impl Maker<'_> {
     fn check(&self, chance: &mut Chance) -> Option<Draft> {
         let name = format!("h{}", self.number);
         let (table, column) = (&self.table.name, &self.column(chance)?.name);
-        let (condition, valid) = match chance.below(4) {
+        let (condition, valid) = match chance.below(7) {
+            4 => (format!("{column} in ('a', 'A', '')"), " not valid"),
+            5 => (
+                format!("{column} = any (array['a'::varchar, 'k1'::varchar])"),
+                " not valid",
+            ),
+            6 => (
+                format!("{column} between '0' and '7' or {column} not in ('42', '12')"),
+                " not valid",
+            ),
             0 => (format!("{column} is not null"), " not valid"),
             1 => (format!("length({column}::text) < 30"), " not valid"),
             2 => (format!("{column}::text <> 'forbidden'"), ""),
@@ -399,6 +419,8 @@ impl Maker<'_> {
             rows_updated: false,
             rows_added: false,
             frozen: false,
+            copied: false,
+            renamed: false,
         });
         if let Some(table) = draft.after.table_mut(self.table.id) {
             table.log = Some(id);

@@ -9,6 +9,9 @@ pub(super) fn literal(engine: EngineKind, column: &Column, chance: &mut Chance) 
         return "null".to_owned();
     }
     match engine {
+        EngineKind::Postgres if column.kind == Kind::Odd => {
+            odd(&column.sql_type, chance).to_owned()
+        }
         EngineKind::Postgres => postgres(&column.kind, chance).to_owned(),
         EngineKind::Sqlite => sqlite(&column.kind, chance).to_owned(),
     }
@@ -61,6 +64,25 @@ fn postgres(kind: &Kind, chance: &mut Chance) -> &'static str {
             "'00000000-0000-0000-0000-000000000000'",
         ],
         Kind::Mood => &["'sad'", "'ok'", "'so, so'"],
+        // See `odd`.
+        Kind::Odd => &["null"],
+    })
+}
+
+fn odd(sql_type: &str, chance: &mut Chance) -> &'static str {
+    chance.word(match sql_type {
+        "inet" => &["'10.0.0.1/8'", "'::1'"],
+        "bit(3)" => &["'101'", "'000'"],
+        "varbit" => &["'1'", "''", "'0010'"],
+        "point" => &["'(1,2)'", "'(0.1,-0)'"],
+        "tsvector" => &["'a:1 fat:2,4B cat:3'", "''"],
+        "int4range" => &["'[1,5)'", "'empty'", "'(,3]'"],
+        "time" => &["'24:00'", "'03:04:05.123456'"],
+        "timetz" => &["'03:04:05+05:45'", "'00:00-12'"],
+        "money" => &["'12.34'", "'-0.01'"],
+        "xml" => &["'<a b=\"1\">ü</a>'", "''"],
+        "macaddr" => &["'08:00:2b:01:02:03'"],
+        _ => &["'pg_class'", "'ü'"],
     })
 }
 
@@ -128,6 +150,6 @@ pub(super) fn fresh(engine: EngineKind, kind: &Kind, number: usize) -> Option<St
         Kind::IntArray | Kind::TextArray => format!("'{{{number}}}'"),
         Kind::Bytes => format!(r"'\x77{number:08x}'"),
         Kind::Uuid => format!("'77777777-0000-4000-8000-{number:012}'"),
-        Kind::Bool | Kind::Mood => return None,
+        Kind::Bool | Kind::Mood | Kind::Odd => return None,
     })
 }

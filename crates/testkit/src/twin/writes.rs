@@ -1,8 +1,8 @@
 use super::case::Write;
 use super::chance::Chance;
-use super::counterpart::{Common, common};
+use super::counterpart::{Common, common, insertable};
 use super::rows::{self, MOST_ROWS};
-use super::schema::{Column, Form, Kind, Schema, Touch};
+use super::schema::{Column, Form, Kind, Schema, Table, Touch};
 use super::translate::{Conflict, Expression, Filter, Statement};
 use super::values::{fresh, key_literal, literal};
 
@@ -29,8 +29,31 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Only with rows that a schema in the middle can hold, too: it may demand what the first gives by itself.
+    pub(super) fn through(mut self, middle: &Schema) -> Self {
+        for table in &mut self.tables {
+            let demands = |middle: &Table| insertable(middle, &table.after).is_none();
+            if middle.table(table.id).is_some_and(demands) {
+                table.insert = None;
+            }
+        }
+        self
+    }
+
+    /// With numbers that those of another have not used.
+    pub(super) fn after(mut self, other: &Writer<'_>) -> Self {
+        self.next = self.next.max(other.next);
+        self
+    }
+
+    /// So many random writes at most.
+    pub(super) fn writes(&mut self, most: usize, chance: &mut Chance) -> Vec<Write> {
+        let count = chance.between(0, most);
+        (0..count).filter_map(|_| self.write(chance)).collect()
+    }
+
     /// A random write; none if nothing of that kind means the same.
-    pub(super) fn write(&mut self, chance: &mut Chance) -> Option<Write> {
+    fn write(&mut self, chance: &mut Chance) -> Option<Write> {
         let table = chance.pick(&self.tables)?.clone();
         let mut look = None;
         let statement = match chance.below(16) {

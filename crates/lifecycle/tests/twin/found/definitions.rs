@@ -73,3 +73,31 @@ fn a_table_that_goes_with_its_type_comes_back_with_it() {
         &[],
     );
 }
+
+#[test]
+fn a_value_of_an_enum_that_was_renamed_fits() {
+    check_postgres(
+        &[
+            "create type mood as enum ('sad', 'so, so')",
+            "create table t (a integer primary key, b mood, c integer)",
+            "insert into t values (1, 'so, so', 1), (2, 'sad', 2)",
+        ],
+        &["alter type mood rename value 'so, so' to 'fair'"],
+        &["update t set c = 3"],
+    );
+}
+
+#[test]
+fn a_sequence_has_the_owner_of_its_table_that_is_built_anew() {
+    check_postgres(
+        &[
+            "create table t (a serial primary key, b text, c text)",
+            "insert into t (b, c) values ('x', 'y')",
+        ],
+        &[
+            "alter table t drop column b",
+            "alter table t owner to pg_monitor",
+        ],
+        &["insert into t (c) values ('z')"],
+    );
+}

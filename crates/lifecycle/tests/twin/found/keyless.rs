@@ -311,3 +311,16 @@ fn values_that_no_rehearsal_has_seen_change_in_parts_come_back() {
         &["insert into t values (3, 'new')"],
     );
 }
+
+#[test]
+fn a_table_without_columns_gets_one() {
+    check_postgres(
+        &[
+            "create table t ()",
+            "insert into t default values",
+            "insert into t default values",
+        ],
+        &["alter table t add column a bigserial"],
+        &["insert into t default values"],
+    );
+}

@@ -65,6 +65,52 @@ pub(super) fn drop(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     Some(Draft::new(vec![sql], after))
 }
 
+/// Two columns take each other's names, or one is made anew under its name, as another type.
+pub(super) fn swap_or_again(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
+    let table = any_table(schema, chance)?;
+    let one = any_column(&table, chance)?;
+    let mut after = schema.clone();
+    freeze_who_logs(&mut after, table.id);
+    let on = &table.name;
+    if chance.one_in(2) {
+        let mut new = make::column(&mut after, table.options.contains("strict"), chance);
+        new.name.clone_from(&one.name);
+        new.not_null &= new.default.is_some();
+        let sql = vec![
+            format!(
+                "alter table {on} drop column {}{}",
+                one.name,
+                cascade(schema)
+            ),
+            format!("alter table {on} add column {}", make::definition(&new)),
+        ];
+        forget(&mut after, table.id, &one)?;
+        let changed = after.table_mut(table.id)?;
+        changed.columns.push(new);
+        // What is written into the new one is carried over into the old one, as far as it goes.
+        changed.frozen = true;
+        return Some(Draft::new(sql, after));
+    }
+    let two = any_column(&table, chance).filter(|two| two.id != one.id)?;
+    let aside = format!("x{}", after.number());
+    let say = |from: &str, to: &str| format!("alter table {on} rename column {from} to {to}");
+    let sql = vec![
+        say(&one.name, &aside),
+        say(&two.name, &one.name),
+        say(&aside, &two.name),
+    ];
+    let changed = after.table_mut(table.id)?;
+    changed.frozen |= changed
+        .settled
+        .is_some_and(|id| id == one.id || id == two.id);
+    // A trigger of the user's reads the key by its name.
+    changed.frozen |= changed.log.is_some();
+    changed.renamed = true;
+    changed.column_mut(one.id)?.name.clone_from(&two.name);
+    changed.column_mut(two.id)?.name.clone_from(&one.name);
+    Some(Draft::new(sql.clone(), after).undone_by(sql))
+}
+
 /// Takes a column out of the model, with the keys, references and generated columns that go with it.
 pub(super) fn forget(after: &mut Schema, id: u32, column: &Column) -> Option<()> {
     let table = after.table_mut(id)?;
@@ -89,6 +135,13 @@ pub(super) fn forget(after: &mut Schema, id: u32, column: &Column) -> Option<()>
     Some(())
 }
 
+/// Triggers of other tables write a log's columns by their names: what they write means something else now.
+fn freeze_who_logs(after: &mut Schema, log: u32) {
+    for other in &mut after.tables {
+        other.frozen |= other.log == Some(log);
+    }
+}
+
 /// Renames a column.
 pub(super) fn rename(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let table = any_table(schema, chance)?;
@@ -104,6 +157,7 @@ pub(super) fn rename(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let (sql, undo) = (say(&column.name, &new), say(&new, &column.name));
     let renamed = after.table_mut(table.id)?;
     renamed.frozen |= renamed.settled == Some(column.id);
+    renamed.renamed = true;
     renamed.column_mut(column.id)?.name = new;
     Some(Draft::new(vec![sql], after).undone_by(vec![undo]))
 }

@@ -159,12 +159,138 @@ pub(super) fn insert(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     }
     let number = 50 + chance.below(3);
     let sql = rows::insert(schema, &table, &[number], chance)?;
-    let changed = after.table_mut(table.id)?;
+    more_rows(&mut after, table.id);
+    Some(Draft::new(vec![sql], after))
+}
+
+/// Rows that come from others: an UPDATE or a DELETE with another table, an INSERT of what a query gives or of what may be there, a
+/// MERGE, a loop over rows, rows that are moved.
+pub(super) fn between_tables(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
+    let table = any_table(schema, chance)?;
+    let other = any_table(schema, chance)?;
+    let postgres = schema.is_postgres();
+    let key = table
+        .key()
+        .first()
+        .and_then(|&id| table.column(id))?
+        .clone();
+    let column = chance.pick(&table.free_columns())?.clone();
+    let one = other
+        .columns
+        .get(chance.below(other.columns.len()))?
+        .name
+        .clone();
+    let two = other
+        .columns
+        .get(chance.below(other.columns.len()))?
+        .name
+        .clone();
+    let mut after = schema.clone();
+    let number = after.number() as usize;
+    let (on, name, tells, from) = (&table.name, &column.name, &key.name, &other.name);
+    let filter = some_rows(schema, &table, chance);
+    let what = chance.below(if postgres { 8 } else { 5 });
+    let sql = match what {
+        0 => format!(
+            "update {on} as one set {name} = two.{one} from {from} as two where one.{tells} = two.{two}"
+        ),
+        1 => format!("delete from {on} where {tells} in (select {one} from {from})"),
+        2 => {
+            let value = fresh(schema.engine, &column.kind, number)?;
+            let rows = rows::insert(schema, &table, &[2, 60], chance)?;
+            let all = table.names_of(&table.key());
+            format!("{rows} on conflict ({all}) do update set {name} = {value}")
+        }
+        3 => {
+            let new = format!("n{number}");
+            let sql = vec![
+                format!("create table {new} as select * from {on}{filter}"),
+                format!("delete from {on}{filter}"),
+            ];
+            fewer_rows(&mut after, table.id, 0);
+            return Some(Draft::new(sql, after));
+        }
+        4 => {
+            let rows = rows::insert(schema, &table, &[60], chance)?;
+            let undo = format!(
+                "delete from {on} where {tells} = {}",
+                key_literal(schema.engine, &key.kind, 60)
+            );
+            more_rows(&mut after, table.id);
+            let draft = Draft::new(vec![rows], after);
+            // What the rows are followed by, the rollback takes along.
+            let alone = table.key().len() == 1 && table.log.is_none();
+            return Some(if alone {
+                draft.undone_by(vec![undo])
+            } else {
+                draft
+            });
+        }
+        5 => {
+            let value = fresh(schema.engine, &column.kind, number)?;
+            let then = chance.word(&["delete", "do nothing"]);
+            let known = key_literal(schema.engine, &key.kind, 3);
+            format!(
+                "merge into {on} using (select {tells} as k, {name} as v from {on}) as s on {on}.{tells} = s.k \
+                 when matched and s.k::text = {known}::text then {then} when matched then update set {name} = {value}"
+            )
+        }
+        6 => {
+            let value = fresh(schema.engine, &column.kind, number)?;
+            return Some(loop_over(
+                after,
+                &table,
+                &[key.id, column.id],
+                &value,
+                number,
+            ));
+        }
+        _ => format!("delete from {on} as one using {from} as two where one.{tells} = two.{two}"),
+    };
+    match what {
+        0 | 2 => dirty(&mut after, table.id, column.id, 0),
+        5 => {
+            dirty(&mut after, table.id, column.id, 0);
+            fewer_rows(&mut after, table.id, 0);
+        }
+        _ => fewer_rows(&mut after, table.id, 0),
+    }
+    if what == 2 {
+        more_rows(&mut after, table.id);
+    }
+    Some(Draft::new(vec![sql], after))
+}
+
+/// A function that updates row by row is made, called and dropped.
+fn loop_over(
+    mut after: Schema,
+    table: &Table,
+    ids: &[u32; 2],
+    value: &str,
+    number: usize,
+) -> Draft {
+    let (on, key, name) = (&table.name, table.name_of(ids[0]), table.name_of(ids[1]));
+    let sql = vec![
+        format!(
+            "create function each_{number}() returns void language plpgsql as $f$ declare r record; begin \
+             for r in select {key} as k from {on} loop update {on} set {name} = {value} where {key} = r.k; end loop; end $f$"
+        ),
+        format!("select each_{number}()"),
+        format!("drop function each_{number}()"),
+    ];
+    dirty(&mut after, table.id, ids[1], 0);
+    Draft::new(sql, after)
+}
+
+/// Marks a table that gets rows.
+fn more_rows(after: &mut Schema, table: u32) {
+    let Some(changed) = after.table_mut(table) else {
+        return;
+    };
     changed.rows_changed = true;
     changed.rows_added = true;
     let log = changed.log;
     if let Some(log) = log.and_then(|log| after.table_mut(log)) {
         log.rows_changed = true;
     }
-    Some(Draft::new(vec![sql], after))
 }

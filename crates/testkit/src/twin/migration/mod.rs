@@ -2,7 +2,10 @@
 
 mod columns;
 mod data;
+mod partitions;
+mod settings;
 mod tables;
+mod types;
 
 use super::chance::Chance;
 use super::draft::Draft;
@@ -11,7 +14,7 @@ use super::things;
 
 /// One change of a random kind; none if nothing of that kind fits. A `DO` block around it once in a while.
 pub(super) fn change(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
-    let mut draft = match chance.below(20) {
+    let mut draft = match chance.below(27) {
         0..=2 => columns::add(schema, chance),
         3 | 4 => columns::drop(schema, chance),
         5 => columns::rename(schema, chance),
@@ -26,6 +29,12 @@ pub(super) fn change(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
         16 => data::delete(schema, chance),
         17 => data::insert(schema, chance),
         18 => things::thing(schema, chance),
+        19 => columns::swap_or_again(schema, chance),
+        20 => tables::moved(schema, chance),
+        21 => types::change(schema, chance),
+        22 => settings::change(schema, chance),
+        23 => partitions::change(schema, chance),
+        24 | 25 => data::between_tables(schema, chance),
         _ => without_thing(schema, chance),
     }?;
     if schema.is_postgres() && chance.one_in(6) {

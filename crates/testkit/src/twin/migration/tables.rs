@@ -9,11 +9,16 @@ use super::{any_table, cascade};
 pub(super) fn rename(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let table = any_table(schema, chance)?;
     let mut after = schema.clone();
+    let (inside, old) = match table.name.strip_prefix("aside.") {
+        Some(name) => ("aside.", name),
+        None => ("", table.name.as_str()),
+    };
     let new = format!("\"Ñeue {}\"", after.number());
-    let say = |from: &str, to: &str| format!("alter table {from} rename to {to}");
-    let (sql, undo) = (say(&table.name, &new), say(&new, &table.name));
+    let say = |from: &str, to: &str| format!("alter table {inside}{from} rename to {to}");
+    let (sql, undo) = (say(old, &new), say(&new, old));
     let renamed = after.table_mut(table.id)?;
-    renamed.name = new;
+    renamed.name = format!("{inside}{new}");
+    renamed.renamed = true;
     // Functions that write the log find it by its name.
     let is_log = after.tables.iter().any(|other| other.log == Some(table.id));
     for other in &mut after.tables {
@@ -27,7 +32,11 @@ pub(super) fn create_or_drop(schema: &Schema, chance: &mut Chance) -> Option<Dra
     if chance.one_in(2) {
         return Some(make::table(schema, chance));
     }
-    let table = any_table(schema, chance)?;
+    Some(drop(schema, &any_table(schema, chance)?))
+}
+
+/// A table less, with all that refers to it.
+pub(super) fn drop(schema: &Schema, table: &Table) -> Draft {
     let mut after = schema.clone();
     if !schema.is_postgres() {
         // To drop a table deletes its rows first, and what refers to them follows.
@@ -42,7 +51,72 @@ pub(super) fn create_or_drop(schema: &Schema, chance: &mut Chance) -> Option<Dra
         log.rows_changed = true;
     }
     let sql = format!("drop table {}{}", table.name, cascade(schema));
-    Some(Draft::new(vec![sql], after))
+    Draft::new(vec![sql], after)
+}
+
+/// A table goes to another schema, or is copied into a new one that takes its name.
+pub(super) fn moved(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
+    let table = any_table(schema, chance)?;
+    if !schema.is_postgres() {
+        return None;
+    }
+    let mut after = schema.clone();
+    if chance.one_in(2) {
+        let is_log = schema
+            .tables
+            .iter()
+            .any(|other| other.log == Some(table.id));
+        if is_log || table.name.starts_with("aside.") {
+            return None;
+        }
+        let sql = vec![
+            "create schema if not exists aside".to_owned(),
+            format!("alter table {} set schema aside", table.name),
+        ];
+        let moved = after.table_mut(table.id)?;
+        moved.name = format!("aside.{}", moved.name);
+        moved.renamed = true;
+        return Some(Draft::new(sql, after));
+    }
+    let (old, new) = (&table.name, format!("n{}", after.number()));
+    let given = |column: &&Column| !matches!(column.form, Form::Generated(_));
+    let columns: Vec<&str> = table
+        .columns
+        .iter()
+        .filter(given)
+        .map(|column| column.name.as_str())
+        .collect();
+    let columns = columns.join(", ");
+    let like = chance.word(&[
+        "including all",
+        "including defaults",
+        "including all excluding indexes",
+    ]);
+    let sql = vec![
+        format!("create table {new} (like {old} {like})"),
+        format!(
+            "insert into {new} ({columns}) overriding system value select {columns} from {old}"
+        ),
+        format!("drop table {old} cascade"),
+        format!("alter table {new} rename to {old}"),
+    ];
+    // Its triggers and references are gone, and with other ways to copy its keys.
+    let copied = after.table_mut(table.id)?;
+    copied.copied = true;
+    // Nothing tells its rows from those that the parts had.
+    copied.frozen |= !copied.leaves.is_empty();
+    copied.frozen |= copied.log.is_some() || copied.settled.is_some();
+    copied.foreign_keys.clear();
+    copied.leaves.clear();
+    if like != "including all" {
+        copied.keys.clear();
+    }
+    for other in &mut after.tables {
+        other.foreign_keys.retain(|key| key.target != table.id);
+        other.frozen |= other.log == Some(table.id);
+    }
+    after.things.retain(|thing| thing.table != Some(table.id));
+    Some(Draft::new(sql, after))
 }
 
 /// Drops or adds a key or a reference.

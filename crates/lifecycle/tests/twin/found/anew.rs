@@ -1,0 +1,161 @@
+//! Columns that are dropped and made anew under their names: no value of before is in them.
+
+use tightrope_model::EngineKind;
+use tightrope_testkit::twin::{Outcome, run_case};
+
+use super::{case_of, check_postgres, check_sqlite, sqlite_stage};
+
+#[test]
+fn a_column_that_was_made_anew_has_its_values_of_before_again() {
+    let before = [
+        "create table t (a integer primary key, b integer, c text)",
+        "insert into t values (1, 10, 'x'), (2, 20, 'y'), (3, null, 'z')",
+    ];
+    let forward = [
+        "alter table t drop column b",
+        "alter table t add column b integer",
+    ];
+    let writes = [
+        "insert into t (a, b) values (4, 40)",
+        "update t set b = 11 where a = 1",
+        "update t set c = 'w' where a = 3",
+        "delete from t where a = 9",
+    ];
+    check_postgres(&before, &forward, &writes);
+    check_sqlite(&before, &forward, &writes);
+    let block =
+        ["do $$ begin alter table t drop column b; alter table t add column b integer; end $$"];
+    check_postgres(&before, &block, &writes);
+}
+
+#[test]
+fn a_column_of_a_table_without_a_key_was_made_anew() {
+    check_postgres(
+        &[
+            "create table t (a text not null, b text)",
+            "insert into t values ('', 'x'), ('y', null)",
+        ],
+        &[
+            "alter table t drop column a cascade",
+            "alter table t add column a text collate \"C\"",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_key_was_made_anew() {
+    let before = [
+        "create table t (a integer primary key, b text, c integer references t)",
+        "insert into t values (1, 'x', 1), (2, 'y', 1)",
+    ];
+    check_postgres(
+        &before,
+        &[
+            "alter table t drop column a cascade",
+            "alter table t add column a integer default 42",
+        ],
+        &[],
+    );
+    check_postgres(
+        &before,
+        &[
+            "alter table t drop column a cascade",
+            "alter table t add column a serial primary key",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_copy_that_takes_a_tables_name_leaves_its_identity_to_it() {
+    check_postgres(
+        &[
+            "create table t (a integer generated always as identity primary key, b text)",
+            "insert into t (b) values ('x'), ('y')",
+        ],
+        &[
+            "create table n (like t including all)",
+            "insert into n overriding system value select * from t",
+            "drop table t cascade",
+            "alter table n rename to t",
+        ],
+        &[
+            "insert into t overriding system value values (100, 'new')",
+            "update t set b = 'z' where a = 1",
+        ],
+    );
+}
+
+#[test]
+fn a_table_that_was_renamed_out_of_the_way_is_the_one_that_has_its_name() {
+    let before = [
+        "create table p (a integer primary key)",
+        "insert into p values (1), (2), (3)",
+        "create table t (a serial primary key, b text not null, c integer references p on delete cascade)",
+        "insert into t (b, c) values ('x', 1), ('y', 2), ('z', 3)",
+        "create index t_b on t (b)",
+        "create table u (a integer primary key, t integer references t on update cascade)",
+        "insert into u values (1, 1)",
+        "create view v as select a, b from t",
+    ];
+    let writes = [
+        "insert into t (a, b) values (100, 'new')",
+        "update t set b = 'w' where a = 1",
+        "delete from t where a = 3",
+    ];
+    check_postgres(
+        &before,
+        &[
+            "alter table t rename to t_old",
+            "create table t (a integer primary key, b text, c bigint)",
+            "insert into t select * from t_old",
+        ],
+        &writes,
+    );
+    check_postgres(
+        &before,
+        &[
+            "create table t_new (like t including all)",
+            "alter table t_new add column d integer default 4",
+            "insert into t_new select * from t",
+            "alter table t rename to t_old",
+            "alter table t_new rename to t",
+        ],
+        &writes,
+    );
+}
+
+#[test]
+fn columns_that_have_each_others_names_have_their_own_again_after_a_written_rollback() {
+    let swap = [
+        "alter table t rename column b to x",
+        "alter table t rename column c to b",
+        "alter table t rename column x to c",
+    ];
+    let mut case = case_of(
+        EngineKind::Sqlite,
+        &[
+            "create table t (a integer primary key, b blob default (x''), c any not null default 'a')",
+            "insert into t values (1, x'00ff', '1'), (2, x'01', '2')",
+        ],
+        &swap,
+        &[
+            (
+                "update t set b = 'new' where a = 1",
+                "update t set c = 'new' where a = 1",
+            ),
+            (
+                "insert into t (a, b, c) values (3, 'c', x'02')",
+                "insert into t (a, c, b) values (3, 'c', x'02')",
+            ),
+        ],
+    );
+    case.rollback = Some(swap.iter().map(|&sql| sql.to_owned()).collect());
+    let outcome = run_case(&sqlite_stage(), &case);
+    let passed = Outcome::Passed {
+        writes: 2,
+        undone: 0,
+    };
+    assert_eq!(outcome.expect("the databases work"), passed, "{case}");
+}

@@ -1,0 +1,132 @@
+//! Parts of partitioned tables that come and go.
+
+use super::check_postgres;
+
+const WHOLE: &str = "create table t (a integer, b text, c integer, constraint t_key primary key (a), constraint short check (length(b) < 9)) partition by range (a)";
+const LOW: &str = "create table t_low partition of t for values from (0) to (10)";
+const REST: &str = "create table t_rest partition of t default";
+const ROWS: &str = "insert into t select i, 'b' || i, i % 3 from generate_series(1, 20) i";
+
+#[test]
+fn a_part_that_was_detached_is_attached_as_it_was() {
+    check_postgres(
+        &[
+            WHOLE,
+            LOW,
+            REST,
+            ROWS,
+            "create index on t (b)",
+            "create table p (k integer primary key)",
+            "insert into p values (0), (1), (2)",
+            "alter table t add constraint of_p foreign key (c) references p on delete cascade",
+        ],
+        &["alter table t detach partition t_low"],
+        &[
+            "insert into t values (30, 'new', 1)",
+            "update t set b = 'q' where a = 15",
+            "delete from t where a = 16",
+        ],
+    );
+}
+
+#[test]
+fn a_part_that_was_dropped_is_made_and_attached_with_its_checks_and_keys() {
+    check_postgres(
+        &[WHOLE, LOW, REST, ROWS, "create index on t (b)"],
+        &["alter table t detach partition t_low", "drop table t_low"],
+        &["insert into t values (30, 'new', 1)"],
+    );
+    check_postgres(
+        &[WHOLE, LOW, ROWS.replace("20", "9").as_str()],
+        &["drop table t_low"],
+        &[],
+    );
+}
+
+#[test]
+fn rows_that_went_to_the_default_part_meanwhile_move_to_the_part_that_is_back() {
+    check_postgres(
+        &[
+            WHOLE,
+            REST,
+            LOW,
+            "insert into t values (1, 'one', 1), (11, 'eleven', 1)",
+        ],
+        &["alter table t detach partition t_low"],
+        &[
+            "insert into t values (5, 'five', 1), (50, 'fifty', 1)",
+            "update t set a = 6 where a = 11",
+        ],
+    );
+    check_postgres(
+        &[
+            WHOLE,
+            REST,
+            LOW,
+            "insert into t values (1, 'one', 1), (11, 'eleven', 1)",
+        ],
+        &["drop table t_low"],
+        &["insert into t values (5, 'five', 1), (50, 'fifty', 1)"],
+    );
+}
+
+#[test]
+fn a_table_that_was_partitioned_has_what_was_written_into_its_parts() {
+    let plain = [
+        "create table t (a serial, b text, c integer, constraint t_key primary key (a))",
+        "insert into t (b, c) select 'b' || i, i % 3 from generate_series(1, 20) i",
+    ];
+    let writes = [
+        "insert into t values (5, 'five', 1) on conflict do nothing",
+        "insert into t (b) values ('next')",
+        "insert into t values (55, 'fifty', 1)",
+        "update t set b = 'low' where a = 2",
+        "update t set a = 3000 where a = 3",
+        "delete from t where a = 15",
+    ];
+    check_postgres(
+        &plain,
+        &[
+            "alter table t rename to t_old",
+            "create table t (a integer default nextval('t_a_seq'), b text, c integer, primary key (a)) partition by range (a)",
+            "alter sequence t_a_seq owned by t.a",
+            "create table t_low partition of t for values from (0) to (10)",
+            "create table t_rest partition of t default",
+            "insert into t select * from t_old",
+            "drop table t_old",
+        ],
+        &writes,
+    );
+    check_postgres(
+        &plain,
+        &[
+            "alter table t rename to t_old",
+            "alter table t_old rename constraint t_key to old_key",
+            "create table t (a integer default nextval('t_a_seq') not null, b text, c integer, constraint t_key primary key (a)) \
+             partition by range (a)",
+            "alter table t attach partition t_old default",
+            "create table t_high partition of t for values from (1000) to (9000)",
+        ],
+        &writes,
+    );
+}
+
+#[test]
+fn rows_of_a_part_that_was_made_go_where_they_would_have_gone_without_it() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text, c integer references t on delete cascade) partition by range (a)",
+            REST,
+            "insert into t values (1, 'one', 1), (11, 'eleven', 1)",
+            "create table seen (a integer)",
+            "create function see() returns trigger language plpgsql as 'begin insert into seen values (new.a); return null; end'",
+            "create trigger see after insert on t for each row execute function see()",
+        ],
+        &["create table t_high partition of t for values from (100) to (200)"],
+        &[
+            "insert into t values (150, 'high', 1), (2, 'two', 1)",
+            "update t set a = 12 where a = 11",
+            "update t set b = 'x' where a = 150",
+        ],
+    );
+}

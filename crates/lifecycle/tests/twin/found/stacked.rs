@@ -1,0 +1,92 @@
+//! Migrations on top of one another, and what is written between and after.
+
+use tightrope_model::EngineKind;
+use tightrope_testkit::servers;
+use tightrope_testkit::twin::{Outcome, Stacked, Stage, run_case};
+
+use super::{Sides, case_of, postgres_stage, sqlite_stage, write};
+
+/// Forward, writes, the stacked one forward, writes, it goes back, writes, the first goes back.
+fn check_stacked(
+    stage: &Stage,
+    engine: EngineKind,
+    before: &[&str],
+    forward: &[&str],
+    writes: [&[Sides<'_>]; 3],
+    stacked: &[&str],
+) {
+    let owned = |all: &[Sides<'_>]| all.iter().map(write).collect::<Vec<_>>();
+    let mut case = case_of(engine, before, forward, writes[0]);
+    case.stacked = Some(Stacked {
+        forward: stacked.iter().map(|&sql| sql.to_owned()).collect(),
+        writes: owned(writes[1]),
+        between: owned(writes[2]),
+    });
+    let outcome = run_case(stage, &case).expect("the databases work");
+    let all = Outcome::Passed {
+        writes: writes.iter().map(|part| part.len()).sum(),
+        undone: 0,
+    };
+    assert_eq!(outcome, all, "{case}");
+}
+
+#[test]
+fn what_the_upper_one_writes_is_not_the_applications() {
+    let before = [
+        "create table t (a integer primary key, b integer, c text)",
+        "insert into t values (1, 10, 'x'), (2, 20, 'y'), (3, 30, 'z')",
+    ];
+    let forward = ["update t set b = b + 1", "alter table t drop column c"];
+    let stacked = [
+        "update t set b = b * 2",
+        "alter table t add column d integer default 7",
+    ];
+    let writes: [&[Sides<'_>]; 3] = [
+        &[(
+            "update t set b = 100 where a = 1",
+            "update t set b = 100 where a = 1",
+        )],
+        &[(
+            "insert into t (a, b) values (4, 40)",
+            "insert into t (a, b) values (4, 40)",
+        )],
+        &[(
+            "update t set b = 300 where a = 3",
+            "update t set b = 300 where a = 3",
+        )],
+    ];
+    let run =
+        |stage: &Stage, engine| check_stacked(stage, engine, &before, &forward, writes, &stacked);
+    for major in servers::postgres_majors() {
+        run(&postgres_stage(major), EngineKind::Postgres);
+    }
+    run(&sqlite_stage(), EngineKind::Sqlite);
+}
+
+#[test]
+fn what_the_upper_one_has_built_anew_is_known_to_the_lower_one() {
+    for major in servers::postgres_majors() {
+        check_stacked(
+            &postgres_stage(major),
+            EngineKind::Postgres,
+            &[
+                "create table t (a integer generated always as identity, b integer, c text, constraint k unique (a), \
+                 constraint f foreign key (b) references t (a) on delete cascade)",
+                "insert into t (c) values ('x'), ('y')",
+            ],
+            &["create schema aside", "alter table t set schema aside"],
+            [
+                &[(
+                    "update aside.t set c = 'w' where a = 1",
+                    "update t set c = 'w' where a = 1",
+                )],
+                &[],
+                &[(
+                    "update aside.t set c = 'v' where a = 2",
+                    "update t set c = 'v' where a = 2",
+                )],
+            ],
+            &["alter table aside.t drop column b"],
+        );
+    }
+}
