@@ -23,7 +23,7 @@ pub use folder::{Folder, ReadSettings, SourceFile, read_folder};
 pub use formats::{Format, NoPlace, UnknownFormat};
 pub use lint::{READING_RULES, RULES, Rule, lint};
 pub use migration::{Migration, MigrationKind, MigrationSettings, WatchText};
-pub use renames::{Renamed, dropped_tables, renames};
+pub use renames::{Renamed, dropped_columns, dropped_tables, renames};
 pub use scan::{Token, TokenKind, Tokens};
 pub use script::{Script, TransactionMode};
 pub use statement::{

@@ -27,6 +27,19 @@ pub fn dropped_tables(parsed: &Parsed) -> BTreeSet<String> {
     Names::after(parsed).dropped
 }
 
+/// The columns of before that the statements drop, each with its table, by their names before, whether or not another takes their
+/// place.
+pub fn dropped_columns(parsed: &Parsed) -> BTreeSet<(String, String)> {
+    let names = Names::after(parsed);
+    let of_table = |table: &Table| {
+        let before = table.before.clone().filter(|_| !table.is_made);
+        let gone = table.gone.clone().into_iter();
+        gone.filter_map(move |column| Some((before.clone()?, column)))
+            .collect::<Vec<_>>()
+    };
+    names.tables.values().flat_map(of_table).collect()
+}
+
 /// A table that a statement has named, under the name that it has now.
 #[derive(Debug, Default)]
 struct Table {
@@ -39,6 +52,8 @@ struct Table {
     /// All names that it has had, in lower case.
     named: Vec<String>,
     columns: BTreeMap<String, Column>,
+    /// The names before of columns that were dropped.
+    gone: Vec<String>,
 }
 
 /// A column in the same way. Until its table takes the place of another, the name before is the one that it was made with.
@@ -192,7 +207,11 @@ impl Table {
                 self.columns.insert(key, made);
             }
             ObjectAction::Drop => {
-                self.columns.remove(&key);
+                let before = match self.columns.remove(&key) {
+                    Some(column) => column.before,
+                    None => Some(object.name.clone()),
+                };
+                self.gone.extend(before);
             }
             ObjectAction::Rename { to } => {
                 let mut column = self.columns.remove(&key).unwrap_or_else(|| Column {
@@ -316,6 +335,32 @@ mod tests {
         check(
             "drop table t; create table t (a); alter table t rename to u",
             &["t -> u"],
+        );
+    }
+
+    #[test]
+    fn dropped_columns_are_told_by_their_names_before() {
+        let dropped = |sql: &str| {
+            let script = Script::whole("up.sql", sql, TransactionMode::Auto);
+            let dropped = dropped_columns(&script.parse(EngineKind::Sqlite)).into_iter();
+            let words = dropped.map(|(table, column)| format!("{table}.{column}"));
+            words.collect::<Vec<_>>().join(", ")
+        };
+        let anew = "alter table t drop column a; alter table t add column a integer";
+        assert_eq!(dropped(anew), "t.a");
+        assert_eq!(
+            dropped("alter table t rename to u; alter table u rename a to b; alter table u drop b"),
+            "t.a"
+        );
+        assert_eq!(
+            dropped("alter table t add column a integer; alter table t drop column a"),
+            ""
+        );
+        assert_eq!(
+            dropped(
+                "create table n (a); alter table n drop a; drop table t; alter table n rename to t"
+            ),
+            ""
         );
     }
 

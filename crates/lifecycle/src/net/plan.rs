@@ -18,6 +18,9 @@ pub(crate) struct Touched {
     /// Tables (by the name before) that a statement drops: what has their name afterwards is another one, where the engine does
     /// not number its objects.
     pub(crate) dropped: BTreeSet<TableName>,
+    /// Columns (by their identity before) that a statement drops: what has their name afterwards is another one, where the engine does
+    /// not number its objects.
+    pub(crate) dropped_columns: BTreeSet<ObjectId>,
     /// Tables (by the name before) of which values of the key changed.
     pub(crate) keys: BTreeSet<TableName>,
     /// Tables (by the name before) that a change of the schema gave other keys, which no statement that writes rows tells.
@@ -239,7 +242,9 @@ impl<'a> Planner<'a> {
                 let type_before = column.attribute("type").unwrap_or_default().to_owned();
                 let type_after = now
                     .map(|now| now.attribute("type").unwrap_or_default().to_owned())
-                    .filter(|after| *after != type_before || self.redefined(column));
+                    .filter(|after| {
+                        *after != type_before || self.redefined(column) || self.is_remade(column)
+                    });
                 ColumnPlan {
                     before: last(&column.id),
                     after: now.map(|now| last(&now.id)),
@@ -249,6 +254,15 @@ impl<'a> Planner<'a> {
                 }
             })
             .collect()
+    }
+
+    /// Whether another column of the same table has the name of one that was dropped: none of its values is one of before.
+    fn is_remade(&self, column: &Object) -> bool {
+        let table = column.id.table_of_column();
+        match self.numbered(&table) {
+            true => self.matching.is_same(&table) && !self.matching.is_same(&column.id),
+            false => self.touched.dropped_columns.contains(&column.id),
+        }
     }
 
     /// Whether the type that a column has under the same name is another type now: dropped and made again.
@@ -292,10 +306,17 @@ impl<'a> Planner<'a> {
         for name in &shape.key {
             let column = plan.columns.iter().find(|column| &column.before == name);
             let Some(after) = column.and_then(|column| {
+                let is_remade = |before: &String| {
+                    let id = ObjectId::of_column(&shape.table, before);
+                    self.before
+                        .object(&id)
+                        .is_some_and(|column| self.is_remade(column))
+                };
                 let comparable = column
                     .type_after
                     .as_ref()
-                    .is_none_or(|after| widens(&column.type_before, after));
+                    .is_none_or(|after| widens(&column.type_before, after))
+                    && !is_remade(&column.before);
                 column.after.clone().filter(|_| comparable)
             }) else {
                 return Vec::new();

@@ -90,6 +90,7 @@ pub(crate) fn plan_of(
         rows,
         named: named_tables(parsed, dialect, before),
         dropped: dropped_tables(parsed, before),
+        dropped_columns: dropped_columns(parsed, before),
         ..Touched::default()
     };
     let unseen = unseen_writes(before, after, &matching, &touched);
@@ -437,6 +438,28 @@ fn dropped_tables(parsed: &Parsed, before: &Catalog) -> BTreeSet<TableName> {
         .collect()
 }
 
+/// Columns of before that the script's statements drop, under whatever name they have then.
+fn dropped_columns(parsed: &Parsed, before: &Catalog) -> BTreeSet<ObjectId> {
+    let dropped = tightrope_script::dropped_columns(parsed);
+    let columns = before
+        .objects()
+        .filter(|object| object.id.kind == ObjectKind::Column);
+    columns
+        .filter(|column| {
+            let table = column.id.table_of_column();
+            let is = |name: &str, id: &ObjectId| {
+                id.path
+                    .last()
+                    .is_some_and(|own| own.eq_ignore_ascii_case(name))
+            };
+            dropped
+                .iter()
+                .any(|(of, name)| is(of, &table) && is(name, &column.id))
+        })
+        .map(|column| column.id.clone())
+        .collect()
+}
+
 /// Spreads the net in the open transaction, if the engine has one.
 pub(crate) fn spread(
     session: &mut dyn Session,
@@ -461,11 +484,16 @@ pub(crate) fn outside(
     matching: &Matching,
 ) -> Result<Result<(), OutsideThePlan>, EngineError> {
     let mut tables = Vec::new();
+    let numbered = session.capabilities().object_numbers;
     for (table, change) in session.rows_changed()? {
         let id = ObjectId::of_table(&table);
         let Some(before) = matching.before(&id) else {
             continue;
         };
+        if numbered && !matching.is_same(before) {
+            // Made by the script under the name of one that is gone: none of its rows was there before.
+            continue;
+        }
         let mut planned = plan.tables.iter();
         let planned = planned.find(|planned| ObjectId::of_table(&planned.before) == *before);
         // Columns alone are kept of tables whose rows are not written.
