@@ -10,7 +10,7 @@ use crate::quote::quote_qualified;
 
 /// The counts hold what earlier transactions of the session have not yet handed over, so only differences mean something.
 /// A TRUNCATE sets them to zero and gives the table another file; the table's size tells whether there was anything in it.
-/// Asking for a size takes a lock, so tables that others have locked are not asked (we cannot change them anyway).
+/// A table of which the server knows that only dead rows are in it counts as empty. Asking for a size takes a lock, so tables that others have locked are not asked (we cannot change them anyway).
 const COUNTS: &str = "\
 with locked as materialized (select l.relation from pg_catalog.pg_locks l \
 where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock' and l.pid <> pg_catalog.pg_backend_pid()) \
@@ -18,7 +18,8 @@ select n.nspname::text, c.relname::text, c.oid::bigint, c.relfilenode::bigint, \
 pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid), pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), \
 pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid), \
 greatest(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid)), \
-case when c.oid in (select relation from locked) then 0 else coalesce(pg_catalog.pg_relation_size(c.oid), 0) end \
+case when c.oid in (select relation from locked) \
+or pg_catalog.pg_stat_get_live_tuples(c.oid) = 0 and pg_catalog.pg_stat_get_dead_tuples(c.oid) > 0 then 0 else coalesce(pg_catalog.pg_relation_size(c.oid), 0) end \
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
 where c.relkind = 'r' and c.oid >= 16384 and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tightrope')";
 

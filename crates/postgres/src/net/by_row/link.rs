@@ -55,17 +55,17 @@ pub(in crate::net) fn link(
     let columns: Vec<String> = plan
         .columns
         .iter()
-        .map(|column| format!("p.{}", quote(&column.before)))
+        .map(|column| format!("p.{}, ", quote(&column.before)))
         .collect();
     let linked = TableName::new(&rows.schema, format!("{}_linked", rows.name));
     session.execute_own(&format!(
-        "create table {linked} as select {columns}, t.tightrope_k as {LINK} \
+        "create table {linked} as select {columns}t.tightrope_k as {LINK} \
          from (select p.*, p.ctid as tightrope_place, {was} as tightrope_s, {of_rows} from {rows} p) p \
          left join (select {now} as tightrope_k, {left} as tightrope_s, {of_table} from only {after} t) t \
          on t.tightrope_s = p.tightrope_s and t.tightrope_n = p.tightrope_n order by p.tightrope_place; \
          drop table {rows}; alter table {linked} rename to {name}; alter table {rows} replica identity full",
         linked = names::sql(&linked),
-        columns = columns.join(", "),
+        columns = columns.concat(),
         of_rows = number(&was, "p"),
         of_table = number(&left, "t"),
         now = whole_text(plan, "t"),

@@ -1,6 +1,7 @@
 //! Values that do not fit into the type of before.
 
 use tightrope_engine::{EngineError, Window};
+use tightrope_model::sql_text::{Where, find};
 use tightrope_model::{ColumnPlan, ObjectId, ObjectKind};
 
 use super::definition::{check, qualified, unquoted};
@@ -99,13 +100,41 @@ fn fits(
 fn labels(column: &ColumnPlan, window: &Window<'_>) -> Option<Option<String>> {
     let (schema, name) = qualified(&column.type_before)?;
     let id = ObjectId::new(ObjectKind::Enum, [&schema, &name]);
-    let labels = window.before.object(&id)?.attribute("labels")?;
+    let before = window.before.object(&id)?;
+    let labels = before.attribute("labels")?;
     let now = window
         .after
         .object(&id)
-        .and_then(|now| now.attribute("labels"));
-    let same = column.type_after.is_none() && now == Some(labels);
-    Some((!same).then(|| labels.to_owned()))
+        .filter(|_| column.type_after.is_none());
+    let Some(now) = now else {
+        return Some(Some(labels.to_owned()));
+    };
+    // A value that was renamed has its number still.
+    let numbers = list(before.attribute("numbers").unwrap_or_default());
+    let (mut known, mut all_known) = (Vec::new(), true);
+    let there = list(now.attribute("labels").unwrap_or_default());
+    for (number, label) in list(now.attribute("numbers").unwrap_or_default())
+        .iter()
+        .zip(there)
+    {
+        match numbers.contains(number) {
+            true => known.push(label),
+            false => all_known = false,
+        }
+    }
+    Some((!all_known).then(|| known.join(", ")))
+}
+
+/// The parts of a list with commas between, of which some may be quoted.
+fn list(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(end) = find(rest, Where::Outside, |rest| rest.starts_with(", ")) {
+        parts.push(&rest[..end]);
+        rest = &rest[end + 2..];
+    }
+    parts.push(rest);
+    parts
 }
 
 /// The condition that a value breaks a constraint that its domain had.
