@@ -172,6 +172,16 @@ pub trait Net {
     /// When a lock is not granted.
     fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError>;
 
+    /// After the window is closed, before rows are looked at: puts a table without parts in the place of each that the migration has
+    /// partitioned. Says whether there were any.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn flatten(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<bool, EngineError> {
+        let _ = (kept, window);
+        Ok(false)
+    }
+
     /// Counts what was written in the window and what of it the old schema cannot hold. Reads only, and blocks nobody.
     ///
     /// # Errors

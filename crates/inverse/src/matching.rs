@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use tightrope_model::{Catalog, NativeId, Object, ObjectId, ObjectKind};
@@ -15,7 +15,8 @@ pub struct Rename {
 /// Which object now is which object of before.
 ///
 /// First by the engine's numbers, or by the renames that statements told; whatever is left, by identity: a table that was
-/// dropped and made again under its name is its own successor.
+/// dropped and made again under its name is its own successor. So is one that was only renamed out of the way: the application
+/// knows a table by its name.
 #[derive(Clone, Debug, Default)]
 pub struct Matching {
     now_of: BTreeMap<ObjectId, ObjectId>,
@@ -31,11 +32,12 @@ impl Matching {
             .objects()
             .filter_map(|object| Some(((object.id.kind, object.native?), object)))
             .collect();
+        let replaced = replaced(before, now, &numbers);
         for object in before.objects() {
             let same = object
                 .native
                 .and_then(|native| numbers.get(&(object.id.kind, native)));
-            if let Some(same) = same {
+            if let Some(same) = same.filter(|same| !is_of(same, &replaced)) {
                 matching.pair(&object.id, &same.id, true);
             }
         }
@@ -114,6 +116,44 @@ impl Matching {
     pub fn is_same(&self, before: &ObjectId) -> bool {
         self.by_number.get(before).copied().unwrap_or_default()
     }
+}
+
+/// Tables of now that were renamed out of the way of new ones, which have their names. A table that became a part of the one with
+/// its name is not replaced by it.
+fn replaced<'c>(
+    before: &Catalog,
+    now: &'c Catalog,
+    numbers: &HashMap<(ObjectKind, NativeId), &'c Object>,
+) -> Vec<&'c ObjectId> {
+    let is_table = |object: &&Object| object.id.kind == ObjectKind::Table;
+    let known: HashSet<NativeId> = before
+        .objects()
+        .filter(is_table)
+        .filter_map(|table| table.native)
+        .collect();
+    let tables = before.objects().filter(is_table);
+    tables
+        .filter_map(|table| {
+            let renamed = numbers.get(&(ObjectKind::Table, table.native?))?;
+            let named = now.object(&table.id)?;
+            let is_new = named.native.is_some_and(|native| !known.contains(&native));
+            let out_of_the_way = renamed.id != table.id && before.object(&renamed.id).is_none();
+            let is_part = renamed.depends_on.contains(&named.id);
+            (is_new && out_of_the_way && !is_part).then_some(&renamed.id)
+        })
+        .collect()
+}
+
+/// Whether an object is one of these tables or belongs to one.
+fn is_of(object: &Object, tables: &[&ObjectId]) -> bool {
+    tables.iter().any(|table| {
+        let part =
+            object.id.path.len() > table.path.len() && object.id.path.starts_with(&table.path);
+        let index = object.id.kind == ObjectKind::Index
+            && object.attribute("table") == table.path.last().map(String::as_str)
+            && object.id.path.first() == table.path.first();
+        object.id == **table || part || index
+    })
 }
 
 /// The object that a statement names: to the letter, or else whatever the case of its letters.

@@ -61,6 +61,51 @@ impl StoredCatalog {
     }
 }
 
+/// What an object has instead of its number, and instead of what is told by the numbers of others.
+struct NewNumbers<'c> {
+    native: NativeId,
+    /// Facts that begin with `same_`: two catalogs tell by them whether the same words mean the same. Was and is.
+    facts: Vec<(&'c str, &'c str, &'c str)>,
+}
+
+/// The new numbers of objects, by their old ones.
+struct Renumbered<'c>(HashMap<(ObjectKind, NativeId), NewNumbers<'c>>);
+
+impl<'c> Renumbered<'c> {
+    /// Between two readings of the same schema.
+    fn of(old: &'c Catalog, new: &'c Catalog) -> Self {
+        let objects = old.objects().filter_map(|object| {
+            let now = new.object(&object.id)?;
+            let (was, native) = (object.native?, now.native?);
+            let facts = object.attributes.iter().filter_map(|(name, attribute)| {
+                let is = now.attribute(name)?;
+                let was = attribute.value.as_str();
+                (name.starts_with("same_") && was != is).then_some((name.as_str(), was, is))
+            });
+            let facts: Vec<_> = facts.collect();
+            let key = (object.id.kind, was);
+            (was != native || !facts.is_empty()).then_some((key, NewNumbers { native, facts }))
+        });
+        Self(objects.collect())
+    }
+
+    /// Gives an object of another catalog its new numbers. A fact that says something else there does so still.
+    fn apply(&self, object: &mut StoredObject) {
+        let key = object.native.map(|number| (object.id.kind, number));
+        let Some(new) = key.and_then(|key| self.0.get(&key)) else {
+            return;
+        };
+        object.native = Some(new.native);
+        for (name, was, is) in &new.facts {
+            if let Some(fact) = object.attributes.get_mut(*name)
+                && fact.value == *was
+            {
+                (*is).clone_into(&mut fact.value);
+            }
+        }
+    }
+}
+
 impl Store<'_> {
     /// Keeps a catalog under its fingerprint, inside the open transaction, so that a later difference can be named.
     ///
@@ -99,14 +144,8 @@ impl Store<'_> {
     /// # Errors
     /// When a catalog cannot be read.
     pub fn renumber_snapshots(&mut self, old: &Catalog, new: &Catalog) -> Result<(), StoreError> {
-        let numbers: HashMap<(ObjectKind, NativeId), NativeId> = old
-            .objects()
-            .filter_map(|object| {
-                let (old, new) = (object.native?, new.object(&object.id)?.native?);
-                (old != new).then_some(((object.id.kind, old), new))
-            })
-            .collect();
-        if numbers.is_empty() {
+        let renumbered = Renumbered::of(old, new);
+        if renumbered.0.is_empty() {
             return Ok(());
         }
         let table = self.table("snapshot");
@@ -120,11 +159,7 @@ impl Store<'_> {
                 StoredCatalog::Whole { objects, .. } | StoredCatalog::Objects(objects) => objects,
             };
             for object in objects {
-                if let Some(number) = object.native
-                    && let Some(new) = numbers.get(&(object.id.kind, number))
-                {
-                    object.native = Some(*new);
-                }
+                renumbered.apply(object);
             }
             self.session.query(
                 &format!("update {table} set catalog = $1 where strict = $2"),

@@ -73,7 +73,12 @@ fn detach(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
                 parent.is_some_and(|parent| !fates.rebuilt.contains(parent))
             });
         let other_parents = stays && survey.detached.contains(&now.id);
-        if !other_parents && !alone {
+        // A part cannot be dropped while foreign keys refer to the whole.
+        let referred = !stays
+            && partition
+            && parents.iter().all(|parent| fates.stays(parent))
+            && parents.iter().any(|parent| is_referred_to(survey, parent));
+        if !other_parents && !alone && !referred {
             continue;
         }
         let name = qualified(&now.id.path);
@@ -87,6 +92,17 @@ fn detach(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
             script.clear(&now.id, sql, None);
         }
     }
+}
+
+/// Whether a foreign key may refer to a table.
+fn is_referred_to(survey: &Survey<'_>, table: &ObjectId) -> bool {
+    let mut objects = survey.now.objects();
+    objects.any(|key| {
+        key.attribute("form") == Some("f")
+            && key.depends_on.iter().any(|id| {
+                id == table || id.kind == ObjectKind::Column && id.table_of_column() == *table
+            })
+    })
 }
 
 /// Defaults go before what they call, and before their column's type changes.

@@ -478,3 +478,8 @@ pub(super) fn statistics_table(object: &Object) -> Option<ObjectId> {
 pub(super) fn inherited(constraint: &Object) -> bool {
     constraint.attribute("inheritance") == Some("inherited")
 }
+
+/// Whether a constraint is a check that a parent has, too.
+pub(super) fn inherited_check(constraint: &Object) -> bool {
+    constraint.attribute("form") == Some("c") && inherited(constraint)
+}

@@ -107,7 +107,7 @@ fn owns_itself(object: &Object) -> bool {
         && object.attribute("identity").is_none()
 }
 
-fn owner(object: &Object, catalog: &Catalog) -> Option<String> {
+pub(super) fn owner(object: &Object, catalog: &Catalog) -> Option<String> {
     let Reference { kind, name } = Reference::of(object, catalog)?;
     let owner = quote(object.attribute("owner")?);
     Some(format!("alter {kind} {name} owner to {owner}"))

@@ -107,6 +107,7 @@ pub(crate) fn derive(change: &Change<'_>) -> Inverse {
         fates: &fates,
         early: early(&survey, &fates, &needs, &sorted),
         sorted,
+        made: BTreeSet::new(),
         script: Script::default(),
     };
     plan.write();
@@ -187,6 +188,8 @@ struct Plan<'s, 'a> {
     sorted: Vec<ObjectId>,
     /// Those that are made or changed before rows are merged.
     early: BTreeSet<ObjectId>,
+    /// Constraints and indexes that were made before their table was attached.
+    made: BTreeSet<ObjectId>,
     script: Script,
 }
 
@@ -284,10 +287,71 @@ impl Plan<'_, '_> {
         if before.attribute("identity").is_some() && before.id.kind == ObjectKind::Sequence {
             return;
         }
-        for sql in ddl.create(before, self.survey.before) {
+        let mut needed = before.depends_on.iter();
+        let stays = needed.any(|id| id.kind == ObjectKind::Table && self.stays(id));
+        let alone = table::attach(before).filter(|_| stays);
+        let made = usize::from(self.made.contains(&before.id));
+        for mut sql in ddl
+            .create(before, self.survey.before)
+            .into_iter()
+            .skip(made)
+        {
+            if alone.as_ref() == Some(&sql) {
+                self.match_whole(before);
+                let attached = table::attach_beside_default(before, self.survey.before);
+                sql = attached.unwrap_or(sql);
+            }
             self.script.add(phase, &before.id, sql, None);
         }
         self.finish_created(before, phase);
+    }
+
+    /// Makes what a table that stays demands of a part before it is attached: checks, and indexes that would be made under other names.
+    fn match_whole(&mut self, part: &Object) {
+        let catalog = self.survey.before;
+        let owned = catalog.objects().filter(|object| {
+            let owner = names::owner(object, catalog);
+            owner.is_some_and(|owner| owner == part.id)
+        });
+        let demanded: Vec<&Object> = owned.filter(|object| self.is_demanded(object)).collect();
+        for object in demanded {
+            let Some(ddl) = registry::ddl(object.id.kind) else {
+                continue;
+            };
+            let made = match super::fates::inherited_check(object) {
+                true => Some(super::kinds::constraint::add(object, catalog)),
+                false => ddl.create(object, catalog).into_iter().next(),
+            };
+            if let Some(sql) = made {
+                self.script.reshape(&object.id, sql, None);
+                self.made.insert(object.id.clone());
+            }
+        }
+    }
+
+    /// Whether a part's constraint or index goes with one of the whole that is there when the part is attached.
+    fn is_demanded(&self, object: &Object) -> bool {
+        let catalog = self.survey.before;
+        let stays = |kind: ObjectKind, object: &Object| {
+            let mut needed = object.depends_on.iter();
+            needed.any(|id| id.kind == kind && self.stays(id))
+        };
+        match (object.id.kind, object.attribute("form")) {
+            (ObjectKind::Index, _) => {
+                object.attribute("constraint").is_none()
+                    && object.attribute("partition_of").is_some()
+                    && stays(ObjectKind::Index, object)
+            }
+            (ObjectKind::Constraint, Some("p" | "u" | "x")) => catalog.objects().any(|index| {
+                index.id.kind == ObjectKind::Index
+                    && index.attribute("constraint") == object.id.path.last().map(String::as_str)
+                    && index.attribute("table") == object.id.path.get(1).map(String::as_str)
+                    && index.id.path.first() == object.id.path.first()
+                    && index.attribute("partition_of").is_some()
+                    && stays(ObjectKind::Index, index)
+            }),
+            _ => super::fates::inherited_check(object),
+        }
     }
 
     fn finish_created(&mut self, before: &Object, phase: Phase) {
@@ -408,7 +472,8 @@ impl Plan<'_, '_> {
     fn attach(&mut self, aside: &Aside) {
         for id in aside.order() {
             let before = self.survey.before.object(id);
-            if let Some(sql) = before.and_then(table::attach) {
+            let attached = |part| table::attach_beside_default(part, self.survey.before);
+            if let Some(sql) = before.and_then(attached) {
                 self.script.reshape(id, sql, None);
             }
         }
@@ -479,6 +544,13 @@ impl Plan<'_, '_> {
             });
         let owned = stays && same_owner && self.stays(&column) && !rebuilt && self.stays(&table);
         if !owned && !identity {
+            let now = self.survey.aligned.get(id);
+            if now.is_some_and(|now| now.attribute("owner") != before.attribute("owner")) {
+                let owner = finishing::owner(before, self.survey.before);
+                owner
+                    .into_iter()
+                    .for_each(|sql| self.script.restore(id, sql));
+            }
             let sql = format!("alter sequence {name} owned by {}", qualified(&owner));
             self.script.restore(id, sql);
         }

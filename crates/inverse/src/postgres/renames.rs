@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tightrope_model::{Object, ObjectId, ObjectKind};
 
 use super::fates::Fates;
+use super::kinds::sequence;
 use super::names::{self, Space};
 use super::plan::Script;
 use super::quote::{qualified, quote};
@@ -124,7 +125,8 @@ fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
         let schema = schema_before(survey, schema);
         let gone = fates.dropped.contains(&now.id) && !fates.late.contains(&now.id);
         let aside = before.is_some_and(|before| fates.rebuilt.contains(&before.id))
-            || fates.with_rebuilt.contains(&now.id);
+            || fates.with_rebuilt.contains(&now.id)
+            || now.attribute("identity").is_some() && is_owned_by_rebuilt(survey, fates, now);
         if gone || aside {
             continue;
         }
@@ -139,7 +141,9 @@ fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
             before.id.path.last().cloned().unwrap_or_default(),
         );
         let moves = at.1 != to.1 || names::own_name(&now.id) != names::own_name(&before.id);
-        if moves && !goes_with_another(survey, now, before) {
+        let with_another =
+            goes_with_another(survey, now, before) && !is_owned_by_rebuilt(survey, fates, now);
+        if moves && !with_another {
             pending.push(Placed { at, to, before });
         }
     }
@@ -171,6 +175,16 @@ fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
             pending.remove(at);
         }
     }
+}
+
+/// Whether an object is the sequence of a column in a table that is built anew: that of an identity goes with the old one, another was
+/// let go.
+fn is_owned_by_rebuilt(survey: &Survey<'_>, fates: &Fates, now: &Object) -> bool {
+    sequence::owner(now).is_some_and(|owner| {
+        let table = ObjectId::new(ObjectKind::Table, owner[..2].to_vec());
+        let before = survey.matching.before(&table);
+        before.is_some_and(|before| fates.rebuilt.contains(before))
+    })
 }
 
 /// An index behind a constraint is renamed with it; what belongs to a table moves with it to another schema.

@@ -244,6 +244,8 @@ fn inside(
                 .map_err(ApplyError::from)?;
             net::open_window(run.session.as_mut(), kept, before, &catalog)
                 .map_err(|error| waits(ready, error))?;
+            let applied = run.store().applied().map_err(ApplyError::from)?;
+            net::stands_on_older(&applied, kept).map_err(ApplyError::from)?;
             let findings = net::bad_fill(run.session.as_mut(), migration, kept, before)
                 .map_err(|error| waits(ready, error))?;
             if !findings.is_empty() {

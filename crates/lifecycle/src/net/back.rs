@@ -152,6 +152,12 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
             }
         }
     };
+    let (now, taken) = match back.written {
+        // It is to find what the migration has left.
+        Some(_) => (now, Vec::new()),
+        None => back.flatten(session, now)?,
+    };
+    quarantined.extend(taken);
     let images = match back.kept.filter(|_| back.keeps_images) {
         Some(kept) => keep_images(session, kept, back.before, &now, back.renames)?,
         None => Vec::new(),
@@ -159,11 +165,15 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
     let mut returned = match back.written {
         Some(ready) => match back.by_script(session, ready)? {
             Ok(returned) => returned,
-            Err(because) => Returned {
-                way: Way::DerivedInstead,
-                instead_of: Some(because),
-                ..back.by_derivation(session, &now)?
-            },
+            Err(because) => {
+                let (now, taken) = back.flatten(session, now)?;
+                quarantined.extend(taken);
+                Returned {
+                    way: Way::DerivedInstead,
+                    instead_of: Some(because),
+                    ..back.by_derivation(session, &now)?
+                }
+            }
         },
         None => back.by_derivation(session, &now)?,
     };
@@ -187,6 +197,23 @@ impl Back<'_> {
             after: self.after,
             fill: self.fill,
         }
+    }
+
+    /// Lets tables without parts take the place of those that the migration has partitioned; gives what the schema is then, and what of
+    /// their rows does not fit into the old one.
+    fn flatten(
+        &self,
+        session: &mut dyn Session,
+        now: Catalog,
+    ) -> Result<(Catalog, Vec<Quarantined>), EngineError> {
+        let (Some(kept), Some(net)) = (self.kept, session.net()) else {
+            return Ok((now, Vec::new()));
+        };
+        if !net.flatten(kept, &self.window())? {
+            return Ok((now, Vec::new()));
+        }
+        let taken = net.take_out(kept, &self.window())?;
+        Ok((session.catalog()?, taken))
     }
 
     /// The written script as it is; then the net makes untouched rows exact, and derived steps the schema. If the script
@@ -226,7 +253,17 @@ impl Back<'_> {
             (Some(kept), Some(net)) => net.merge_after_script(kept, &self.window())?,
             _ => Default::default(),
         };
-        let inverse = self.inverse(&now, &Sources::default());
+        // What has its name back is not what has it after the renames of the migration.
+        let still = self
+            .renames
+            .iter()
+            .filter(|rename| now.object(&rename.before).is_none());
+        let renames: Vec<Rename> = still.cloned().collect();
+        let inverse = Back {
+            renames: &renames,
+            ..*self
+        }
+        .inverse(&now, &Sources::default());
         self.run(session, inverse.steps.iter())?;
         Ok(Ok(Returned::by(Way::Written, merged, inverse.losses)))
     }

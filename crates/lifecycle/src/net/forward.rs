@@ -24,7 +24,10 @@ pub(crate) fn keep_images(
     let mut wanted: Vec<Wanted> = now
         .tables()
         .iter()
-        .filter(|shape| matching.before(&ObjectId::of_table(&shape.table)).is_none())
+        .filter(|shape| {
+            let was = matching.before(&ObjectId::of_table(&shape.table));
+            was.is_none_or(|was| gave_way(before, was, now, &shape.table))
+        })
         .map(|shape| Wanted {
             table: shape.table.clone(),
             columns: columns(now, &shape.table, |_| true),
@@ -53,6 +56,30 @@ pub(crate) fn keep_images(
         }
     }
     Ok(images)
+}
+
+/// Whether a partitioned table gave way to one without parts, whose rows nothing tells from those of the parts.
+fn gave_way(before: &Catalog, was: &ObjectId, now: &Catalog, table: &TableName) -> bool {
+    let parts = |catalog: &Catalog, id: &ObjectId| {
+        let table = catalog.object(id);
+        table.is_some_and(|table| table.attribute("partition_key").is_some())
+    };
+    parts(before, was) && !parts(now, &ObjectId::of_table(table))
+}
+
+/// The partitioned table that gives way to one without parts, if one does: what is written there cannot be merged.
+pub(crate) fn partitioned_gives_way(
+    before: &Catalog,
+    after: &Catalog,
+    renames: &[Rename],
+) -> Option<TableName> {
+    let matching = Matching::of(before, after, renames);
+    let mut tables = after.tables().iter().map(|shape| &shape.table);
+    let gives_way = |table: &&TableName| {
+        let was = matching.before(&ObjectId::of_table(table));
+        was.is_some_and(|was| gave_way(before, was, after, table))
+    };
+    tables.find(gives_way).cloned()
 }
 
 /// What is to be kept of one table.

@@ -1,7 +1,7 @@
 //! Stacked migrations: while a newer one has its window over a table, the older ones' touch logs rest there.
 
-use tightrope_engine::{EngineError, KeptNet, Session};
-use tightrope_model::TableName;
+use tightrope_engine::{EngineError, ErrorKind, KeptNet, Session};
+use tightrope_model::{KeyColumn, TableName, TablePlan};
 use tightrope_store::AppliedMigration;
 
 /// Lets the older nets rest on the tables that a new migration takes over.
@@ -24,6 +24,45 @@ pub(crate) fn suspend_older(
         }
     }
     Ok(())
+}
+
+/// Requires that what a new migration's log will say can be added to the older logs, when it goes back: both must tell rows apart by
+/// the same columns.
+pub(crate) fn stands_on_older(
+    applied: &[AppliedMigration],
+    newer: &KeptNet,
+) -> Result<(), EngineError> {
+    let open = applied.iter().rev().filter(|one| one.is_open());
+    for (one, older) in open.filter_map(|one| Some((one, one.net.as_ref()?))) {
+        for table in newer.tables.iter().filter(|table| table.touched.is_some()) {
+            let watched = older.tables.iter().find(|watched| {
+                watched.touched.is_some() && watched.plan.after.as_ref() == Some(&table.plan.before)
+            });
+            if watched.is_some_and(|watched| !is_told_alike(&watched.plan, &table.plan)) {
+                let version = &one.version;
+                return Err(EngineError::new(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "the rows of {} have another key now, and `{version}`, whose way back is still open, tells them apart by the old one",
+                        table.plan.before
+                    ),
+                )
+                .hint(format!(
+                    "seal `{version}` first, which gives up its way back, or keep the old key as a unique one beside the new"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the columns by which an older log tells rows apart are told by a newer one, too.
+fn is_told_alike(older: &TablePlan, newer: &TablePlan) -> bool {
+    let told = |column: &KeyColumn| {
+        let mut names = newer.key.iter().map(|own| own.before.as_str());
+        names.any(|name| name.eq_ignore_ascii_case(&column.after))
+    };
+    older.key.is_empty() == newer.key.is_empty() && older.key.iter().all(told)
 }
 
 /// Gives each table of a migration that went back to the newest of the older nets that watches it.

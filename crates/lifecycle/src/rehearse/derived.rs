@@ -110,6 +110,13 @@ impl Rehearsal<'_> {
             return Ok(failed(because, String::new()));
         }
         let renames = net::renames_of(&migration.forward.parse(self.dialect));
+        if let Some(table) = net::partitioned_gives_way(&forward.before, &forward.after, &renames) {
+            let because = format!(
+                "{table} is partitioned, and a table without parts takes its place: what the application writes there could only be kept \
+                 aside by a derived rollback; write a rollback script"
+            );
+            return Ok(failed(because, String::new()));
+        }
         let inverse = net::derived_script(self.dialect, &forward.before, &forward.after, &renames);
         let script = inverse.script();
         let clock = Instant::now();

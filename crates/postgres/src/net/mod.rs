@@ -16,6 +16,7 @@ mod catch;
 mod changes;
 mod columns;
 mod conflicts;
+mod flatten;
 mod forward;
 mod gauge;
 mod hashes;
@@ -78,6 +79,10 @@ impl Net for PostgresSession {
 
     fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
         self.writing_pinned(|session| window::close(session, kept))
+    }
+
+    fn flatten(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<bool, EngineError> {
+        self.writing_pinned(|session| flatten::flatten(session, kept, window))
     }
 
     fn gauge(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Gauge, EngineError> {

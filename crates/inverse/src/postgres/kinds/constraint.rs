@@ -15,18 +15,11 @@ impl KindDdl for Constraint {
     }
 
     fn create(&self, object: &Object, catalog: &Catalog) -> Vec<String> {
-        let owner = owner(object);
         let mut statements = Vec::new();
         if is_made_with_parent(object, catalog) {
             return trigger_states(object, None).into_iter().collect();
         }
-        statements.push(format!(
-            "alter {} {} add constraint {} {}",
-            what(object, catalog),
-            qualified(owner),
-            quote(last(object)),
-            text(object, "definition")
-        ));
+        statements.push(add(object, catalog));
         statements.extend(trigger_states(object, None));
         statements
     }
@@ -43,8 +36,11 @@ impl KindDdl for Constraint {
         )
     }
 
-    fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
-        if alike(before, now, &["triggers"]) {
+    fn alter(&self, before: &Object, now: &Object, change: &Change<'_>) -> Option<Vec<String>> {
+        let with_parent = is_taken_up(before, now, change.before);
+        if alike(before, now, &["triggers"])
+            || with_parent && alike(before, now, &["triggers", "inheritance"])
+        {
             return Some(trigger_states(before, Some(now)).into_iter().collect());
         }
         // What was checked again only has to be checked.
@@ -59,6 +55,25 @@ impl KindDdl for Constraint {
             )]
         })
     }
+}
+
+/// The statement that makes it.
+pub(in super::super) fn add(constraint: &Object, catalog: &Catalog) -> String {
+    format!(
+        "alter {} {} add constraint {} {}",
+        what(constraint, catalog),
+        qualified(owner(constraint)),
+        quote(last(constraint)),
+        text(constraint, "definition")
+    )
+}
+
+/// Whether a partition has for itself what it had with its parent: a parent that it is attached to again takes it up.
+fn is_taken_up(before: &Object, now: &Object, catalog: &Catalog) -> bool {
+    let owner = names::owner(before, catalog).and_then(|owner| catalog.object(&owner));
+    before.attribute("inheritance") == Some("inherited")
+        && now.attribute("inheritance").is_none()
+        && owner.is_some_and(|table| table.attribute("partition_bound").is_some())
 }
 
 fn owner(constraint: &Object) -> &[String] {
@@ -89,7 +104,6 @@ pub(in super::super) fn is_made_with_parent(constraint: &Object, catalog: &Catal
     match constraint.attribute("form") {
         Some("p" | "u" | "x") => false,
         Some("f") => match constraint.attribute("part") {
-            Some("referenced") => true,
             Some(_) => constraint.attribute("parent") == Some(last(constraint)),
             None => false,
         },

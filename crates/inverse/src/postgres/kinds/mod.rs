@@ -6,7 +6,7 @@ mod block;
 mod cast;
 mod collation;
 pub(super) mod column;
-mod constraint;
+pub(super) mod constraint;
 mod conversion;
 mod default_privileges;
 mod domain;

@@ -29,7 +29,7 @@ impl KindDdl for Table {
     }
 
     /// The table's own attributes; its columns are the business of `shape.rs`, its partitions are detached before.
-    fn alter(&self, before: &Object, now: &Object, _change: &Change<'_>) -> Option<Vec<String>> {
+    fn alter(&self, before: &Object, now: &Object, change: &Change<'_>) -> Option<Vec<String>> {
         let name = qualified(&before.id.path);
         let differs = |attribute: &str| !same(before, now, attribute);
         let mut actions = Vec::new();
@@ -65,7 +65,7 @@ impl KindDdl for Table {
             Some(&there),
         ));
         if differs("same_partition_bound") || differs("same_inherits") {
-            statements.extend(attach(before));
+            statements.extend(attach_beside_default(before, change.before));
         }
         Some(statements)
     }
@@ -152,6 +152,48 @@ pub(in super::super) fn attach(table: &Object) -> Option<String> {
         text(table, "inherits"),
         qualified(&table.id.path),
         bound.replacen("FOR VALUES", "for values", 1)
+    ))
+}
+
+/// The same where its parent was there without it. What was written since may be in the default partition, and keep it from being
+/// attached: such rows are moved.
+pub(in super::super) fn attach_beside_default(table: &Object, catalog: &Catalog) -> Option<String> {
+    let attach = attach(table)?;
+    let parent = table
+        .depends_on
+        .iter()
+        .find(|id| id.kind == ObjectKind::Table)?;
+    let is_default = |other: &&Object| {
+        other.attribute("partition_bound") == Some("DEFAULT") && other.id != table.id
+    };
+    let Some(default) = catalog.partitions(parent).find(is_default) else {
+        return Some(attach);
+    };
+    let computed = |column: &&Object| column.attribute("expression").is_none();
+    let columns: Vec<String> = super::super::survey::columns(catalog, &table.id)
+        .into_iter()
+        .filter(computed)
+        .map(|column| quote(last(column)))
+        .collect();
+    let columns = columns.join(", ");
+    let (whole, own) = (qualified(&parent.path), qualified(&table.id.path));
+    let default = qualified(&default.id.path);
+    let body = format!(
+        "begin\n  {attach};\nexception when check_violation then\n  \
+         alter table {whole} detach partition {default};\n  {attach};\n  \
+         bounds := pg_get_partition_constraintdef({own_text}::regclass);\n  \
+         alter table {whole} detach partition {own};\n  \
+         execute format('with moved as (delete from only %s t where %s returning t.*) insert into %s (%s) overriding system value select %s from moved',\n    \
+         {default_text}, bounds, {own_text}, {columns_text}, {columns_text});\n  \
+         {attach};\n  \
+         alter table {whole} attach partition {default} default;\nend",
+        own_text = literal(&own),
+        default_text = literal(&default),
+        columns_text = literal(&columns),
+    );
+    Some(format!(
+        "do {}",
+        literal(&format!("declare bounds text;\n{body}"))
     ))
 }
 
