@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use tightrope_model::{Catalog, NativeId, Object, ObjectId, ObjectKind};
+use tightrope_model::{Catalog, NativeId, Object, ObjectId, ObjectKind, TableName};
 
 /// A rename that a statement told: the object's identity before and after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,9 +139,27 @@ fn replaced<'c>(
             let is_new = named.native.is_some_and(|native| !known.contains(&native));
             let out_of_the_way = renamed.id != table.id && before.object(&renamed.id).is_none();
             let is_part = renamed.depends_on.contains(&named.id);
-            (is_new && out_of_the_way && !is_part).then_some(&renamed.id)
+            let takes_over = has_what_tells(before, now, &table.id);
+            (is_new && out_of_the_way && !is_part && takes_over).then_some(&renamed.id)
         })
         .collect()
+}
+
+/// Whether a table of now has the columns by which the rows of its namesake of before are told apart: its key, or else all.
+fn has_what_tells(before: &Catalog, now: &Catalog, table: &ObjectId) -> bool {
+    let [schema, name] = &table.path[..] else {
+        return false;
+    };
+    let table = TableName::new(schema, name);
+    let Some(shape) = before.table(&table) else {
+        return false;
+    };
+    let columns = match shape.key.is_empty() {
+        true => &shape.columns,
+        false => &shape.key,
+    };
+    let mut columns = columns.iter();
+    columns.all(|column| now.object(&ObjectId::of_column(&table, column)).is_some())
 }
 
 /// Whether an object is one of these tables or belongs to one.
