@@ -139,10 +139,17 @@ fn replaced<'c>(
             let is_new = named.native.is_some_and(|native| !known.contains(&native));
             let out_of_the_way = renamed.id != table.id && before.object(&renamed.id).is_none();
             let is_part = renamed.depends_on.contains(&named.id);
-            let takes_over = has_what_tells(before, now, &table.id);
+            let takes_over = has_what_tells(before, now, &table.id)
+                && schema_number(before, &table.id) == schema_number(now, &table.id);
             (is_new && out_of_the_way && !is_part && takes_over).then_some(&renamed.id)
         })
         .collect()
+}
+
+/// The number of the schema that a table's name says.
+fn schema_number(catalog: &Catalog, table: &ObjectId) -> Option<NativeId> {
+    let schema = ObjectId::new(ObjectKind::Schema, table.path.first().cloned());
+    catalog.object(&schema)?.native
 }
 
 /// Whether a table of now has the columns by which the rows of its namesake of before are told apart: its key, or else all.
