@@ -73,3 +73,32 @@ fn dollar_quoted(text: &str) -> Option<usize> {
     let closes = text[end..].find(tag)?;
     is_tag.then_some(end + closes + end)
 }
+
+/// The members of a list, cut at commas outside of quotes and brackets, without the white space around them.
+pub fn members(list: &str) -> Vec<&str> {
+    let mut members = Vec::new();
+    let mut rest = list;
+    while let Some(end) = find(rest, Where::Outside, |rest| rest.starts_with(',')) {
+        members.push(rest[..end].trim());
+        rest = &rest[end + 1..];
+    }
+    let last = rest.trim();
+    if !last.is_empty() {
+        members.push(last);
+    }
+    members
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_cut_at_commas_that_count() {
+        let check = |list, expect: &[&str]| assert_eq!(members(list), expect);
+        check("", &[]);
+        check("a, b", &["a", "b"]);
+        check("'a,b', \"c,d\", f(1, 2)", &["'a,b'", "\"c,d\"", "f(1, 2)"]);
+        check("'it''s, so', b", &["'it''s, so'", "b"]);
+    }
+}

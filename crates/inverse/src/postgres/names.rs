@@ -42,6 +42,12 @@ pub(super) fn owner(object: &Object, catalog: &Catalog) -> Option<ObjectId> {
         .find(|id| catalog.object(id).is_some())
 }
 
+/// Whether an object belongs to a partition.
+pub(super) fn is_of_part(object: &Object, catalog: &Catalog) -> bool {
+    let owner = owner(object, catalog).and_then(|owner| catalog.object(&owner));
+    owner.is_some_and(|table| table.attribute("partition_bound").is_some())
+}
+
 /// Whether a table is made of a composite type, and has its columns from it.
 pub(super) fn is_typed(table: &ObjectId, catalog: &Catalog) -> bool {
     let table = catalog.object(table);

@@ -71,7 +71,8 @@ fn column_must_be_made_anew(survey: &Survey<'_>, column: &Object, owner: ObjectK
     let made_otherwise = differs("expression") || differs("generated");
     made_otherwise && !only_dropped
         || generated && type_differs(survey, column)
-        || inheritance_differs(column, now) && !is_of_part(survey, column)
+        // Attached again, a partition's column is its parent's alone, whatever it was in between.
+        || inheritance_differs(column, now) && !names::is_of_part(column, survey.before)
         || owner == ObjectKind::Type && type_differs(survey, column) && is_used(survey, now)
 }
 
@@ -84,12 +85,6 @@ fn is_used(survey: &Survey<'_>, attribute: &Object) -> bool {
     };
     let mut columns = survey.now.objects();
     columns.any(|column| column.id.kind == ObjectKind::Column && column.depends_on.contains(now))
-}
-
-/// Whether a column is that of a partition: attached again, it is its parent's alone, whatever it was in between.
-fn is_of_part(survey: &Survey<'_>, column: &Object) -> bool {
-    let owner = names::owner(column, survey.before).and_then(|owner| survey.before.object(&owner));
-    owner.is_some_and(|table| table.attribute("partition_bound").is_some())
 }
 
 fn inheritance_differs(column: &Object, now: &Object) -> bool {

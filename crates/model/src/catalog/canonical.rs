@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::sql_text::{Where, find};
+use crate::sql_text::{Where, find, members};
 
 const BEGIN: &str = "(ARRAY[";
 
@@ -52,22 +52,17 @@ fn array_cast(after: &str) -> Option<(&str, &str)> {
 
 /// An array whose elements are cast.
 fn cast_each(elements: &str, target: &str) -> String {
-    let mut cast = Vec::new();
-    let mut rest = elements;
-    loop {
-        let end = find(rest, Where::Outside, |rest| rest.starts_with(','));
-        let element = canonical(rest[..end.unwrap_or(rest.len())].trim());
+    let cast = members(elements).into_iter().map(|element| {
+        let element = canonical(element);
         let inner = element
             .strip_prefix("ARRAY[")
             .and_then(|inner| inner.strip_suffix(']'));
-        cast.push(match inner {
+        match inner {
             Some(inner) => cast_each(inner, target),
             None => format!("({element})::{target}"),
-        });
-        let Some(end) = end else { break };
-        rest = &rest[end + 1..];
-    }
-    format!("ARRAY[{}]", cast.join(", "))
+        }
+    });
+    format!("ARRAY[{}]", cast.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

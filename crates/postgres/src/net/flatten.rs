@@ -82,15 +82,11 @@ fn scatter(
     session.execute_own(&format!(
         "alter table {whole_name} detach partition {part_name}"
     ))?;
-    let rows = session.query_own(
-        &format!(
-            "select n.nspname::text, c.relname::text from pg_catalog.pg_partition_tree(pg_catalog.to_regclass({})) t \
-             join pg_catalog.pg_class c on c.oid = t.relid join pg_catalog.pg_namespace n on n.oid = c.relnamespace",
-            literal(&whole_name)
-        ),
-        &[],
-    )?;
-    let leaves: Vec<TableName> = rows.iter().filter_map(|row| table_name(row)).collect();
+    let leaves = session.query_tables(&format!(
+        "select n.nspname::text, c.relname::text from pg_catalog.pg_partition_tree(pg_catalog.to_regclass({})) t \
+         join pg_catalog.pg_class c on c.oid = t.relid join pg_catalog.pg_namespace n on n.oid = c.relnamespace",
+        literal(&whole_name)
+    ))?;
     let quiet = Quiet::make(session, leaves.iter())?;
     session.execute_own(&format!(
         "with moved as (delete from {part_name} t returning t.*) \
@@ -120,21 +116,13 @@ fn whole_of(
     session: &mut PostgresSession,
     table: &TableName,
 ) -> Result<Option<TableName>, EngineError> {
-    let rows = session.query_own(
-        &format!(
-            "select n.nspname::text, c.relname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-             join pg_catalog.pg_inherits i on i.inhparent = c.oid where i.inhrelid = pg_catalog.to_regclass({}) \
-             and c.relkind = 'p' and not c.relispartition",
-            literal(&names::sql(table))
-        ),
-        &[],
-    )?;
-    Ok(rows.first().and_then(|row| table_name(row)))
-}
-
-/// A table's name from a row of a schema and a name.
-fn table_name(row: &[Value]) -> Option<TableName> {
-    Some(TableName::new(row.first()?.text()?, row.get(1)?.text()?))
+    let wholes = session.query_tables(&format!(
+        "select n.nspname::text, c.relname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+         join pg_catalog.pg_inherits i on i.inhparent = c.oid where i.inhrelid = pg_catalog.to_regclass({}) \
+         and c.relkind = 'p' and not c.relispartition",
+        literal(&names::sql(table))
+    ))?;
+    Ok(wholes.into_iter().next())
 }
 
 /// Moves the rows of a whole's other parts into one; says whether there were any. What does not fit stays where it is.

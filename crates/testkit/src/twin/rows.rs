@@ -13,12 +13,7 @@ pub(super) fn insert(
     numbers: &[usize],
     chance: &mut Chance,
 ) -> Option<String> {
-    let columns: Vec<u32> = table
-        .columns
-        .iter()
-        .filter(|column| !matches!(column.form, Form::Generated(_)))
-        .map(|column| column.id)
-        .collect();
+    let columns: Vec<u32> = table.given().map(|column| column.id).collect();
     if columns.is_empty() {
         return None;
     }

@@ -255,6 +255,12 @@ impl Table {
         self.column(id).map_or("gone", |column| &column.name)
     }
 
+    /// The columns that take values from who writes, whether or not they give some by themselves.
+    pub(super) fn given(&self) -> impl Iterator<Item = &Column> {
+        let given = |column: &&Column| !matches!(column.form, Form::Generated(_));
+        self.columns.iter().filter(given)
+    }
+
     /// The names of several columns, separated by commas.
     pub(super) fn names_of(&self, ids: &[u32]) -> String {
         let names: Vec<&str> = ids.iter().map(|&id| self.name_of(id)).collect();

@@ -1,5 +1,6 @@
 use tightrope_model::{Catalog, Object, ObjectKind};
 
+use super::super::fates::inherited;
 use super::super::kind::KindDdl;
 use super::super::names;
 use super::super::quote::{literal, qualified, quote};
@@ -70,10 +71,9 @@ pub(in super::super) fn add(constraint: &Object, catalog: &Catalog) -> String {
 
 /// Whether a partition has for itself what it had with its parent: a parent that it is attached to again takes it up.
 fn is_taken_up(before: &Object, now: &Object, catalog: &Catalog) -> bool {
-    let owner = names::owner(before, catalog).and_then(|owner| catalog.object(&owner));
-    before.attribute("inheritance") == Some("inherited")
+    inherited(before)
         && now.attribute("inheritance").is_none()
-        && owner.is_some_and(|table| table.attribute("partition_bound").is_some())
+        && names::is_of_part(before, catalog)
 }
 
 fn owner(constraint: &Object) -> &[String] {

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use tightrope_model::sql_text::members;
 use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::acl::{self, words};
@@ -7,7 +8,7 @@ use super::super::kind::KindDdl;
 use super::super::quote::quote;
 use super::block::block;
 use super::place::text;
-use super::text::{members, unquoted};
+use super::text::unquoted;
 use crate::Change;
 
 /// `alter default privileges`. Those for a schema are added to the others, so they begin with none; those for all schemas

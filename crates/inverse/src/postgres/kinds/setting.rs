@@ -1,10 +1,11 @@
+use tightrope_model::sql_text::members;
 use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::kind::KindDdl;
 use super::super::quote::{literal, quote};
 use super::block::block;
 use super::place::{last, same, single, text};
-use super::text::{members, unquoted};
+use super::text::unquoted;
 use crate::Change;
 
 /// `alter database … set` and `alter role … in database … set`. The database is the one in which it runs.

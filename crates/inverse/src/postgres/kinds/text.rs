@@ -1,4 +1,4 @@
-//! Reading what the server writes: names with their arguments, lists with quoted members.
+//! Reading what the server writes: names with their arguments.
 
 /// A function's name without its argument types: `shop.f` of `shop.f(integer)`.
 pub(super) fn routine(signature: &str) -> &str {
@@ -26,30 +26,6 @@ pub(super) fn unquoted(name: &str) -> String {
     inner.map_or_else(|| name.to_owned(), |inner| inner.replace("\"\"", "\""))
 }
 
-/// The members of a list, cut at commas outside of quotes and parentheses, without the white space around them.
-pub(super) fn members(list: &str) -> Vec<&str> {
-    let mut members = Vec::new();
-    let (mut from, mut depth, mut quote) = (0, 0_usize, None);
-    for (at, letter) in list.char_indices() {
-        match (quote, letter) {
-            (None, '"' | '\'') => quote = Some(letter),
-            (Some(open), _) if open == letter => quote = None,
-            (None, '(') => depth += 1,
-            (None, ')') => depth = depth.saturating_sub(1),
-            (None, ',') if depth == 0 => {
-                members.push(list[from..at].trim());
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    let last = list[from..].trim();
-    if !last.is_empty() {
-        members.push(last);
-    }
-    members
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,14 +39,5 @@ mod tests {
         assert_eq!(unquoted("a"), "a");
         assert_eq!(unquoted("\"a \"\"b\"\"\""), "a \"b\"");
         assert_eq!(operator("shop.===(integer,integer)"), "operator(shop.===)");
-    }
-
-    #[test]
-    fn lists_are_cut_at_commas_that_count() {
-        let check = |list, expect: &[&str]| assert_eq!(members(list), expect);
-        check("", &[]);
-        check("a, b", &["a", "b"]);
-        check("'a,b', \"c,d\", f(1, 2)", &["'a,b'", "\"c,d\"", "f(1, 2)"]);
-        check("'it''s, so', b", &["'it''s, so'", "b"]);
     }
 }

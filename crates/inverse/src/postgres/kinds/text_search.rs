@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
+use tightrope_model::sql_text::members;
 use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::kind::KindDdl;
 use super::place::{alike, last, named, same, text};
-use super::text::members;
+
 use crate::Change;
 
 /// The four kinds of text search object: the first word of their name in the catalog says which.

@@ -1,4 +1,4 @@
-//! Columns that are dropped and made anew under their names: no value of before is in them.
+//! Columns and tables that are dropped, or renamed out of the way, and made anew under their names.
 
 use tightrope_model::EngineKind;
 use tightrope_testkit::twin::{Outcome, run_case};

@@ -1,7 +1,7 @@
 //! Values that do not fit into the type of before.
 
 use tightrope_engine::{EngineError, Window};
-use tightrope_model::sql_text::{Where, find};
+use tightrope_model::sql_text::members;
 use tightrope_model::{ColumnPlan, ObjectId, ObjectKind};
 
 use super::definition::{check, qualified, unquoted};
@@ -110,10 +110,10 @@ fn labels(column: &ColumnPlan, window: &Window<'_>) -> Option<Option<String>> {
         return Some(Some(labels.to_owned()));
     };
     // A value that was renamed has its number still.
-    let numbers = list(before.attribute("numbers").unwrap_or_default());
+    let numbers = members(before.attribute("numbers").unwrap_or_default());
     let (mut known, mut all_known) = (Vec::new(), true);
-    let there = list(now.attribute("labels").unwrap_or_default());
-    for (number, label) in list(now.attribute("numbers").unwrap_or_default())
+    let there = members(now.attribute("labels").unwrap_or_default());
+    for (number, label) in members(now.attribute("numbers").unwrap_or_default())
         .iter()
         .zip(there)
     {
@@ -123,18 +123,6 @@ fn labels(column: &ColumnPlan, window: &Window<'_>) -> Option<Option<String>> {
         }
     }
     Some((!all_known).then(|| known.join(", ")))
-}
-
-/// The parts of a list with commas between, of which some may be quoted.
-fn list(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some(end) = find(rest, Where::Outside, |rest| rest.starts_with(", ")) {
-        parts.push(&rest[..end]);
-        rest = &rest[end + 2..];
-    }
-    parts.push(rest);
-    parts
 }
 
 /// The condition that a value breaks a constraint that its domain had.

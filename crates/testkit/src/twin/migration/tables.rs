@@ -79,13 +79,7 @@ pub(super) fn moved(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
         return Some(Draft::new(sql, after));
     }
     let (old, new) = (&table.name, format!("n{}", after.number()));
-    let given = |column: &&Column| !matches!(column.form, Form::Generated(_));
-    let columns: Vec<&str> = table
-        .columns
-        .iter()
-        .filter(given)
-        .map(|column| column.name.as_str())
-        .collect();
+    let columns: Vec<&str> = table.given().map(|column| column.name.as_str()).collect();
     let columns = columns.join(", ");
     let like = chance.word(&[
         "including all",
@@ -258,13 +252,7 @@ pub(super) fn rebuild(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let old_name = table.name.clone();
     let mut draft = new.clone();
     draft.name = format!("new_{}", table.id);
-    let given = |column: &&Column| !matches!(column.form, Form::Generated(_));
-    let columns: Vec<&str> = new
-        .columns
-        .iter()
-        .filter(given)
-        .map(|column| column.name.as_str())
-        .collect();
+    let columns: Vec<&str> = new.given().map(|column| column.name.as_str()).collect();
     let columns = columns.join(", ");
     let create = make::create(&draft, &after.tables, &(String::new(), Vec::new()));
     let sql = vec![
