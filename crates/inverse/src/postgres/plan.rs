@@ -210,6 +210,9 @@ impl Plan<'_, '_> {
         for id in sorted.iter().filter(|id| is_table(id.kind)) {
             self.restore_columns(id);
         }
+        for id in sorted.iter().filter(|id| is_table(id.kind)) {
+            self.attach_again(id);
+        }
         for id in later {
             self.unit(id, &aside, Phase::Restore);
         }
@@ -401,10 +404,7 @@ impl Plan<'_, '_> {
     }
 
     fn change_table(&mut self, before: &Object, now: &Object) {
-        let differs = !self.survey.differences(before).is_empty()
-            || ["same_partition_bound", "same_inherits"]
-                .iter()
-                .any(|name| before.attribute(name) != now.attribute(name));
+        let differs = !self.survey.differences(before).is_empty();
         if let (true, Some(ddl)) = (differs, registry::ddl(before.id.kind)) {
             let statements = ddl.alter(before, now, &self.survey.change);
             for sql in statements.unwrap_or_default() {
@@ -477,6 +477,23 @@ impl Plan<'_, '_> {
                 self.script.reshape(id, sql, None);
             }
         }
+    }
+
+    /// A part that the migration has detached is attached when its rows are what they were: those of the migration need not fit.
+    fn attach_again(&mut self, id: &ObjectId) {
+        let (Some(before), Some(now)) =
+            (self.survey.before.object(id), self.survey.aligned.get(id))
+        else {
+            return;
+        };
+        let is_detached = ["same_partition_bound", "same_inherits"]
+            .iter()
+            .any(|name| before.attribute(name) != now.attribute(name));
+        if !is_detached || !self.stays(id) || self.fates.rebuilt.contains(id) {
+            return;
+        }
+        let sql = table::attach_beside_default(before, self.survey.before);
+        sql.into_iter().for_each(|sql| self.script.restore(id, sql));
     }
 
     /// What columns must hold again when the rows are merged.

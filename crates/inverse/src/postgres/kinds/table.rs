@@ -28,8 +28,9 @@ impl KindDdl for Table {
         format!("drop table {}", qualified(&object.id.path))
     }
 
-    /// The table's own attributes; its columns are the business of `shape.rs`, its partitions are detached before.
-    fn alter(&self, before: &Object, now: &Object, change: &Change<'_>) -> Option<Vec<String>> {
+    /// The table's own attributes; its columns are the business of `shape.rs`, its partitions are detached before, and attached when the rows are
+    /// back.
+    fn alter(&self, before: &Object, now: &Object, _: &Change<'_>) -> Option<Vec<String>> {
         let name = qualified(&before.id.path);
         let differs = |attribute: &str| !same(before, now, attribute);
         let mut actions = Vec::new();
@@ -64,9 +65,6 @@ impl KindDdl for Table {
             Some(&wanted),
             Some(&there),
         ));
-        if differs("same_partition_bound") || differs("same_inherits") {
-            statements.extend(attach_beside_default(before, change.before));
-        }
         Some(statements)
     }
 }

@@ -130,3 +130,33 @@ fn rows_of_a_part_that_was_made_go_where_they_would_have_gone_without_it() {
         ],
     );
 }
+
+#[test]
+fn a_part_that_the_migration_wrote_into_is_attached_when_its_rows_are_gone() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text) partition by list (a)",
+            "create table t_low partition of t for values in (1, 2, 3)",
+            "create table t_rest partition of t default",
+            "insert into t values (1, 'one'), (7, 'seven')",
+        ],
+        &[
+            "alter table t detach partition t_low",
+            "insert into t select * from t_low",
+            "alter table t detach partition t_rest",
+        ],
+        &[
+            "insert into t_rest values (9, 'nine')",
+            "update t_low set b = 'q' where a = 1",
+        ],
+    );
+    check_postgres(
+        &[WHOLE, LOW, ROWS],
+        &[
+            "alter table t detach partition t_low",
+            "update t_low set a = a + 100",
+            "insert into t_low values (500, 'far', 1)",
+        ],
+        &["update t_low set b = 'q' where a = 101"],
+    );
+}

@@ -255,7 +255,12 @@ pub(super) fn retype(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
         sql.push(format!("{alter} drop default"));
     }
     sql.push(format!("{alter} type {sql_type}{using}"));
-    let changed = after.table_mut(table.id)?.column_mut(column.id)?;
+    let changed = after.table_mut(table.id)?;
+    // A trigger of the user's writes the key in the words of its new type.
+    changed.frozen |= changed.log.is_some()
+        && touch == Touch::Rewritten
+        && table.key().first() == Some(&column.id);
+    let changed = changed.column_mut(column.id)?;
     (changed.kind, changed.sql_type) = (kind, sql_type.to_owned());
     changed.default = None;
     changed.touch(touch);
