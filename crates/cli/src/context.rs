@@ -9,7 +9,7 @@ use tightrope_report::Style;
 use tightrope_sqlite::SqliteEngine;
 
 use crate::arguments::Options;
-use crate::configuration::{self, Configuration, Target};
+use crate::configuration::{self, Configuration, Copies, Target};
 use crate::errors::CommandError;
 use crate::exit::Exit;
 use crate::holder;
@@ -56,7 +56,7 @@ impl Context {
     ) -> Result<Project, CommandError> {
         let nowhere = Target {
             url: DatabaseUrl::new(""),
-            rehearse_url: None,
+            copies: Copies::default(),
             backup: None,
         };
         self.project_on(command, configuration, nowhere)
@@ -74,7 +74,8 @@ impl Context {
             format: self.options.format.or(configuration.format()?),
             placeholders: configuration.placeholders.clone(),
             url: target.url,
-            rehearse_url: target.rehearse_url,
+            rehearse_url: target.copies.place,
+            copies_of: target.copies.of,
             policy: configuration.policy(),
             workload: configuration.workload(),
             backup: configuration.backup(target.backup)?,
@@ -123,7 +124,7 @@ impl Context {
             return Ok(Some(Target {
                 backup: configuration.backup_at(&url)?,
                 url,
-                rehearse_url: None,
+                copies: Copies::default(),
             }));
         }
         configuration.target(self.options.target.as_deref())

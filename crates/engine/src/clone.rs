@@ -78,6 +78,15 @@ pub trait Cloner: Send + Sync {
     /// When it cannot be reached.
     fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError>;
 
+    /// Whether two databases are on one server, whose roles and settings they share.
+    ///
+    /// # Errors
+    /// When one of them cannot be reached.
+    fn is_one_server(&self, one: &DatabaseUrl, other: &DatabaseUrl) -> Result<bool, EngineError> {
+        let _ = (one, other);
+        Ok(false)
+    }
+
     /// Removes scratch databases at that place whose makers are dead, and the roles that they marked; returns their names.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use tightrope_store::Holder;
 
 use crate::backup::BackupSettings;
 use crate::net;
+use crate::rehearse::CopiesOf;
 use crate::workload::WorkloadSettings;
 
 /// What every command works on: a folder of migrations, a database, and the policies between them.
@@ -28,6 +29,8 @@ pub struct Project {
     pub url: DatabaseUrl,
     /// Where copies are made for rehearsal; none means beside the target.
     pub rehearse_url: Option<DatabaseUrl>,
+    /// What copies for rehearsal are made of.
+    pub copies_of: CopiesOf,
     /// What is allowed and how patient we are.
     pub policy: Policy,
     /// The queries of the application that are tried in rehearsals.
@@ -159,6 +162,11 @@ impl Project {
     /// When no engine answers to the URL's scheme.
     pub fn dialect(&self) -> Result<EngineKind, UnknownScheme> {
         Ok(self.engine()?.kind())
+    }
+
+    /// Whether copies for rehearsal are made on the target's own server, or in its folder: they take room and time there.
+    pub(crate) fn copies_are_beside_target(&self) -> bool {
+        self.rehearse_url.is_none() && !matches!(self.copies_of, CopiesOf::Command(_))
     }
 
     /// Opens a session on the target.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Registry, RunStatement, Session};
 use tightrope_lifecycle::{
-    ApplyError, ApplyOptions, BackupSettings, Left, MigrationRehearsal, Policy, Project,
+    ApplyError, ApplyOptions, BackupSettings, CopiesOf, Left, MigrationRehearsal, Policy, Project,
     RehearseOptions, RollbackError, RollbackOptions, Silent, Watchers, prepare_apply,
     prepare_rollback, rehearse,
 };
@@ -77,6 +77,7 @@ impl Phases {
             placeholders: std::collections::BTreeMap::new(),
             url,
             rehearse_url: None,
+            copies_of: CopiesOf::Target,
             workload: tightrope_lifecycle::WorkloadSettings::default(),
             backup: BackupSettings::default(),
             policy: Policy {

@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         Some(target) => target,
         None => configuration::Target {
             url: into.clone(),
-            rehearse_url: None,
+            copies: configuration::Copies::default(),
             backup: None,
         },
     };

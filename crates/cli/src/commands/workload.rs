@@ -5,7 +5,7 @@ use tightrope_engine::DatabaseUrl;
 use tightrope_lifecycle::{CaptureOptions, CaptureSource};
 use tightrope_model::EngineKind;
 
-use crate::configuration::Target;
+use crate::configuration::{Copies, Target};
 use crate::context::Context;
 use crate::errors::CommandError;
 use crate::exit::Exit;
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         CaptureSource::Statements => context.target(&configuration)?,
         _ => context.known_target(&configuration)?.unwrap_or(Target {
             url: DatabaseUrl::new(""),
-            rehearse_url: None,
+            copies: Copies::default(),
             backup: None,
         }),
     };

@@ -7,10 +7,16 @@ use serde::Deserialize;
 use tightrope_backup::{BucketOptions, EncryptionKey, Place, Retention, SCHEMES, SigningKey};
 use tightrope_lifecycle::{BackupError, BackupPolicy, BackupSettings};
 
-use super::file::RehearseTable;
 use super::secret::Secret;
 use crate::errors::CommandError;
 use crate::exit::Exit;
+
+/// A server, or a folder.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerTable {
+    url: Secret,
+}
 
 /// The variable that holds the key, where the file names none.
 const KEY_VARIABLE: &str = "TIGHTROPE_BACKUP_KEY";
@@ -36,7 +42,7 @@ pub(super) struct BackupTable {
     /// How many connections read and write at once.
     jobs: Option<u32>,
     /// Where backups are restored to prove them.
-    prove: Option<RehearseTable>,
+    prove: Option<ServerTable>,
     /// A script of queries that must hold on a restored backup.
     verify: Option<PathBuf>,
     /// How old a proven backup may be, in hours.

@@ -6,6 +6,7 @@ use tightrope_lifecycle::DroppedColumns;
 use tightrope_model::{Place, nearest};
 
 use super::backup::{BackupPolicyWord, BackupTable};
+use super::copies::RehearseTable;
 use super::secret::Secret;
 use super::workload::WorkloadTable;
 use crate::errors::CommandError;
@@ -50,13 +51,6 @@ pub(super) struct TargetTable {
     pub(super) url: Secret,
     pub(super) rehearse: Option<RehearseTable>,
     pub(super) backup: Option<BackupTable>,
-}
-
-/// Where copies of it are made.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RehearseTable {
-    pub(super) url: Secret,
 }
 
 /// What is not set is at its default.

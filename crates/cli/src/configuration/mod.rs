@@ -1,6 +1,7 @@
 //! `tightrope.toml`: found here or in a folder above; every command works without it.
 
 mod backup;
+mod copies;
 mod file;
 mod password;
 mod password_file;
@@ -18,6 +19,7 @@ use crate::errors::CommandError;
 use crate::exit::Exit;
 
 pub(crate) use backup::place as place_of_backups;
+pub(crate) use copies::Copies;
 pub(crate) use password::with_password;
 
 /// The file's name.
@@ -34,10 +36,10 @@ pub(crate) struct Configuration {
     pub(crate) placeholders: BTreeMap<String, String>,
 }
 
-/// A database, and where copies of it are made.
+/// A database, and how copies of it are made.
 pub(crate) struct Target {
     pub(crate) url: DatabaseUrl,
-    pub(crate) rehearse_url: Option<DatabaseUrl>,
+    pub(crate) copies: Copies,
     /// What its own table says of backups; none where it has none.
     pub(crate) backup: Option<BackupSettings>,
 }
@@ -160,10 +162,10 @@ impl Configuration {
                     .hint(format!("known targets: {known}")),
             );
         };
-        let rehearse = target
+        let copies = target
             .rehearse
             .as_ref()
-            .map(|rehearse| rehearse.url.read(&self.home, chosen))
+            .map(|rehearse| rehearse.copies(&self.home, chosen))
             .transpose()?;
         let backup = target
             .backup
@@ -172,7 +174,7 @@ impl Configuration {
             .transpose()?;
         Ok(Some(Target {
             url: target.url.read(&self.home, chosen)?,
-            rehearse_url: rehearse,
+            copies: copies.unwrap_or_default(),
             backup,
         }))
     }

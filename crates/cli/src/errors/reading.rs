@@ -1,7 +1,9 @@
 //! The errors of commands that only read the target: plan, rehearse, review, status, log, check.
 
 use tightrope_engine::{EngineError, ErrorKind};
-use tightrope_lifecycle::{FolderError, PlanError, RehearseError, StatusError, UnknownVersion};
+use tightrope_lifecycle::{
+    FolderError, PlanError, RehearseError, SourceError, StatusError, UnknownVersion,
+};
 
 use super::CommandError;
 use crate::exit::Exit;
@@ -78,8 +80,27 @@ impl From<RehearseError> for CommandError {
                 .hint(
                     "or go without, on the record: `tightrope apply --unrehearsed --reason REASON`",
                 ),
+            RehearseError::Source(error) => error.into(),
             RehearseError::Workload(error) => error.into(),
             RehearseError::UnknownVersion(unknown) => unknown.into(),
+        }
+    }
+}
+
+impl From<SourceError> for CommandError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Command { .. } => Self::of(Exit::Error, error)
+                .hint("run it by hand: what it prints last has to be the URL of a copy")
+                .hint("it is `command` under [targets.NAME.rehearse]"),
+            SourceError::NoneProven { .. } => Self::of(Exit::Refused, error)
+                .hint("`tightrope backup` takes one, `tightrope backup prove` restores it and proves that it is whole")
+                .hint("or make copies of the target itself: `from = \"target\"` under [targets.NAME.rehearse]"),
+            SourceError::Backup(error) => (*error).into(),
+            SourceError::Engine(ref engine) => {
+                let exit = super::engine::engine_exit(engine);
+                Self::of(exit, error).hint_for_engine()
+            }
         }
     }
 }

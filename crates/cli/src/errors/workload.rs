@@ -44,6 +44,7 @@ impl From<UpgradeError> for CommandError {
         match error {
             UpgradeError::Scheme(error) => error.into(),
             UpgradeError::Workload(error) => error.into(),
+            UpgradeError::Source(error) => error.into(),
             UpgradeError::NoWorkload => Self::of(Exit::Error, error)
                 .hint("capture them with `tightrope workload capture --output workload.toml`")
                 .hint("then name the file: `--workload workload.toml`, or `file` under [workload]"),

@@ -152,7 +152,12 @@ pub fn prepare_apply<'p>(
         // A rehearsal that was killed beside the target may have left them there.
         if let Some(cloner) = engine.cloner() {
             // What cannot be removed is no reason not to apply.
-            let _ = sweep(project, cloner, &CopyPlace::default(), watchers.listener);
+            let _ = sweep(
+                &project.url,
+                cloner,
+                &CopyPlace::default(),
+                watchers.listener,
+            );
         }
         refuse_busy(&pending, engine.kind(), &session.roles()?)?;
     }
@@ -323,7 +328,7 @@ fn rehearse_for(
         });
     };
     let size = cloner.size(&project.url)?;
-    if project.rehearse_url.is_none() && size > project.policy.copy_limit_bytes {
+    if project.copies_are_beside_target() && size > project.policy.copy_limit_bytes {
         return Err(ApplyError::NotProven {
             reasons,
             rehearsed: None,

@@ -35,5 +35,6 @@ pub(crate) use gate::require;
 pub(crate) use list::{TargetNow, of_this_database};
 pub(crate) use prove::prove_found;
 pub(crate) use restore::{find, of_target};
-pub(crate) use settings::place_of;
+pub(crate) use settings::{place_of, taker};
+pub(crate) use watch::Watch;
 pub(crate) use way::way_back;

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use tightrope_backup::{DrillKind, DrillRecord, DrillVerdict};
-use tightrope_engine::{CopyPlace, Engine, Scratch};
+use tightrope_engine::{Engine, Scratch};
 use tightrope_model::{TableName, Version};
 
 use crate::backup::{BackupError, BackupSettings, TargetNow, place_of, whole};
 use crate::fill::{Filling, fill};
 use crate::project::{Access, Project};
-use crate::rehearse::State;
+use crate::rehearse::{CopiesOf, Source, State};
 use crate::rollback::{RollbackOptions, RolledBack, prepare_rollback};
 use crate::run::Watchers;
 use crate::situation::{Situation, Standing};
@@ -35,20 +35,15 @@ pub fn drill_rollback(
     let cloner = engine
         .cloner()
         .ok_or_else(|| BackupError::Drill("this engine makes no copies".to_owned()))?;
-    watchers.listener.event(&Event::Copying {
-        source: project.url.redacted(),
-    });
-    let at = CopyPlace {
-        url: project.rehearse_url.clone(),
-        empty: false,
-    };
-    let copy = cloner
-        .copy(&project.url, &at)
+    let made = Source::open(project, engine.as_ref(), watchers.listener)
+        .map_err(|error| BackupError::Drill(whole(&error)))?
+        .copy(project, cloner, watchers.listener)
         .map_err(BackupError::doing("make a copy"))?;
     watchers.listener.event(&Event::Copied {
-        name: copy.name().to_owned(),
-        report: copy.report().clone(),
+        name: made.scratch.name().to_owned(),
+        report: made.report.clone(),
     });
+    let copy = made.scratch;
     let drill = Drill {
         project: on_copy(project, copy.as_ref()),
         engine: engine.as_ref(),
@@ -87,6 +82,7 @@ fn on_copy(project: &Project, copy: &dyn Scratch) -> Project {
     let mut project = Project {
         url: copy.url().clone(),
         rehearse_url: None,
+        copies_of: CopiesOf::Target,
         backup: BackupSettings::default(),
         ..project.clone()
     };

@@ -1,23 +1,24 @@
 //! What every rehearsal begins with: a copy, and what is known of the server that it is on.
 
-use tightrope_engine::{Cloner, CopyPlace, Engine, EngineError, KeptNet, Scratch, Session};
+use tightrope_engine::{Cloner, CopyPlace, DatabaseUrl, Engine, EngineError, KeptNet, Session};
 use tightrope_script::Migration;
 use tightrope_store::{Store, StoreError};
 
 use super::cluster;
 use super::one::{Derive, Rehearsal};
+use super::source::Base;
 use crate::logged;
 use crate::project::Project;
 use crate::{Event, Listener};
 
 /// Removes what dead rehearsals have left at that place, and says so.
 pub(crate) fn sweep(
-    project: &Project,
+    source: &DatabaseUrl,
     cloner: &dyn Cloner,
     place: &CopyPlace,
     listener: &dyn Listener,
 ) -> Result<(), EngineError> {
-    let names = cloner.sweep(&project.url, place)?;
+    let names = cloner.sweep(source, place)?;
     if !names.is_empty() {
         listener.event(&Event::Swept { names });
     }
@@ -27,7 +28,7 @@ pub(crate) fn sweep(
 impl<'a> Rehearsal<'a> {
     /// A rehearsal of these migrations on this copy, in which every verdict that passes earns a certificate.
     pub(super) fn on(
-        base: &dyn Scratch,
+        base: &Base,
         project: &'a Project,
         engine: &'a dyn Engine,
         migrations: &[&Migration],
@@ -36,13 +37,13 @@ impl<'a> Rehearsal<'a> {
     ) -> Result<Self, EngineError> {
         Ok(Self {
             engine,
-            mark: base.mark().map(str::to_owned),
-            roles: cluster::roles_at(engine, base, migrations)?,
+            mark: base.scratch.mark().map(str::to_owned),
+            roles: cluster::roles_at(engine, base.scratch.as_ref(), migrations)?,
             dialect: engine.kind(),
             listener,
             tool_version: &project.tool_version,
             strict: false,
-            copy: base.report().clone(),
+            copy: base.report.clone(),
             derived,
             dropped_columns: project.policy.dropped_columns,
             witness: None,

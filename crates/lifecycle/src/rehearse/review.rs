@@ -1,15 +1,15 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tightrope_engine::{CopyPlace, Engine, ErrorKind, Server};
+use tightrope_engine::{Engine, ErrorKind, Server};
 use tightrope_model::{ObjectKind, Verdict, Version};
 use tightrope_script::{Migration, MigrationKind};
 
-use super::base::sweep;
 use super::generated::{GeneratedRows, Generator};
 use super::one::{Derive, Rehearsal, RehearsalStop};
 use super::report::MigrationRehearsal;
 use super::run::RehearseError;
+use super::source::Base;
 use super::versions::up_to;
 use crate::execute::FailureReport;
 use crate::project::{Access, Project};
@@ -76,12 +76,8 @@ pub fn review(
     let engine = project.engine()?;
     let (folder, _) = project.read_folder(engine.kind())?;
     let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
-    let place = CopyPlace {
-        url: project.rehearse_url.clone(),
-        empty: !is_prepared(project, engine.as_ref())?,
-    };
-    sweep(project, cloner, &place, listener)?;
-    let base = cloner.copy(&project.url, &place)?;
+    let empty = !is_prepared(project, engine.as_ref())?;
+    let base = Base::of_target(project, empty, cloner, listener)?;
     let history: Vec<&Migration> = folder
         .migrations
         .iter()
@@ -93,8 +89,8 @@ pub fn review(
         false => Derive::Never,
     };
     let engine = engine.as_ref();
-    let rehearsal = Rehearsal::on(base.as_ref(), project, engine, &history, derived, listener)?;
-    let mut stage = rehearsal.begin(base)?;
+    let rehearsal = Rehearsal::on(&base, project, engine, &history, derived, listener)?;
+    let mut stage = rehearsal.begin(base.scratch)?;
     let server = rehearsal.connect(stage.base.as_ref())?.server().clone();
     let first = options
         .last

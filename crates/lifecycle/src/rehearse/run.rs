@@ -1,14 +1,15 @@
 use tightrope_engine::{
-    CopyPlace, CopyReport, Engine, EngineError, ErrorKind, Scratch, Server, UnknownScheme,
+    CopyReport, Engine, EngineError, ErrorKind, Scratch, Server, UnknownScheme,
 };
 use tightrope_model::{Differences, Likeness, Verdict, Version};
 use tightrope_script::{Folder, Migration};
 use tightrope_store::Certificate;
 
-use super::base::{free_nets, sweep};
+use super::base::free_nets;
 use super::cluster::{self, ClusterRefusal};
 use super::one::{Derive, Rehearsal, connect_to};
 use super::report::MigrationRehearsal;
+use super::source::{Base, Source, SourceError};
 use super::versions::{UnknownVersion, up_to};
 use crate::project::{Access, FolderError, Project};
 use crate::situation::{Situation, SituationError, Standing};
@@ -92,6 +93,9 @@ pub enum RehearseError {
     /// A run is open.
     #[error("a run was interrupted and must be finished or undone first")]
     OpenRun,
+    /// What the copy is made of.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The copy is not like the target.
     #[error("the copy is {} % like the target, and the policy asks for {least} %: {}", .likeness.percent, .likeness.in_words(5))]
     Unlike {
@@ -154,22 +158,19 @@ pub(crate) fn rehearse_pending(
     }
     // What cannot be read is said before anything is copied.
     let witness = Witness::of(project, engine.kind())?;
-    let place = CopyPlace {
-        url: project.rehearse_url.clone(),
-        empty: look.is_none(),
-    };
-    if place.url.is_none() {
+    if project.copies_are_beside_target() {
         // What is refused in any case need not wait for a copy.
         cluster::refuse(&pending, engine.kind(), &[])?;
     }
-    sweep(project, cloner, &place, listener)?;
-    listener.event(&Event::Copying {
-        source: project.url.redacted(),
-    });
-    let base = cloner.copy(&project.url, &place)?;
-    let mut copy = base.report().clone();
+    let base = match look {
+        Some(_) => {
+            Source::open(project, engine.as_ref(), listener)?.copy(project, cloner, listener)?
+        }
+        None => Base::of_target(project, true, cloner, listener)?,
+    };
+    let mut copy = base.report.clone();
     if look.is_some() {
-        copy.likeness = Some(likeness(project, engine.as_ref(), base.as_ref())?);
+        copy.likeness = Some(likeness(project, engine.as_ref(), base.scratch.as_ref())?);
     }
     if let (Some(least), Some(likeness)) = (project.policy.least_likeness, &copy.likeness)
         && !copy.is_like_enough(Some(least))
@@ -178,25 +179,25 @@ pub(crate) fn rehearse_pending(
         return Err(RehearseError::Unlike { least, likeness });
     }
     listener.event(&Event::Copied {
-        name: base.name().to_owned(),
+        name: base.scratch.name().to_owned(),
         report: copy.clone(),
     });
     let derived = match options.derived {
         true => Derive::Always,
         false => Derive::WhereNeeded,
     };
-    let (engine, beside) = (engine.as_ref(), base.is_beside_source());
+    let (engine, beside) = (engine.as_ref(), base.beside_target);
     let rehearsal = Rehearsal {
         strict: project.policy.strict,
         witness: witness.as_ref(),
         copy: copy.clone(),
-        ..Rehearsal::on(base.as_ref(), project, engine, &pending, derived, listener)?
+        ..Rehearsal::on(&base, project, engine, &pending, derived, listener)?
     };
     if beside {
         cluster::refuse(&pending, engine.kind(), &rehearsal.roles)?;
     }
-    free_nets(rehearsal.connect(base.as_ref())?.as_mut()).map_err(SituationError::from)?;
-    let mut stage = rehearsal.begin(base)?;
+    free_nets(rehearsal.connect(base.scratch.as_ref())?.as_mut()).map_err(SituationError::from)?;
+    let mut stage = rehearsal.begin(base.scratch)?;
     let mut rehearsed = Rehearsed {
         server: match look {
             Some(look) => look.server.clone(),

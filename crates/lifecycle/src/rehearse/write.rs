@@ -1,15 +1,16 @@
 //! Derived rollbacks to be written into the folder: forward on a copy, derive, next.
 
-use tightrope_engine::{CopyPlace, Engine, ErrorKind};
+use tightrope_engine::{Engine, ErrorKind};
 use tightrope_inverse::Loss;
 use tightrope_model::{EngineKind, Version};
 use tightrope_script::{Migration, MigrationKind};
 use tightrope_store::AppliedMigration;
 
-use super::base::{free_nets, sweep};
+use super::base::free_nets;
 use super::cluster;
 use super::one::{Derive, Rehearsal, RehearsalStop};
 use super::run::RehearseError;
+use super::source::{Base, Source};
 use super::versions::UnknownVersion;
 use crate::execute::FailureReport;
 use crate::net;
@@ -115,19 +116,17 @@ fn derive(
     listener: &dyn Listener,
 ) -> Result<Vec<DerivedRollback>, RehearseError> {
     let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
-    let place = CopyPlace {
-        url: project.rehearse_url.clone(),
-        empty: !from_target,
+    let base = match from_target {
+        true => Source::open(project, engine, listener)?.copy(project, cloner, listener)?,
+        false => Base::of_target(project, true, cloner, listener)?,
     };
-    sweep(project, cloner, &place, listener)?;
-    let base = cloner.copy(&project.url, &place)?;
     let never = Derive::Never;
-    let rehearsal = Rehearsal::on(base.as_ref(), project, engine, path, never, listener)?;
-    if base.is_beside_source() {
+    let rehearsal = Rehearsal::on(&base, project, engine, path, never, listener)?;
+    if base.beside_target {
         cluster::refuse(path, engine.kind(), &rehearsal.roles)?;
     }
-    free_nets(rehearsal.connect(base.as_ref())?.as_mut()).map_err(SituationError::from)?;
-    let mut stage = rehearsal.begin(base)?;
+    free_nets(rehearsal.connect(base.scratch.as_ref())?.as_mut()).map_err(SituationError::from)?;
+    let mut stage = rehearsal.begin(base.scratch)?;
     let mut derived = Vec::new();
     for (number, migration) in path.iter().enumerate() {
         listener.event(&Event::RehearsalBegun {

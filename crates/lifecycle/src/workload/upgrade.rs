@@ -10,7 +10,7 @@ use super::load::{Witness, WorkloadFailure};
 use super::report::WorkloadTrial;
 use super::trial::Trial;
 use crate::project::Project;
-use crate::rehearse::sweep;
+use crate::rehearse::{Source, SourceError, sweep};
 use crate::{Event, Listener};
 
 /// What the queries of the application have to say about another server.
@@ -66,6 +66,9 @@ pub enum UpgradeError {
         /// Which, redacted.
         to: String,
     },
+    /// What the copies are made of.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The target or a copy.
     #[error("cannot rehearse on copies on both servers")]
     Engine(#[from] EngineError),
@@ -91,30 +94,28 @@ pub fn rehearse_upgrade(
         return Err(refused());
     }
     let witness = Witness::of(project, engine.kind())?.ok_or(UpgradeError::NoWorkload)?;
-    let here = CopyPlace {
-        url: project.rehearse_url.clone(),
-        ..CopyPlace::default()
-    };
     let there = CopyPlace {
         url: Some(to.clone()),
         ..CopyPlace::default()
     };
-    for place in [&here, &there] {
-        sweep(project, cloner, place, listener)?;
-    }
-    let copy = |make: &dyn Fn() -> Result<Box<dyn Scratch>, EngineError>| {
-        listener.event(&Event::Copying {
-            source: project.url.redacted(),
-        });
-        let scratch = make()?;
+    sweep(&project.url, cloner, &there, listener)?;
+    let copied = |scratch: &dyn Scratch, report: &CopyReport| {
         listener.event(&Event::Copied {
             name: scratch.name().to_owned(),
-            report: scratch.report().clone(),
+            report: report.clone(),
         });
-        Ok::<Box<dyn Scratch>, EngineError>(scratch)
     };
-    let before = copy(&|| cloner.copy(&project.url, &here))?;
-    let after = copy(&|| cloner.copy_to(&project.url, to))?;
+    let source = Source::open(project, engine.as_ref(), listener)?;
+    let here = source.copy(project, cloner, listener)?;
+    copied(here.scratch.as_ref(), &here.report);
+    listener.event(&Event::Copying {
+        source: source.url().redacted(),
+    });
+    let after = cloner.copy_to(source.url(), to)?;
+    let copy_there = source.report(after.report());
+    copied(after.as_ref(), &copy_there);
+    drop(source);
+    let before = here.scratch;
     let connect = |scratch: &dyn Scratch| -> Result<Box<dyn Session>, EngineError> {
         let options = ConnectOptions {
             application_name: Some("tightrope rehearse".to_owned()),
@@ -129,8 +130,8 @@ pub fn rehearse_upgrade(
     Ok(Upgraded {
         from: on_before.server().clone(),
         to: on_after.server().clone(),
-        copy: before.report().clone(),
-        copy_there: after.report().clone(),
+        copy: here.report,
+        copy_there,
         collations: collations(on_before.as_mut(), on_after.as_mut())?,
         workload: trial.finish(),
     })

@@ -141,6 +141,16 @@ impl Cloner for PostgresCloner {
         Maintenance::anywhere(source, &target)?.size_of(target.database())
     }
 
+    fn is_one_server(&self, one: &DatabaseUrl, other: &DatabaseUrl) -> Result<bool, EngineError> {
+        let (target, place) = (Target::parse(one)?, Target::parse(other)?);
+        if connect::place(&target.config) == connect::place(&place.config) {
+            return Ok(true);
+        }
+        let mut one = Maintenance::anywhere(one, &target)?;
+        let mut other = Maintenance::anywhere(other, &place)?;
+        Ok(one.started_at()? == other.started_at()?)
+    }
+
     fn sweep(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<Vec<String>, EngineError> {
         let url = place.url.as_ref().unwrap_or(source);
         let mut maintenance = Maintenance::anywhere(url, &Target::parse(url)?)?;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::Context as _;
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine, Registry, RunStatement, Session};
 use tightrope_lifecycle::{
-    ApplyError, ApplyOptions, BackupSettings, Policy, Project, RehearseError, RehearseOptions,
-    RollbackError, RollbackOptions, Silent, Watchers, prepare_apply, prepare_rollback, rehearse,
+    ApplyError, ApplyOptions, BackupSettings, CopiesOf, Policy, Project, RehearseError,
+    RehearseOptions, RollbackError, RollbackOptions, Silent, Watchers, prepare_apply,
+    prepare_rollback, rehearse,
 };
 use tightrope_model::EngineKind;
 use tightrope_store::Holder;
@@ -179,6 +180,7 @@ impl Stage {
             placeholders: std::collections::BTreeMap::new(),
             url: self.url(),
             rehearse_url: None,
+            copies_of: CopiesOf::Target,
             workload: tightrope_lifecycle::WorkloadSettings::default(),
             backup: BackupSettings::default(),
             policy: Policy {

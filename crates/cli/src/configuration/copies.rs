@@ -1,0 +1,86 @@
+//! How copies for rehearsal are made: where, and of what.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use tightrope_engine::DatabaseUrl;
+use tightrope_lifecycle::{CopiesOf, CopyCommand};
+
+use super::password::with_password;
+use super::secret::Secret;
+use crate::errors::CommandError;
+use crate::exit::Exit;
+
+/// `[targets.NAME.rehearse]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RehearseTable {
+    /// The server on which copies are made.
+    url: Option<Secret>,
+    /// What they are made of.
+    from: Option<FromWord>,
+    /// What makes a copy elsewhere and prints its URL.
+    command: Option<Vec<String>>,
+    /// What removes that one.
+    remove: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FromWord {
+    Target,
+    Backup,
+}
+
+/// How copies of a target are made.
+#[derive(Default)]
+pub(crate) struct Copies {
+    /// The server, or the folder; none means beside what is copied.
+    pub(crate) place: Option<DatabaseUrl>,
+    pub(crate) of: CopiesOf,
+}
+
+impl RehearseTable {
+    pub(super) fn copies(&self, home: &Path, target: &str) -> Result<Copies, CommandError> {
+        let wrong = |what: &str| {
+            CommandError::new(Exit::Error, format!("`[targets.{target}.rehearse]` {what}"))
+                .hint("docs/reference/configuration.md says what stands there")
+        };
+        let place = self.url.as_ref().map(|url| url.read(home, target));
+        let of = match (&self.command, self.from) {
+            (None, None) if self.url.is_none() => {
+                return Err(wrong(
+                    "says neither where copies are made (`url`) nor of what (`from`, `command`)",
+                ));
+            }
+            (None, _) if self.remove.is_some() => {
+                return Err(wrong(
+                    "has a `remove`, and no `command` whose copies it could remove",
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(wrong(
+                    "has both `from` and `command`: copies are made of one of them",
+                ));
+            }
+            (Some(make), None) => {
+                let remove = self.remove.as_ref();
+                if make.is_empty() || remove.is_some_and(Vec::is_empty) {
+                    return Err(wrong("has a command that names no program"));
+                }
+                CopiesOf::Command(CopyCommand {
+                    make: make.clone(),
+                    remove: remove.cloned(),
+                    folder: home.to_owned(),
+                    url: with_password,
+                })
+            }
+            (None, Some(FromWord::Backup)) => CopiesOf::Backup,
+            (None, None | Some(FromWord::Target)) => CopiesOf::Target,
+        };
+        Ok(Copies {
+            place: place.transpose()?,
+            of,
+        })
+    }
+}

@@ -1,0 +1,361 @@
+//! What copies for rehearsal are made of: the target, its newest proven backup, or a copy that a command makes elsewhere.
+//!
+//! Whatever it is, tightrope copies it once more and rehearses on that: a source is only read. How like the target it is, is measured on the
+//! copy, and a certificate counts only on the schema that it was earned on; so a source that is old or wrong is found out.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use tightrope_backup::Found;
+use tightrope_engine::{
+    BackupFiles, Cloner, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, Restored, Scratch,
+};
+
+use super::base::sweep;
+use crate::backup::{BackupError, Watch, of_target, taker};
+use crate::project::Project;
+use crate::run::Watchers;
+use crate::{Event, Listener, Silent};
+
+/// What copies for rehearsal are made of.
+#[derive(Clone, Debug, Default)]
+pub enum CopiesOf {
+    /// The target itself.
+    #[default]
+    Target,
+    /// The newest backup of it that is proven, restored where copies are made.
+    Backup,
+    /// A copy that a command makes elsewhere.
+    Command(CopyCommand),
+}
+
+/// A command that makes a copy of the target elsewhere and prints its URL: a snapshot that is restored, a thin clone.
+#[derive(Clone, Debug)]
+pub struct CopyCommand {
+    /// The program and its arguments.
+    pub make: Vec<String>,
+    /// What removes the copy again: it finds the URL in the environment variable [`CopyCommand::VARIABLE`].
+    pub remove: Option<Vec<String>>,
+    /// The folder that both are run in; empty means where we are.
+    pub folder: PathBuf,
+    /// Makes a URL of what is printed, with the password that belongs to it.
+    pub url: fn(&str) -> DatabaseUrl,
+}
+
+/// The error of what copies are made of.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The command gave no copy.
+    #[error("the command `{program}`, which makes the copy to rehearse on, {what}")]
+    Command {
+        /// Its name.
+        program: String,
+        /// What went wrong.
+        what: String,
+    },
+    /// No backup of the target is proven.
+    #[error("no backup of `{database}` is proven, and copies to rehearse on are made of one")]
+    NoneProven {
+        /// The target, redacted.
+        database: String,
+    },
+    /// The backup.
+    #[error("cannot make the copy to rehearse on from a backup")]
+    Backup(#[from] Box<BackupError>),
+    /// The copy's server.
+    #[error("cannot look at the copy to rehearse on")]
+    Engine(#[from] EngineError),
+}
+
+/// A source that is open: as long as it is held, it is there.
+pub(crate) struct Source {
+    url: DatabaseUrl,
+    /// Where copies of it are made; none means beside it.
+    place: Option<DatabaseUrl>,
+    held: Held,
+    /// How long it took to get it.
+    milliseconds: u64,
+}
+
+enum Held {
+    Target,
+    /// A backup, by its name.
+    Backup(Box<dyn Restored>, String),
+    Made(Made),
+}
+
+impl Source {
+    /// Makes the source ready, as the project says where its copies come from.
+    pub(crate) fn open(
+        project: &Project,
+        engine: &dyn Engine,
+        listener: &dyn Listener,
+    ) -> Result<Self, SourceError> {
+        let began = Instant::now();
+        let (url, place, held) = match &project.copies_of {
+            CopiesOf::Target => (
+                project.url.clone(),
+                project.rehearse_url.clone(),
+                Held::Target,
+            ),
+            CopiesOf::Backup => {
+                let restored = restore_newest(project, engine, listener)?;
+                let url = restored.0.url().clone();
+                (url, None, Held::Backup(restored.0, restored.1))
+            }
+            CopiesOf::Command(command) => {
+                listener.event(&Event::Copying {
+                    source: format!(
+                        "{} by `{}`",
+                        project.url.redacted(),
+                        command.make.first().map_or("", String::as_str)
+                    ),
+                });
+                let made = Made::by(command)?;
+                if engine.kind()
+                    != project
+                        .registry
+                        .engine(&made.url)
+                        .map_or(engine.kind(), |engine| engine.kind())
+                {
+                    return Err(made
+                        .command
+                        .failed("prints the URL of another engine's database"));
+                }
+                (
+                    made.url.clone(),
+                    project.rehearse_url.clone(),
+                    Held::Made(made),
+                )
+            }
+        };
+        Ok(Self {
+            url,
+            place,
+            held,
+            milliseconds: match project.copies_of {
+                CopiesOf::Target => 0,
+                _ => u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            },
+        })
+    }
+
+    /// The database that is copied.
+    pub(crate) fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// Makes a copy, and says so.
+    pub(crate) fn copy(
+        &self,
+        project: &Project,
+        cloner: &dyn Cloner,
+        listener: &dyn Listener,
+    ) -> Result<Base, EngineError> {
+        let place = CopyPlace {
+            url: self.place.clone(),
+            empty: false,
+        };
+        sweep(&self.url, cloner, &place, listener)?;
+        listener.event(&Event::Copying {
+            source: self.url.redacted(),
+        });
+        let scratch = cloner.copy(&self.url, &place)?;
+        let beside_target = match self.held {
+            Held::Target => scratch.is_beside_source(),
+            _ => cloner.is_one_server(&project.url, scratch.url())?,
+        };
+        let report = self.report(scratch.report());
+        Ok(Base {
+            scratch,
+            beside_target,
+            report,
+        })
+    }
+
+    /// How a copy was made, with how its source was.
+    pub(crate) fn report(&self, copied: &CopyReport) -> CopyReport {
+        let mut report = copied.clone();
+        report.milliseconds += self.milliseconds;
+        match &self.held {
+            Held::Target => {}
+            Held::Backup(restored, name) => {
+                report.method = format!("{} of the restored backup {name}", report.method);
+                report.remarks.extend(restored.remarks().iter().cloned());
+            }
+            Held::Made(made) => {
+                report.method = format!(
+                    "{} of what `{}` made",
+                    report.method,
+                    made.command.program()
+                );
+            }
+        }
+        report
+    }
+}
+
+/// The first copy of a rehearsal.
+pub(crate) struct Base {
+    pub(crate) scratch: Box<dyn Scratch>,
+    /// Whether it is on the target's server, so that what acts on the whole server would act there.
+    pub(crate) beside_target: bool,
+    pub(crate) report: CopyReport,
+}
+
+impl Base {
+    /// A copy of the target itself, or an empty database like it, where copies are made.
+    pub(crate) fn of_target(
+        project: &Project,
+        empty: bool,
+        cloner: &dyn Cloner,
+        listener: &dyn Listener,
+    ) -> Result<Self, EngineError> {
+        let place = CopyPlace {
+            url: project.rehearse_url.clone(),
+            empty,
+        };
+        sweep(&project.url, cloner, &place, listener)?;
+        listener.event(&Event::Copying {
+            source: project.url.redacted(),
+        });
+        let scratch = cloner.copy(&project.url, &place)?;
+        Ok(Self {
+            beside_target: scratch.is_beside_source(),
+            report: scratch.report().clone(),
+            scratch,
+        })
+    }
+}
+
+/// Restores the newest backup of the target of which a proof says that it can be, where copies are made.
+fn restore_newest(
+    project: &Project,
+    engine: &dyn Engine,
+    listener: &dyn Listener,
+) -> Result<(Box<dyn Restored>, String), SourceError> {
+    let watchers = Watchers {
+        listener,
+        edges: &Silent,
+    };
+    let watch = Watch(watchers);
+    let of_the_backup = |error: BackupError| SourceError::from(Box::new(error));
+    let failed = |doing| move |error| of_the_backup(BackupError::doing(doing)(error));
+    let is_proven = |found: &Found| found.proof.as_ref().is_some_and(|proof| proof.passed());
+    let backups = of_target(project).map_err(of_the_backup)?;
+    let Some(found) = backups.into_iter().rev().find(is_proven) else {
+        return Err(SourceError::NoneProven {
+            database: project.url.redacted(),
+        });
+    };
+    let opened = found
+        .open(&watch.bytes("bytes of the backup checked"))
+        .map_err(|error| of_the_backup(error.into()))?;
+    let Some(manifest) = found
+        .manifest
+        .as_ref()
+        .ok()
+        .filter(|_| opened.damage.is_empty())
+    else {
+        return Err(of_the_backup(BackupError::Damaged {
+            name: found.name,
+            damage: opened.damage,
+        }));
+    };
+    let taker = taker(engine).map_err(of_the_backup)?;
+    let place = project.rehearse_url.as_ref().unwrap_or(&project.url);
+    let names = taker
+        .sweep(place)
+        .map_err(failed("sweep the place of restoring"))?;
+    if !names.is_empty() {
+        listener.event(&Event::Swept { names });
+    }
+    listener.event(&Event::Copying {
+        source: format!("the backup {}", found.name),
+    });
+    let files = BackupFiles {
+        folder: opened.data(),
+        properties: &manifest.properties,
+        program: manifest.program.as_deref(),
+    };
+    let restored = taker
+        .restore(&files, place, project.backup.jobs, &watch)
+        .map_err(failed("restore the backup"))?;
+    Ok((restored, found.name))
+}
+
+/// A copy that a command has made. Dropping the value removes it, where the user has said by what.
+struct Made {
+    command: CopyCommand,
+    url: DatabaseUrl,
+}
+
+impl Made {
+    fn by(command: &CopyCommand) -> Result<Self, SourceError> {
+        let output = command
+            .start(&command.make)
+            .stdout(Stdio::piped())
+            .output()
+            .map_err(|error| command.failed(format!("could not be run: {error}")))?;
+        if !output.status.success() {
+            return Err(command.failed(format!("failed: {}", output.status)));
+        }
+        let printed = String::from_utf8_lossy(&output.stdout);
+        // Tools like to say what they do; the URL is what they say last.
+        match printed
+            .lines()
+            .map(str::trim)
+            .rfind(|line| !line.is_empty())
+        {
+            Some(url) => Ok(Self {
+                command: command.clone(),
+                url: (command.url)(url),
+            }),
+            None => Err(command.failed("printed no URL")),
+        }
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let Some(remove) = &self.command.remove else {
+            return;
+        };
+        // Its own words, and its failure, are on the terminal; the rehearsal has its result by now.
+        let _ = self
+            .command
+            .start(remove)
+            .env(CopyCommand::VARIABLE, self.url.secret())
+            .stdout(Stdio::null())
+            .status();
+    }
+}
+
+impl CopyCommand {
+    /// In which environment variable the command that removes a copy finds its URL.
+    pub const VARIABLE: &'static str = "TIGHTROPE_COPY_URL";
+
+    fn start(&self, words: &[String]) -> Command {
+        let mut command = Command::new(words.first().map_or("", String::as_str));
+        command
+            .args(words.iter().skip(1))
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit());
+        if !self.folder.as_os_str().is_empty() {
+            command.current_dir(&self.folder);
+        }
+        command
+    }
+
+    fn program(&self) -> &str {
+        self.make.first().map_or("", String::as_str)
+    }
+
+    fn failed(&self, what: impl Into<String>) -> SourceError {
+        SourceError::Command {
+            program: self.program().to_owned(),
+            what: what.into(),
+        }
+    }
+}
