@@ -64,9 +64,25 @@ pub(super) struct PolicyTable {
     pub(super) lease_wait_s: Option<u64>,
     pub(super) copy_limit_bytes: Option<u64>,
     pub(super) strict: Option<bool>,
-    pub(super) least_likeness: Option<u8>,
+    pub(super) least_likeness: Option<Percent>,
     pub(super) backup: Option<BackupPolicyWord>,
     pub(super) drills: Option<bool>,
+}
+
+/// A share: a whole number from 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct Percent(pub(super) u8);
+
+impl TryFrom<i64> for Percent {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        let percent = u8::try_from(number).ok().filter(|percent| *percent <= 100);
+        let percent =
+            percent.ok_or_else(|| format!("{number} is no share in percent, from 0 to 100"));
+        percent.map(Self)
+    }
 }
 
 /// What is not set is at its default.
@@ -100,7 +116,7 @@ impl From<DroppedColumnsWord> for DroppedColumns {
 /// Reads the file's text.
 pub(super) fn parse(path: &Path, text: &str) -> Result<File, CommandError> {
     toml::from_str(text).map_err(|error| {
-        let message = error.message().replace('\n', ", ");
+        let message = in_words(&error.message().replace('\n', ", "));
         let place = Place::at(path, text, error.span().map_or(0, |span| span.start));
         let line = text
             .lines()
@@ -116,6 +132,18 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<File, CommandError> {
         }
         command_error.hint("docs/reference/configuration.md lists every key")
     })
+}
+
+/// What the parser says, with numbers as people call them.
+fn in_words(message: &str) -> String {
+    match message.rsplit_once(", expected ") {
+        Some((what, "u8" | "u16" | "u32" | "u64" | "usize")) => {
+            format!("{what}, expected a whole number, not below 0")
+        }
+        Some((what, "i64")) => format!("{what}, expected a whole number"),
+        Some((what, "f64")) => format!("{what}, expected a number"),
+        _ => message.to_owned(),
+    }
 }
 
 /// A line that may hold a password is not shown, whatever is wrong with it.
@@ -176,6 +204,30 @@ mod tests {
         let place = report.place.unwrap();
         assert_eq!((place.line, place.column), (3, 1));
         assert_eq!(report.hints[0], "did you mean `lock_timeout_ms`?");
+    }
+
+    #[test]
+    fn numbers_are_asked_for_as_people_call_them() {
+        let check = |policy: &str, expect: &str| {
+            let report = refused(&format!("[policy]\n{policy}\n"));
+            assert!(report.message.ends_with(expect), "{}", report.message);
+        };
+        check(
+            "least_likeness = 150",
+            "150 is no share in percent, from 0 to 100",
+        );
+        check(
+            "least_likeness = -1",
+            "-1 is no share in percent, from 0 to 100",
+        );
+        check("least_likeness = \"ninety\"", "expected a whole number");
+        check("lock_tries = -1", "expected a whole number, not below 0");
+        check(
+            "lock_timeout_ms = 0.5",
+            "expected a whole number, not below 0",
+        );
+        let file = parse(Path::new("x"), "[policy]\nleast_likeness = 100");
+        assert_eq!(file.ok().unwrap().policy.least_likeness, Some(Percent(100)));
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Configuration {
             lease_wait_s: said.lease_wait_s.unwrap_or(default.lease_wait_s),
             copy_limit_bytes: said.copy_limit_bytes.unwrap_or(default.copy_limit_bytes),
             strict: said.strict.unwrap_or(default.strict),
-            least_likeness: said.least_likeness,
+            least_likeness: said.least_likeness.map(|percent| percent.0),
             dropped_columns: net
                 .dropped_columns
                 .map_or(default.dropped_columns, Into::into),

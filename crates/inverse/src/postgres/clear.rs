@@ -193,8 +193,11 @@ fn is_dropped_alone(survey: &Survey<'_>, fates: &Fates, column: &Object) -> bool
     kept && !rebuilt && !inherited && !names::is_typed(&owner, survey.now)
 }
 
-/// The object with which one goes: its table, where that goes, too.
+/// The object with which one goes: its table, where that goes, too; the column that it is the sequence of.
 fn unit(survey: &Survey<'_>, fates: &Fates, object: &Object) -> ObjectId {
+    if let Some(column) = column_it_goes_with(survey, fates, object) {
+        return unit(survey, fates, column);
+    }
     let owner = names::owner(object, survey.now).or_else(|| statistics_table(object));
     let with_owner = owner.filter(|owner| {
         let column_stays =
@@ -202,6 +205,21 @@ fn unit(survey: &Survey<'_>, fates: &Fates, object: &Object) -> ObjectId {
         fates.dropped.contains(owner) || column_stays
     });
     with_owner.unwrap_or_else(|| object.id.clone())
+}
+
+/// The column that goes, and takes its sequence along.
+fn column_it_goes_with<'s>(
+    survey: &'s Survey<'_>,
+    fates: &Fates,
+    sequence: &Object,
+) -> Option<&'s Object> {
+    let is_sequence = sequence.id.kind == ObjectKind::Sequence;
+    let owner = sequence::owner(sequence).filter(|_| is_sequence)?;
+    let column = ObjectId::new(ObjectKind::Column, owner);
+    survey
+        .now
+        .object(&column)
+        .filter(|_| fates.dropped.contains(&column))
 }
 
 /// Whether an object goes with another one, and needs no statement of its own.
@@ -225,10 +243,7 @@ fn goes_with(survey: &Survey<'_>, fates: &Fates, object: &Object) -> bool {
         ObjectKind::Trigger => object.attribute("of_partition").is_some(),
         ObjectKind::Sequence => {
             object.attribute("identity").is_some()
-                || sequence::owner(object).is_some_and(|owner| {
-                    let column = ObjectId::new(ObjectKind::Column, owner);
-                    fates.dropped.contains(&column)
-                })
+                || column_it_goes_with(survey, fates, object).is_some()
         }
         _ => object.attribute("comes_with_type").is_some(),
     }

@@ -147,11 +147,10 @@ fn early(
 ) -> BTreeSet<ObjectId> {
     let mut early = BTreeSet::new();
     for id in sorted.iter().rev() {
-        let first = survey
-            .before
-            .object(id)
-            .is_some_and(|object| names::rank(object) <= 13)
-            || is_table(id.kind);
+        let object = survey.before.object(id);
+        let first = object.is_some_and(|object| {
+            names::rank(object) <= 13 && !is_check_of_rows_there(survey, fates, object)
+        }) || is_table(id.kind);
         if first || fates.rebuilt.contains(id) {
             early.insert(id.clone());
         }
@@ -160,6 +159,15 @@ fn early(
         }
     }
     early
+}
+
+/// Whether an object is a check of a domain that stays: the rows that are there are merged before they have to obey it again.
+fn is_check_of_rows_there(survey: &Survey<'_>, fates: &Fates, object: &Object) -> bool {
+    let domain = object
+        .attribute("of_domain")
+        .and_then(|_| names::owner(object, survey.before))
+        .and_then(|domain| survey.matching.now(&domain));
+    domain.is_some_and(|now| fates.stays(now))
 }
 
 fn losses(survey: &Survey<'_>, fates: &Fates) -> Vec<crate::Loss> {
@@ -382,6 +390,11 @@ impl Plan<'_, '_> {
             .cloned()
             .unwrap_or_default()
         {
+            // Rows that are there are merged before they have to obey it.
+            let phase = match before.id.kind {
+                ObjectKind::Domain if sql.ends_with(" set not null") => Phase::Restore,
+                _ => phase,
+            };
             self.script.add(phase, &before.id, sql, None);
         }
         for sql in shape::view_columns(self.survey, self.fates, before) {

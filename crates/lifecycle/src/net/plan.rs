@@ -391,11 +391,10 @@ impl<'a> Planner<'a> {
                 .matching
                 .now(&column.id)
                 .and_then(|id| self.after.object(id));
-            let changed_type = column.depends_on.iter().any(|id| {
-                matches!(
-                    id.kind,
-                    ObjectKind::Enum | ObjectKind::Domain | ObjectKind::Type
-                ) && self.before.object(id).is_some_and(gone_or_changed)
+            let changed_type = types_of(self.before, column).into_iter().any(|id| {
+                self.before.object(id).is_some_and(gone_or_changed)
+                    || parts_of(self.before, ObjectKind::Constraint, &name_of(id))
+                        .any(gone_or_changed)
             });
             changed_type
                 || column.attribute("not_null") != now.and_then(|now| now.attribute("not_null"))
@@ -417,6 +416,22 @@ fn keep_rows(plan: &TablePlan) -> Keep {
     } else {
         Keep::Changed
     }
+}
+
+/// The types of the user's that a column's values obey: its own, and what that is made of.
+fn types_of<'c>(catalog: &'c Catalog, column: &'c Object) -> Vec<&'c ObjectId> {
+    let kinds = [ObjectKind::Enum, ObjectKind::Domain, ObjectKind::Type];
+    let mut types: Vec<&ObjectId> = Vec::new();
+    let mut objects = vec![column];
+    while let Some(object) = objects.pop() {
+        for id in &object.depends_on {
+            if kinds.contains(&id.kind) && !types.contains(&id) {
+                types.push(id);
+                objects.extend(catalog.object(id));
+            }
+        }
+    }
+    types
 }
 
 /// What of an object counts when it is asked whether it demands the same.

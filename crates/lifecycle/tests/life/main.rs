@@ -2,6 +2,7 @@
 
 mod cases;
 mod cluster;
+mod domains;
 mod random;
 mod refusals;
 mod rows;

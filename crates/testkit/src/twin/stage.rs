@@ -280,7 +280,7 @@ fn clear(session: &mut dyn Session) -> anyhow::Result<()> {
     if session.capabilities().object_numbers {
         run(
             session,
-            "drop schema if exists public, tightrope, aside cascade; create schema public",
+            "drop schema if exists public, tightrope, aside cascade; create schema public; grant usage on schema public to public",
         )?;
         return Ok(());
     }

@@ -101,3 +101,40 @@ fn a_sequence_has_the_owner_of_its_table_that_is_built_anew() {
         &["insert into t (c) values ('z')"],
     );
 }
+
+#[test]
+fn a_domain_is_as_strict_as_it_was_when_the_rows_of_the_migration_are_gone() {
+    check_postgres(
+        &[
+            "create domain pos as integer constraint above check (value > 0)",
+            "create domain known as text not null",
+            "create table x (id integer primary key, v pos, k known, note varchar(20))",
+            "insert into x select i, i, 'k', 'note ' || i from generate_series(1, 5) i",
+        ],
+        &[
+            "alter domain pos drop constraint above",
+            "alter domain pos add constraint above check (value > -10)",
+            "alter domain known drop not null",
+            "alter table x alter column note type varchar(3) using left(note, 3)",
+            "update x set v = -1, k = null where id = 2",
+            "insert into x values (10, -2, null, 'new')",
+        ],
+        &[
+            "update x set note = 'q' where id in (2, 3)",
+            "insert into x values (6, 6, 'k', 'six')",
+        ],
+    );
+    check_postgres(
+        &[
+            "create domain known as text",
+            "create table x (id integer primary key, k known)",
+            "insert into x values (1, null), (2, 'two')",
+        ],
+        &[
+            "update x set k = 'one' where k is null",
+            "alter domain known set not null",
+            "alter domain known set default 'nobody'",
+        ],
+        &["update x set k = 'q' where id = 2"],
+    );
+}

@@ -160,3 +160,20 @@ fn a_part_that_the_migration_wrote_into_is_attached_when_its_rows_are_gone() {
         &["update t_low set b = 'q' where a = 101"],
     );
 }
+
+#[test]
+fn a_column_with_a_sequence_goes_from_parts_that_stand_alone_before_it_goes_from_the_whole() {
+    for detach in [
+        "alter table t detach partition t_low",
+        "alter table t detach partition t_rest",
+    ] {
+        check_postgres(
+            &[WHOLE, LOW, REST, ROWS],
+            &["alter table t add column n bigserial", detach],
+            &[
+                "insert into t_low (a, b) values (0, 'new')",
+                "insert into t_rest (a, b) values (30, 'new')",
+            ],
+        );
+    }
+}

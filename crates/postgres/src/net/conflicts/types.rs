@@ -2,7 +2,7 @@
 
 use tightrope_engine::{EngineError, Window};
 use tightrope_model::sql_text::members;
-use tightrope_model::{ColumnPlan, ObjectId, ObjectKind};
+use tightrope_model::{ColumnPlan, Object, ObjectId, ObjectKind};
 
 use super::definition::{check, qualified, unquoted};
 use super::lost_constraints;
@@ -130,16 +130,8 @@ fn domain(column: &ColumnPlan, value: &str, window: &Window<'_>) -> Option<Strin
     let (schema, name) = qualified(&column.type_before)?;
     let id = ObjectId::new(ObjectKind::Domain, [&schema, &name]);
     let domain = window.before.object(&id)?;
-    let of = [schema.as_str(), name.as_str()];
-    let lost = lost_constraints(window, of, of, "CHECK");
-    let mut broken: Vec<String> = lost
-        .filter_map(|(_, definition)| Some(format!("(({}) is false)", check(definition)?)))
-        .collect();
+    let broken = broken_by(domain, window);
     let now = window.after.object(&id);
-    let was_strict = domain.attribute("not_null").is_some();
-    if was_strict && now.is_none_or(|now| now.attribute("not_null").is_none()) {
-        broken.push("value is null".to_owned());
-    }
     let base = domain.attribute("type")?;
     let other_type = now.is_some_and(|now| now.attribute("type") != Some(base));
     if broken.is_empty()
@@ -152,6 +144,29 @@ fn domain(column: &ColumnPlan, value: &str, window: &Window<'_>) -> Option<Strin
         "(select {} from (select {value} as value) b)",
         broken.join(" or ")
     ))
+}
+
+/// The conditions that `value` breaks what a domain demanded and does not any more, or a domain that it is made of.
+fn broken_by(domain: &Object, window: &Window<'_>) -> Vec<String> {
+    let [schema, name] = &domain.id.path[..] else {
+        return Vec::new();
+    };
+    let of = [schema.as_str(), name.as_str()];
+    let lost = lost_constraints(window, of, of, "CHECK");
+    let mut broken: Vec<String> = lost
+        .filter_map(|(_, definition)| Some(format!("(({}) is false)", check(definition)?)))
+        .collect();
+    let now = window.after.object(&domain.id);
+    let was_strict = domain.attribute("not_null").is_some();
+    if was_strict && now.is_none_or(|now| now.attribute("not_null").is_none()) {
+        broken.push("value is null".to_owned());
+    }
+    let below = domain.depends_on.iter();
+    let below = below.filter(|id| id.kind == ObjectKind::Domain && **id != domain.id);
+    for inner in below.filter_map(|id| window.before.object(id)) {
+        broken.extend(broken_by(inner, window));
+    }
+    broken
 }
 
 /// The function that tries a conversion.
