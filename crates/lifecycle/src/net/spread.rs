@@ -124,12 +124,12 @@ pub(crate) fn plan_of(
         let key = key_names(before, after, &matching, &table);
         let rows = plan.table(&table).map(|table| table.rows);
         let rows = rows.unwrap_or_default();
-        // Where rows came or went, other keys are no proof that a row was given another; it is told when the script has run, unless
-        // it does both.
-        let (come, go) = (rows.inserted > 0, rows.deleted > 0);
-        let unproven = rekeyed && (come || go);
-        let doubted = !key.is_empty() && (unproven || sets(&|column| key.contains(column)));
-        if rekeyed && !unproven || doubted && come && go {
+        // Where rows came or went, other keys are no proof that a row was given another; it is told when the script has run.
+        let unproven = rekeyed && (rows.inserted > 0 || rows.deleted > 0);
+        let remade = !matching.is_same(&ObjectId::of_table(&table));
+        let doubted =
+            !key.is_empty() && (unproven || remade || sets(&|column| key.contains(column)));
+        if rekeyed && !unproven {
             touched.rekeyed.insert(table.clone());
         } else if doubted {
             touched.doubted.insert(table.clone());

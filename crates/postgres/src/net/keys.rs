@@ -34,13 +34,15 @@ pub(super) fn agree(
     };
     let (kept, columns) = (Columns::of(session, rows)?, Columns::of(session, after)?);
     let (was, now) = ((rows, &kept), (after, &columns));
-    let agree = match (plan.rows.inserted, plan.rows.deleted) {
-        (0, 0) => are_those_of(session, plan, was, now)?,
-        // Of the rows of before none is without its row now.
-        (_, 0) => none_without(session, plan, Side::Before, was, now)?,
-        (0, _) => none_without(session, plan, Side::Now, was, now)?,
-        _ => None,
-    };
+    let mut agree = are_those_of(session, plan, was, now)?;
+    if agree == Some(false) && !all_stayed(session, plan, rows, after)? {
+        // Rows have come, or gone, or both: of one side none is without its row on the other, or nobody can tell.
+        for side in [Side::Before, Side::Now] {
+            if agree == Some(false) {
+                agree = none_without(session, plan, side, was, now)?;
+            }
+        }
+    }
     match (agree, plan.keep) {
         (None | Some(true), _) => Ok(true),
         (Some(false), Keep::Whole) => Ok(false),
@@ -53,6 +55,33 @@ pub(super) fn agree(
         )
         .hint("rehearse the migration again, on a copy of the data as it is now")),
     }
+}
+
+/// Whether no row has come, gone or been written by itself since the pre-images, as far as the counts tell, so that the first row is
+/// still the first: the schema was changed, or all of them were copied into another table.
+pub(super) fn all_stayed(
+    session: &mut PostgresSession,
+    plan: &TablePlan,
+    rows: &TableName,
+    after: &TableName,
+) -> Result<bool, EngineError> {
+    if plan.truncated {
+        return Ok(false);
+    }
+    let (rows, after) = (names::sql(rows), names::sql(after));
+    let stayed = session.query_own(
+        &format!(
+            "select (was.n = now.n and pg_catalog.pg_stat_get_xact_tuples_inserted(now.id) in (0, now.n) \
+             and pg_catalog.pg_stat_get_xact_tuples_updated(now.id) = 0 \
+             and pg_catalog.pg_stat_get_xact_tuples_deleted(now.id) = 0)::int::bigint \
+             from (select count(*) as n from {rows}) was, \
+             (select count(*) as n, {}::regclass::oid as id from only {after}) now",
+            literal(&after)
+        ),
+        &[],
+    )?;
+    let stayed = stayed.first().and_then(|row| row.first()?.integer());
+    Ok(stayed == Some(1))
 }
 
 /// Which rows each have to have their counterpart.

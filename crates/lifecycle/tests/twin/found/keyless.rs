@@ -324,3 +324,40 @@ fn a_table_without_columns_gets_one() {
         &["insert into t default values"],
     );
 }
+
+#[test]
+fn rows_that_a_copy_gave_other_keys_are_known_by_their_order() {
+    let table = "create table t (a integer generated always as identity, b text, c integer, constraint k primary key (a), \
+                 constraint f foreign key (c) references t (a) on delete set null)";
+    let rows = "insert into t overriding system value values (1, 'one', 1), (3, 'three', null), (5, 'five', 1)";
+    let copied = [
+        "create table n (like t including all)",
+        "insert into n overriding system value select a + 10, b, c + 10 from t",
+        "drop table t cascade",
+        "alter table n rename to t",
+    ];
+    let writes = [
+        "update t set b = 'written' where b = 'five'",
+        "delete from t where b = 'three'",
+    ];
+    check_postgres(&[table, rows], &copied, &writes);
+    check_postgres_late(&[table], &[rows], &copied, &writes);
+}
+
+#[test]
+fn rows_that_were_copied_and_of_which_some_went_keep_their_keys() {
+    let table = "create table t (a integer generated always as identity, b text, c integer, constraint k primary key (a), \
+                 constraint f foreign key (c) references t (a) on delete set null)";
+    let rows = "insert into t overriding system value values (1, 'one', 1), (3, 'three', null), (5, 'five', 1)";
+    let copied = [
+        "create table n (like t including all)",
+        "insert into n overriding system value select a, b, c from t",
+        "drop table t cascade",
+        "alter table n rename to t",
+        "delete from t where a = 3",
+        "update t set b = upper(b)",
+    ];
+    let writes = ["update t set b = 'written' where a = 5"];
+    check_postgres(&[table, rows], &copied, &writes);
+    check_postgres_late(&[table], &[rows], &copied, &writes);
+}

@@ -7,6 +7,7 @@ use tightrope_engine::{EngineError, KeptTable};
 use tightrope_model::{TableName, TablePlan, Value};
 
 use super::super::hashes::{self, Hashed, Kind};
+use super::super::keys;
 use super::super::names;
 use super::super::terms::{Facts, Shape};
 use super::{has_more, text, whole_text};
@@ -37,8 +38,9 @@ pub(in crate::net) fn link(
     let (true, Some(rows)) = (table.plan.key.is_empty(), &table.rows) else {
         return Ok(false);
     };
-    let unwritten = table.plan.rows.is_empty() && !table.plan.truncated;
-    if unwritten && !leaves_agree(session, &table.plan, rows, after)? {
+    if keys::all_stayed(session, &table.plan, rows, after)?
+        && !leaves_agree(session, &table.plan, rows, after)?
+    {
         note_changed_columns(session, &mut table.plan, rows, after)?;
     }
     if !has_more(&table.plan) {
