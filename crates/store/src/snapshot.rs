@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use tightrope_model::{
@@ -14,7 +14,7 @@ const LAYOUT: i64 = 1;
 #[derive(Serialize, Deserialize)]
 struct StoredObject {
     id: ObjectId,
-    attributes: std::collections::BTreeMap<String, Attribute>,
+    attributes: BTreeMap<String, Attribute>,
     #[serde(default)]
     native: Option<NativeId>,
     #[serde(default)]
@@ -66,6 +66,17 @@ struct NewNumbers<'c> {
     native: NativeId,
     /// Facts that begin with `same_`: two catalogs tell by them whether the same words mean the same. Was and is.
     facts: Vec<(&'c str, &'c str, &'c str)>,
+    /// The numbers of an enum's values. Was and is.
+    values: Vec<(&'c str, &'c str)>,
+}
+
+/// The fact of an enum that numbers its values, in their order, and what stands between two of them.
+const NUMBERS: &str = "numbers";
+const BETWEEN: &str = ", ";
+
+fn numbers(object: &Object) -> impl Iterator<Item = &str> {
+    let numbers = object.attribute(NUMBERS).into_iter();
+    numbers.flat_map(|numbers| numbers.split(BETWEEN))
 }
 
 /// The new numbers of objects, by their old ones.
@@ -82,9 +93,13 @@ impl<'c> Renumbered<'c> {
                 let was = attribute.value.as_str();
                 (name.starts_with("same_") && was != is).then_some((name.as_str(), was, is))
             });
-            let facts: Vec<_> = facts.collect();
+            let new = NewNumbers {
+                native,
+                facts: facts.collect(),
+                values: numbers(object).zip(numbers(now)).collect(),
+            };
             let key = (object.id.kind, was);
-            (was != native || !facts.is_empty()).then_some((key, NewNumbers { native, facts }))
+            (was != native || !new.facts.is_empty()).then_some((key, new))
         });
         Self(objects.collect())
     }
@@ -102,6 +117,15 @@ impl<'c> Renumbered<'c> {
             {
                 (*is).clone_into(&mut fact.value);
             }
+        }
+        if let Some(numbers) = object.attributes.get_mut(NUMBERS) {
+            let values = new.values.iter();
+            let new: BTreeMap<&str, &str> = values.copied().collect();
+            let each = numbers.value.split(BETWEEN);
+            let each: Vec<&str> = each
+                .map(|was| new.get(was).copied().unwrap_or(was))
+                .collect();
+            numbers.value = each.join(BETWEEN);
         }
     }
 }

@@ -90,3 +90,43 @@ fn what_the_upper_one_has_built_anew_is_known_to_the_lower_one() {
         );
     }
 }
+
+#[test]
+fn an_enum_that_the_upper_one_has_made_anew_has_the_values_that_the_lower_one_knows() {
+    let before = [
+        "create type mood as enum ('sad', 'ok', 'so, so')",
+        "create table t (a integer primary key, m mood not null)",
+        "insert into t values (1, 'sad'), (2, 'ok')",
+    ];
+    let stacked = [
+        "create type other as enum ('so, so', 'ok', 'sad')",
+        "alter table t alter column m type other using m::text::other",
+        "drop type mood",
+        "alter type other rename to mood",
+    ];
+    let writes: [&[Sides<'_>]; 3] = [
+        &[(
+            "insert into t (a, m) values (3, 'sad')",
+            "insert into t (a, m) values (3, 'sad')",
+        )],
+        &[(
+            "update t set m = 'so, so' where a = 2",
+            "update t set m = 'so, so' where a = 2",
+        )],
+        &[(
+            "insert into t (a, m) values (4, 'ok')",
+            "insert into t (a, m) values (4, 'ok')",
+        )],
+    ];
+    let forward = ["alter table t add column b integer default 7"];
+    for major in servers::postgres_majors() {
+        check_stacked(
+            &postgres_stage(major),
+            EngineKind::Postgres,
+            &before,
+            &forward,
+            writes,
+            &stacked,
+        );
+    }
+}

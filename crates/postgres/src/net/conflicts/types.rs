@@ -122,7 +122,12 @@ fn labels(column: &ColumnPlan, window: &Window<'_>) -> Option<Option<String>> {
             false => all_known = false,
         }
     }
-    Some((!all_known).then(|| known.join(", ")))
+    Some(match (all_known, known.is_empty()) {
+        (true, _) => None,
+        // Another type by now: only the words can tell.
+        (false, true) => Some(labels.to_owned()),
+        (false, false) => Some(known.join(", ")),
+    })
 }
 
 /// The condition that a value breaks a constraint that its domain had.
