@@ -36,6 +36,8 @@ pub struct Statement {
     pub copy_data: Option<Span>,
     /// Its only effect is to raise an error: in a rollback script this declares the migration irreversible.
     pub raises: bool,
+    /// The tables whose triggers it switches off, all of them (`disable trigger all`, `disable trigger user`).
+    pub triggers_off: Vec<String>,
     /// What in it acts on the whole server, beyond the database that it runs in.
     pub cluster_wide: Vec<ClusterWide>,
 }

@@ -32,6 +32,8 @@ pub(crate) struct Touched {
     /// Tables (by the name before) that the script has rewritten, and values of before with them as far as is known:
     /// `alter column … type … using` gives them other values of the same type.
     pub(crate) rewritten: BTreeSet<TableName>,
+    /// Tables (by the name before) whose triggers the script switches off, so that its changes cannot be caught.
+    pub(crate) unwatched: BTreeSet<TableName>,
     /// Rows before, by table.
     pub(crate) counts: BTreeMap<TableName, u64>,
 }
@@ -362,7 +364,9 @@ impl<'a> Planner<'a> {
             (true, true) => Keep::Whole,
             (true, false) if plan.key.is_empty() => Keep::Whole,
             (true, false) => Keep::Columns,
-            (false, true) if rewritten => Keep::Whole,
+            (false, true) if rewritten || self.touched.unwatched.contains(&plan.before) => {
+                Keep::Whole
+            }
             (false, true) if self.touched.unchanged.contains(&plan.before) => Keep::Changed,
             (false, true) => keep_rows(plan),
             (false, false) => Keep::Nothing,

@@ -91,6 +91,7 @@ pub(crate) fn plan_of(
         named: named_tables(parsed, dialect, before),
         dropped: dropped_tables(parsed, before),
         dropped_columns: dropped_columns(parsed, before),
+        unwatched: unwatched_tables(parsed, before),
         ..Touched::default()
     };
     let unseen = unseen_writes(before, after, &matching, &touched);
@@ -436,6 +437,26 @@ fn dropped_tables(parsed: &Parsed, before: &Catalog) -> BTreeSet<TableName> {
         })
         .cloned()
         .collect()
+}
+
+/// Tables of before on which the script's statements switch all triggers off, their own or those of what they are parts of.
+fn unwatched_tables(parsed: &Parsed, before: &Catalog) -> BTreeSet<TableName> {
+    let off: Vec<&String> = parsed
+        .statements
+        .iter()
+        .flat_map(|statement| &statement.triggers_off)
+        .collect();
+    if off.is_empty() {
+        return BTreeSet::new();
+    }
+    let tables = before.tables().iter().map(|shape| &shape.table);
+    let is_off = |table: &&TableName| {
+        let names = with_ancestors(before, ObjectId::of_table(table));
+        names
+            .iter()
+            .any(|name| off.iter().any(|off| is_called(name, off)))
+    };
+    tables.filter(is_off).cloned().collect()
 }
 
 /// Columns of before that the script's statements drop, under whatever name they have then.

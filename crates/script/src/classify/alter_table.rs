@@ -72,6 +72,13 @@ fn lock_mode(action: &AlterTableAction) -> LockMode {
     }
 }
 
+/// Whether no trigger is named, but `all` or `user`; one that is called so has to be quoted.
+fn is_of_all(disable: &ast::DisableTrigger) -> bool {
+    let text = disable.syntax().text().to_string().to_lowercase();
+    let last = text.split_whitespace().next_back();
+    last.is_some_and(|word| ["all", "user"].contains(&word))
+}
+
 struct Part<'s, 'a> {
     statement: &'s mut Statement,
     tree: &'s Tree<'a>,
@@ -113,6 +120,9 @@ impl Part<'_, '_> {
                 let child = detach.table_name_ref();
                 let child = child.and_then(|name| self.tree.name(name.syntax()));
                 self.statement.add_lock(LockMode::AccessExclusive, child);
+            }
+            Action::DisableTrigger(disable) if is_of_all(disable) => {
+                self.statement.triggers_off.push(self.table.to_owned());
             }
             Action::SetLogged(_)
             | Action::SetUnlogged(_)

@@ -161,6 +161,7 @@ impl Statement {
         self.locks.extend(inner.locks);
         self.long_locks.extend(inner.long_locks);
         self.destroys.extend(inner.destroys);
+        self.triggers_off.extend(inner.triggers_off);
         self.cluster_wide.extend(inner.cluster_wide);
     }
 }

@@ -50,6 +50,7 @@ fn classify_at(text: &str, span: Span, dialect: EngineKind, depth: usize) -> Sta
         long_locks: Vec::new(),
         copy_data: None,
         raises: false,
+        triggers_off: Vec::new(),
         cluster_wide: Vec::new(),
     };
     if dialect == EngineKind::Postgres {

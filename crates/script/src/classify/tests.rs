@@ -25,6 +25,23 @@ fn locks(sql: &str, expect: &str) {
 }
 
 #[test]
+fn triggers_that_are_switched_off_all_at_once() {
+    let off = |sql: &str| postgres(sql).triggers_off.join(", ");
+    assert_eq!(off("alter table t disable trigger all"), "t");
+    assert_eq!(
+        off("ALTER TABLE s.t DISABLE TRIGGER USER, add column a int"),
+        "s.t"
+    );
+    assert_eq!(
+        off("do $$ begin alter table t disable trigger user; update t set a = 1; end $$"),
+        "t"
+    );
+    assert_eq!(off("alter table t disable trigger \"all\""), "");
+    assert_eq!(off("alter table t disable trigger mine"), "");
+    assert_eq!(off("alter table t enable trigger all"), "");
+}
+
+#[test]
 fn locks_are_those_of_the_documentation() {
     locks("create index i on shop.t (a)", "share on shop.t");
     locks(

@@ -138,3 +138,30 @@ fn a_domain_is_as_strict_as_it_was_when_the_rows_of_the_migration_are_gone() {
         &["update x set k = 'q' where id = 2"],
     );
 }
+
+#[test]
+fn what_a_script_changes_with_triggers_off_comes_back() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text, n integer default 0)",
+            "insert into t select i, 'b' || i from generate_series(1, 50) i",
+            "create function up() returns trigger language plpgsql as 'begin new.n := new.n + 1; return new; end'",
+            "create trigger up before update on t for each row execute function up()",
+            "create table p (a integer primary key, b text) partition by range (a)",
+            "create table p1 partition of p for values from (0) to (100)",
+            "insert into p select i, 'b' || i from generate_series(1, 50) i",
+        ],
+        &[
+            "alter table t disable trigger all",
+            "update t set b = 'q' where a = 3",
+            "delete from t where a = 4",
+            "alter table t enable trigger all",
+            "do $$ begin alter table p disable trigger user; update p set b = 'x' where a = 7; alter table p enable trigger user; end $$",
+        ],
+        &[
+            "update t set b = 'w' where a in (3, 5)",
+            "delete from p where a = 8",
+            "insert into p values (60, 'new')",
+        ],
+    );
+}
