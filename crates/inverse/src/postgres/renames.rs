@@ -81,11 +81,11 @@ fn settle<T: Copy>(
     taken: &mut BTreeSet<String>,
     mut rename: impl FnMut(&str, &str, T),
 ) {
-    let mut spare = 0;
-    // Bounded: each turn ends a rename, or takes one out of the way once.
+    // Bounded: each turn ends a rename, or takes one out of the way once; where that frees nothing, the server shall say why.
+    let (mut spare, most) = (0, pending.len());
     while !pending.is_empty() {
         let free = pending.iter().position(|(_, to, _)| !taken.contains(to));
-        if let Some(at) = free {
+        if let Some(at) = free.or((spare > most).then_some(0)) {
             let (from, to, what) = pending.remove(at);
             rename(&from, &to, what);
             taken.remove(&from);
@@ -115,6 +115,8 @@ struct Placed<'a> {
 fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
     let mut taken: BTreeSet<Place> = BTreeSet::new();
     let mut pending: Vec<Placed<'_>> = Vec::new();
+    // What gets another name and moves with its table: the name before that, or where somebody has it, after that.
+    let mut carried: Vec<Placed<'_>> = Vec::new();
     for now in survey.now.objects() {
         let Some(schema) = names::schema(&now.id) else {
             continue;
@@ -135,24 +137,51 @@ fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
         let Some(before) = before.filter(|_| fates.stays(&now.id)) else {
             continue;
         };
+        let of_constraint =
+            now.id.kind == ObjectKind::Index && now.attribute("constraint").is_some();
         let to = (
             space,
             before.id.path.first().cloned().unwrap_or_default(),
             before.id.path.last().cloned().unwrap_or_default(),
         );
-        let moves = at.1 != to.1 || names::own_name(&now.id) != names::own_name(&before.id);
-        let with_another =
-            goes_with_another(survey, now, before) && !is_owned_by_rebuilt(survey, fates, now);
-        if moves && !with_another {
-            pending.push(Placed { at, to, before });
+        let renamed = names::own_name(&now.id) != names::own_name(&before.id);
+        let owned =
+            moves_with_table(survey, now, before) && !is_owned_by_rebuilt(survey, fates, now);
+        if of_constraint || owned && !renamed {
+            continue;
+        }
+        match owned && at.1 != to.1 {
+            true => carried.push(Placed { at, to, before }),
+            false if renamed || at.1 != to.1 => pending.push(Placed { at, to, before }),
+            false => {}
+        }
+    }
+    for Placed { at, to, before } in carried {
+        let here = (to.0, at.1.clone(), to.2.clone());
+        if taken.contains(&here) {
+            let there = (at.0, to.1.clone(), at.2);
+            pending.push(Placed {
+                at: there,
+                to,
+                before,
+            });
+        } else {
+            pending.insert(
+                0,
+                Placed {
+                    at,
+                    to: here,
+                    before,
+                },
+            );
         }
     }
     late_out_of_the_way(survey, fates, &mut taken, &pending, script);
-    // Bounded as in `settle`.
-    let mut spare = 0;
+    // Bounded: each turn ends a move, or takes one out of the way once; where that frees nothing, the server shall say why.
+    let (mut spare, most) = (0, pending.len());
     while !pending.is_empty() {
         let free = pending.iter().position(|step| !taken.contains(&step.to));
-        let (at, done) = (free.unwrap_or(0), free.is_some());
+        let (at, done) = (free.unwrap_or(0), free.is_some() || spare > most);
         let step = &mut pending[at];
         let target = if done {
             step.to.clone()
@@ -187,14 +216,12 @@ fn is_owned_by_rebuilt(survey: &Survey<'_>, fates: &Fates, now: &Object) -> bool
     })
 }
 
-/// An index behind a constraint is renamed with it; what belongs to a table moves with it to another schema.
-fn goes_with_another(survey: &Survey<'_>, now: &Object, before: &Object) -> bool {
-    let same_name = names::own_name(&now.id) == names::own_name(&before.id);
+/// Whether it belongs to a table, and moves with it to another schema.
+fn moves_with_table(survey: &Survey<'_>, now: &Object, before: &Object) -> bool {
     match now.id.kind {
-        ObjectKind::Index => now.attribute("constraint").is_some() || same_name,
+        ObjectKind::Index => true,
         ObjectKind::Sequence => {
-            same_name
-                && now.attribute("owner_schema") == now.id.path.first().map(String::as_str)
+            now.attribute("owner_schema") == now.id.path.first().map(String::as_str)
                 && survey.aligned.contains_key(&before.id)
                 && before.attribute("same_owned_by") == now.attribute("same_owned_by")
         }

@@ -196,10 +196,12 @@ fn other_primary_key(schema: &Schema, table: &Table, chance: &mut Chance) -> Opt
 fn drop_reference(schema: &Schema, table: &Table, chance: &mut Chance) -> Option<Draft> {
     let key = chance.pick(&table.foreign_keys)?;
     let mut after = schema.clone();
-    after
-        .table_mut(table.id)?
-        .foreign_keys
-        .retain(|other| other != key);
+    let changed = after.table_mut(table.id)?;
+    changed.foreign_keys.retain(|other| other != key);
+    // In a migration on top of another: what refers to rows that the lower one took away goes to quarantine when the upper one goes back.
+    changed.frozen |= schema
+        .table(key.target)
+        .is_some_and(|target| target.rows_changed);
     let sql = format!("alter table {} drop constraint {}", table.name, key.name);
     Some(Draft::new(vec![sql], after))
 }
