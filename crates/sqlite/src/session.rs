@@ -338,11 +338,9 @@ impl Session for SqliteSession {
     }
 
     fn rows_changed(&mut self) -> Result<Vec<(TableName, TableChange)>, EngineError> {
-        Ok(self
-            .counter
-            .as_ref()
-            .map(RowCounter::counts)
-            .unwrap_or_default())
+        let counts = self.counter.as_ref().map(RowCounter::counts);
+        catalog::count_for_virtual(self.connection(), counts.unwrap_or_default())
+            .map_err(from_sqlite)
     }
 
     fn locks_held(&mut self) -> Result<Vec<LockHeld>, EngineError> {

@@ -34,6 +34,8 @@ pub(crate) fn keep_images(
             telling: Vec::new(),
             key: Vec::new(),
         })
+        // Of a virtual table the catalog knows no columns.
+        .filter(|wanted| !wanted.columns.is_empty())
         .collect();
     wanted.extend(
         kept.tables

@@ -3,6 +3,7 @@
 mod cases;
 mod cluster;
 mod domains;
+mod full_text;
 mod random;
 mod refusals;
 mod rows;

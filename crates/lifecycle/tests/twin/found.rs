@@ -8,6 +8,7 @@ mod parts;
 mod rehearsal;
 mod stacked;
 mod stand_in;
+mod virtual_tables;
 
 use tightrope_engine::Registry;
 use tightrope_model::EngineKind;

@@ -8,6 +8,7 @@ mod other;
 mod relation;
 mod shape;
 mod table;
+mod virtual_table;
 
 use rusqlite::Connection;
 use tightrope_model::{AttributeLevel, Catalog, Object};
@@ -15,6 +16,8 @@ use tightrope_model::{AttributeLevel, Catalog, Object};
 use crate::definition::Names;
 use crate::transaction::ReadTransaction;
 use relation::Kind;
+
+pub(crate) use virtual_table::{count_for_virtual, full_text_of_others};
 
 /// Whether a table is the library's own or tightrope's own: neither is part of a schema.
 pub(crate) fn is_own_or_internal(name: &str) -> bool {
@@ -59,7 +62,7 @@ pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
             Kind::View => objects.push(other::view(relation, &facts.names)),
             Kind::Virtual => {
                 objects.push(other::virtual_table(relation));
-                shapes.extend(shape::of_virtual_table(connection, relation)?);
+                shapes.extend(virtual_table::shape(connection, relation)?);
             }
             Kind::Shadow => objects.push(other::shadow(relation)),
         }

@@ -1,9 +1,7 @@
-use rusqlite::Connection;
 use tightrope_model::{TableName, TableShape};
 
 use super::relation::{Column, Index, Relation};
 use super::table::Facts;
-use crate::definition::tokens;
 
 /// What is needed to read a table's rows: its columns by name, generated ones included, and what tells the rows apart.
 pub(super) fn of_table(relation: &Relation, facts: &Facts) -> TableShape {
@@ -54,49 +52,4 @@ fn key(columns: &[Column], indexes: &[Index]) -> Vec<String> {
 fn is_rowid(key: &[&Column], indexes: &[Index]) -> bool {
     matches!(key, [column] if column.declared_type.eq_ignore_ascii_case("integer"))
         && indexes.iter().all(|index| index.origin != "pk")
-}
-
-/// The modules whose tables keep rows of their own that can be read back as they were written.
-const MODULES: [&str; 5] = ["fts3", "fts4", "fts5", "rtree", "rtree_i32"];
-
-/// The shape of a virtual table that keeps rows; none if its rows are another table's, or if it cannot be read back.
-///
-/// A full-text table's rows belong to those of other tables by their rowid, so that counts as a column and is the key.
-pub(super) fn of_virtual_table(
-    connection: &Connection,
-    relation: &Relation,
-) -> rusqlite::Result<Option<TableShape>> {
-    let tokens = tokens(&relation.sql);
-    let module = tokens
-        .iter()
-        .skip_while(|token| !token.is("using"))
-        .nth(1)
-        .map(|token| token.text.to_ascii_lowercase());
-    let Some(module) = module.filter(|module| MODULES.contains(&module.as_str())) else {
-        return Ok(None);
-    };
-    let elsewhere = tokens
-        .windows(2)
-        .any(|pair| pair[0].is("content") && pair[1].is("="));
-    if elsewhere {
-        return Ok(None);
-    }
-    let mut statement = connection.prepare_cached(
-        "select name from pragma_table_xinfo(?1, 'main') where hidden = 0 order by cid",
-    )?;
-    let mut columns = statement
-        .query_map([&relation.name], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<String>>>()?;
-    let key = if module.starts_with("fts") {
-        columns.push("rowid".to_owned());
-        "rowid".to_owned()
-    } else {
-        columns.first().cloned().unwrap_or_default()
-    };
-    columns.sort();
-    Ok(Some(TableShape {
-        table: TableName::new("", relation.name.as_str()),
-        columns,
-        key: vec![key],
-    }))
 }

@@ -12,6 +12,7 @@ use super::live::{Live, keeps_rowids};
 use super::names::{all, any, differ, list, of, own, sql};
 use super::quiet::Quiet;
 use super::terms::{COMES_BACK, Shape, Terms};
+use super::virtual_rows;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
 
@@ -38,6 +39,10 @@ pub(super) fn merge(
             live: &live,
             places: own(kept.number, &table.plan, "places"),
         };
+        if table.plan.after.is_some() && !live.is_ordinary() {
+            virtual_rows::merge(connection, kept.number, table, &live, &mut merged)?;
+            continue;
+        }
         if table.plan.after.is_none() {
             if !rebuilt.contains(&table.plan.before) {
                 merged.returned += merge.bring_all_back()?;
@@ -55,6 +60,7 @@ pub(super) fn merge(
         }
     }
     quiet.end(connection)?;
+    virtual_rows::read_again(connection, kept)?;
     counters(connection, kept)?;
     Ok(merged)
 }

@@ -36,6 +36,7 @@ mod terms;
 mod touch;
 mod trace;
 mod trial;
+mod virtual_rows;
 mod window;
 
 use tightrope_engine::{

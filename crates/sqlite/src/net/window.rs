@@ -2,14 +2,14 @@
 
 use rusqlite::Connection;
 use tightrope_engine::{EngineError, KeptNet, KeptTable};
-use tightrope_model::{Catalog, TableName};
+use tightrope_model::{Catalog, Keep, TableName};
 
 use super::key::{Key, Part, equal};
 use super::live::Live;
 use super::names::{list, of, own, sql};
 use super::spread::{moves_name, not_as_planned};
 use super::touch::{FirstTouch, TouchLog, hold_name, trigger_names};
-use super::{about, others, owed};
+use super::{about, others, owed, virtual_rows};
 use crate::counting::RowCounter;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
@@ -72,6 +72,11 @@ impl Opening<'_> {
         };
         let live = live.ok_or_else(|| not_as_planned(&table.plan))?;
         if !live.is_ordinary() {
+            if matches!(table.plan.keep, Keep::Whole | Keep::Changed)
+                && virtual_rows::keep(self.connection, self.number, table, &after, &live)?
+            {
+                return Ok(());
+            }
             return self.unwatched(table);
         }
         let mut key = self.identity(table, &live);
@@ -138,7 +143,7 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// A virtual table can have no triggers, so nobody knows what is written into it.
+    /// A virtual table of which nothing has to be kept.
     fn unwatched(&self, table: &mut KeptTable) -> Result<(), EngineError> {
         if let Some(rows) = table.rows.take() {
             self.batch(&format!("drop table {}", sql(&rows)))?;
