@@ -14,6 +14,7 @@ use tightrope_engine::{
 
 use super::base::sweep;
 use crate::backup::{BackupError, Watch, of_target, taker};
+use crate::execute::elapsed_ms;
 use crate::project::Project;
 use crate::run::Watchers;
 use crate::{Event, Listener, Silent};
@@ -100,28 +101,17 @@ impl Source {
                 Held::Target,
             ),
             CopiesOf::Backup => {
-                let restored = restore_newest(project, engine, listener)?;
-                let url = restored.0.url().clone();
-                (url, None, Held::Backup(restored.0, restored.1))
+                let (restored, name) = restore_newest(project, engine, listener)?;
+                (restored.url().clone(), None, Held::Backup(restored, name))
             }
             CopiesOf::Command(command) => {
                 listener.event(&Event::Copying {
-                    source: format!(
-                        "{} by `{}`",
-                        project.url.redacted(),
-                        command.make.first().map_or("", String::as_str)
-                    ),
+                    source: format!("{} by `{}`", project.url.redacted(), command.program()),
                 });
                 let made = Made::by(command)?;
-                if engine.kind()
-                    != project
-                        .registry
-                        .engine(&made.url)
-                        .map_or(engine.kind(), |engine| engine.kind())
-                {
-                    return Err(made
-                        .command
-                        .failed("prints the URL of another engine's database"));
+                let of_another = project.registry.engine(&made.url);
+                if of_another.is_ok_and(|other| other.kind() != engine.kind()) {
+                    return Err(command.failed("prints the URL of another engine's database"));
                 }
                 (
                     made.url.clone(),
@@ -134,10 +124,7 @@ impl Source {
             url,
             place,
             held,
-            milliseconds: match project.copies_of {
-                CopiesOf::Target => 0,
-                _ => u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            },
+            milliseconds: elapsed_ms(began),
         })
     }
 

@@ -55,6 +55,7 @@ pub(super) fn merge(
             } else {
                 merged.removed += merge.remove(&terms)?;
                 merged.given_back += merge.give_back(&terms)?;
+                merge.make_way(&key)?;
                 merged.returned += merge.bring_back(&terms)?;
             }
         }
@@ -340,6 +341,42 @@ impl TableMerge<'_> {
     }
 
     /// Rows that the migration deleted.
+    /// Rows that the application has made since, and that have the rowids of rows which come back, get others: the log and older nets know
+    /// rows of before by theirs.
+    fn make_way(&self, key: &Key) -> Result<(), EngineError> {
+        let (Some(rows), Some(log), [part]) = (self.rows(), &self.table.touched, &key.parts[..])
+        else {
+            return Ok(());
+        };
+        let rowid = self.live.rowid.filter(|_| self.live.alias.is_none());
+        let (Some(rowid), "r$") = (rowid, part.kept.as_str()) else {
+            return Ok(());
+        };
+        let (here, log, own) = (self.sql(), sql(log), &key.own("", "k")[0]);
+        let taken = || {
+            let query = format!(
+                "select t.{rowid} from {here} t join {rows} p on p.r$ = t.{rowid} where {COMES_BACK}"
+            );
+            let mut statement = self.connection.prepare(&query)?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect::<rusqlite::Result<Vec<i64>>>()
+        };
+        for place in taken().map_err(from_sqlite)? {
+            let free = counted(
+                self.connection,
+                &format!(
+                    "select 1 + max(coalesce((select max({rowid}) from {here}), 0), coalesce((select max(r$) from {rows}), 0))"
+                ),
+            )?;
+            let batch_of_both = format!(
+                "update {here} set {rowid} = {free} where {rowid} = {place};
+                 update {log} set {own} = {free} where {own} = {place}"
+            );
+            batch(self.connection, &batch_of_both)?;
+        }
+        Ok(())
+    }
+
     fn bring_back(&self, terms: &Terms<'_>) -> Result<u64, EngineError> {
         if !terms.has_rows() {
             return Ok(0);

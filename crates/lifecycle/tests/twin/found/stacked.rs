@@ -130,3 +130,26 @@ fn an_enum_that_the_upper_one_has_made_anew_has_the_values_that_the_lower_one_kn
         );
     }
 }
+
+#[test]
+fn a_row_that_is_known_by_its_place_has_it_again_when_the_upper_one_goes_back() {
+    let both = |sql: &'static str| -> Sides<'static> { (sql, sql) };
+    check_stacked(
+        &sqlite_stage(),
+        EngineKind::Sqlite,
+        &[
+            "create table l (op text, who text)",
+            "insert into l values ('first', 'a'), ('second', 'b')",
+        ],
+        &["alter table l drop column who"],
+        [
+            &[],
+            &[
+                both("insert into l (op) values ('new'), ('newer'), ('newest')"),
+                both("delete from l where op = 'newer'"),
+            ],
+            &[both("insert into l (op) values ('last')")],
+        ],
+        &["delete from l"],
+    );
+}
