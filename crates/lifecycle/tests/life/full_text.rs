@@ -32,9 +32,6 @@ fn what_a_rollback_brings_back_is_found() {
         rows[0][0].text().unwrap_or("none").to_owned()
     };
     let words = ["alpha", "changed", "beta", "written", "gamma", "inserted"];
-    assert_eq!(
-        words.map(|word| found(word)),
-        ["1", "none", "none", "2", "3", "4"]
-    );
+    assert_eq!(words.map(&mut found), ["1", "none", "none", "2", "3", "4"]);
     desk.execute("insert into ft (ft, rank) values ('integrity-check', 1)");
 }

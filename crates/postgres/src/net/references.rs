@@ -1,7 +1,7 @@
 //! Foreign keys between the tables of the net: they say in which order rows come and go, and which rows of the migration
 //! have to stay because somebody refers to them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_engine::{EngineError, KeptNet, KeptTable};
 use tightrope_model::{TableName, Value};
@@ -15,7 +15,8 @@ use crate::session::PostgresSession;
 /// A foreign key that stands now.
 #[derive(Clone, Debug)]
 pub(super) struct Reference {
-    pub(super) name: String,
+    /// The constraint that was declared, and the table on which: that of a partitioned table stands for those of its parts.
+    declared: (String, TableName),
     pub(super) child: TableName,
     pub(super) parent: TableName,
     /// Columns of the child and of the parent.
@@ -24,7 +25,7 @@ pub(super) struct Reference {
     deferring: String,
 }
 
-/// The foreign keys that refer to one of these tables.
+/// The foreign keys that refer to one of these tables; of a partitioned table that refers to one, those of its parts.
 pub(super) fn to_tables<'t>(
     session: &mut PostgresSession,
     tables: impl Iterator<Item = &'t TableName>,
@@ -37,14 +38,19 @@ pub(super) fn to_tables<'t>(
     }
     let rows = session.query_own(
         &format!(
-            "select f.conname::text, cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text, \
+            "with recursive up (id, above, name, on_table, of) as (select oid, conparentid, conname, conrelid, oid \
+               from pg_catalog.pg_constraint where contype = 'f' \
+             union all select f.oid, f.conparentid, f.conname, f.conrelid, up.of from up join pg_catalog.pg_constraint f on f.oid = up.above) \
+             select up.name::text, cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text, \
              (select pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, b.attname) order by u.place)::text \
               from unnest(f.conkey, f.confkey) with ordinality u (own, other, place) \
               join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = u.own \
               join pg_catalog.pg_attribute b on b.attrelid = f.confrelid and b.attnum = u.other), \
              case when not f.condeferrable then 'not deferrable' when f.condeferred then 'deferrable initially deferred' \
-             else 'deferrable initially immediate' end \
+             else 'deferrable initially immediate' end, dn.nspname::text, d.relname::text \
              from pg_catalog.pg_constraint f \
+             join up on up.of = f.oid and up.above = 0 \
+             join pg_catalog.pg_class d on d.oid = up.on_table join pg_catalog.pg_namespace dn on dn.oid = d.relnamespace \
              join pg_catalog.pg_class c on c.oid = f.conrelid join pg_catalog.pg_namespace cn on cn.oid = c.relnamespace \
              join pg_catalog.pg_class p on p.oid = f.confrelid join pg_catalog.pg_namespace pn on pn.oid = p.relnamespace \
              where f.contype = 'f' and f.confrelid in ({}) order by f.oid",
@@ -55,14 +61,23 @@ pub(super) fn to_tables<'t>(
     let reference = |row: &Vec<Value>| {
         let text = |at: usize| row.get(at).and_then(Value::text);
         Some(Reference {
-            name: text(0)?.to_owned(),
+            declared: (text(0)?.to_owned(), TableName::new(text(7)?, text(8)?)),
             child: TableName::new(text(1)?, text(2)?),
             parent: TableName::new(text(3)?, text(4)?),
             columns: serde_json::from_str(text(5)?).ok()?,
             deferring: text(6)?.to_owned(),
         })
     };
-    Ok(rows.iter().filter_map(reference).collect())
+    let mut references = Vec::new();
+    for reference in rows.iter().filter_map(reference) {
+        for child in tables_with_rows(session, &reference.child)? {
+            references.push(Reference {
+                child,
+                ..reference.clone()
+            });
+        }
+    }
+    Ok(references)
 }
 
 /// The tables in an order in which parents stand before their children, and the foreign keys that this order cannot heed.
@@ -105,19 +120,27 @@ pub(super) fn defer(
     references: &[&Reference],
     wait: bool,
 ) -> Result<(), EngineError> {
-    for reference in references {
+    let declared = references
+        .iter()
+        .map(|reference| (&reference.declared, reference.deferring.as_str()));
+    let declared: BTreeMap<&(String, TableName), &str> = declared.collect();
+    for ((name, table), deferring) in declared {
         let deferring = if wait {
             "deferrable initially deferred"
         } else {
-            &reference.deferring
+            deferring
         };
         session.execute_own(&format!(
             "alter table {} alter constraint {} {deferring}",
-            names::sql(&reference.child),
-            quote(&reference.name),
+            names::sql(table),
+            quote(name),
         ))?;
     }
-    Ok(())
+    match wait && !references.is_empty() {
+        // What was said of all constraints before counts for these, too.
+        true => session.execute_own("set constraints all deferred"),
+        false => Ok(()),
+    }
 }
 
 /// Writes down as touched what the migration inserted and rows refer to that stay: so it stays, too.
@@ -138,13 +161,7 @@ pub(super) fn keep_what_is_referred_to(
             .iter()
             .find(|table| table.plan.after.as_ref() == Some(&reference.parent));
         let Some(parent) = parent else { continue };
-        for child in tables_with_rows(session, &reference.child)? {
-            let reference = Reference {
-                child,
-                ..reference.clone()
-            };
-            statements.extend(keep_statement(session, kept, parent, &reference)?);
-        }
+        statements.extend(keep_statement(session, kept, parent, reference)?);
     }
     // A row that stays may refer to the next one. Every pass but the last keeps at least one more.
     loop {
@@ -245,7 +262,7 @@ mod tests {
 
     fn reference(child: &str, parent: &str) -> Reference {
         Reference {
-            name: String::new(),
+            declared: (String::new(), TableName::new("s", child)),
             child: TableName::new("s", child),
             parent: TableName::new("s", parent),
             columns: Vec::new(),

@@ -177,3 +177,19 @@ fn a_column_with_a_sequence_goes_from_parts_that_stand_alone_before_it_goes_from
         );
     }
 }
+
+#[test]
+fn rows_of_parts_that_refer_to_each_other_come_back() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text, c integer constraint f references t on delete restrict on update cascade) \
+             partition by hash (a)",
+            "create table t_0 partition of t for values with (modulus 2, remainder 0)",
+            "create table t_1 partition of t for values with (modulus 2, remainder 1)",
+            "insert into t select i, 'b' || i, i from generate_series(1, 8) i",
+            "update t set c = 9 - a",
+        ],
+        &["delete from t"],
+        &["insert into t values (20, 'new', 20)"],
+    );
+}

@@ -26,7 +26,10 @@ pub(super) fn change(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
         1 => vec![format!("drop table {leaf}")],
         2 => vec![format!("truncate {leaf}")],
         3 => {
-            undo = Some(vec![format!("drop table {new}")]);
+            undo = Some(vec![
+                format!("alter table {name} detach partition {new}"),
+                format!("drop table {new}"),
+            ]);
             vec![format!(
                 "create table {new} partition of {name} for values {bound}"
             )]
