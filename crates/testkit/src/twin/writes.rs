@@ -32,7 +32,19 @@ impl<'a> Writer<'a> {
     /// Only with rows that a schema in the middle can hold, too: it may demand what the first gives by itself.
     pub(super) fn through(mut self, middle: &Schema) -> Self {
         for table in &mut self.tables {
-            let demands = |middle: &Table| insertable(middle, &table.after).is_none();
+            let base = self.before.table(table.id);
+            // What is demanded in the middle alone may be missing.
+            let may_lack = |column: &Column| {
+                let always = base.and_then(|base| base.column(column.id));
+                let top = table.after.column(column.id);
+                column.not_null
+                    && column.form == Form::Plain
+                    && !always.is_some_and(|base| base.not_null)
+                    && top.is_some_and(|top| !top.not_null)
+            };
+            let demands = |middle: &Table| {
+                insertable(middle, &table.after).is_none() || middle.columns.iter().any(may_lack)
+            };
             if middle.table(table.id).is_some_and(demands) {
                 table.insert = None;
             }
