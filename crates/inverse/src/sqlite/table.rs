@@ -36,7 +36,9 @@ pub(super) fn reshape(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut In
         let made = text(table.before).map(|text| step(Phase::Reshape, &table.before.id, text));
         inverse.steps.extend(made);
     }
-    for table in &anew {
+    let (there, gone): (Vec<&Anew<'_>>, Vec<&Anew<'_>>) =
+        anew.iter().partition(|table| table.now.is_some());
+    for table in there {
         fill(change, tables, table, inverse);
     }
     if enforced && !moved.is_empty() {
@@ -53,6 +55,10 @@ pub(super) fn reshape(change: &Change<'_>, tables: &Tables<'_>, inverse: &mut In
         };
         let sql = format!("drop table {}", quoted(&gone));
         inverse.steps.push(step(Phase::Reshape, &now.id, sql));
+    }
+    // What was renamed away may refer to them by columns that are no key any more, so they take no rows until it is dropped.
+    for table in gone {
+        fill(change, tables, table, inverse);
     }
     if !moved.is_empty() {
         let about = setting("legacy_alter_table");

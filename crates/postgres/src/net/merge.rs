@@ -143,10 +143,14 @@ impl TableMerge<'_> {
         let values: Vec<String> = (0..plan.columns.len())
             .map(|at| self.terms.before(at))
             .collect();
+        // A table may have no columns.
+        let listed = match columns.is_empty() {
+            true => String::new(),
+            false => format!("({}) overriding system value", columns.join(", ")),
+        };
         session.change(&format!(
-            "insert into {} ({}) overriding system value select {} from {} where {}",
+            "insert into {} {listed} select {} from {} where {}",
             self.table(),
-            columns.join(", "),
             values.join(", "),
             gone.from.replace("{now}", &self.table()),
             gone.filter,

@@ -159,3 +159,22 @@ fn columns_that_have_each_others_names_have_their_own_again_after_a_written_roll
     };
     assert_eq!(outcome.expect("the databases work"), passed, "{case}");
 }
+
+#[test]
+fn a_table_that_goes_under_other_columns_names_comes_back_under_those_that_refer_to_it() {
+    check_sqlite(
+        &[
+            "create table t (a integer not null, b text, c integer, constraint k unique (a))",
+            "create table u (d integer primary key, e integer constraint f references t (a) on delete set null on update cascade)",
+            "insert into t values (1, 'x', 5), (2, 'y', 6)",
+            "insert into u values (1, 1), (2, null)",
+        ],
+        &[
+            "alter table t rename column a to x",
+            "alter table t rename column c to a",
+            "alter table t rename column x to c",
+            "drop table t",
+        ],
+        &[],
+    );
+}

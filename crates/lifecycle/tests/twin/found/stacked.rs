@@ -153,3 +153,20 @@ fn a_row_that_is_known_by_its_place_has_it_again_when_the_upper_one_goes_back() 
         &["delete from l"],
     );
 }
+
+#[test]
+fn a_table_without_columns_comes_back() {
+    for major in servers::postgres_majors() {
+        check_stacked(
+            &postgres_stage(major),
+            EngineKind::Postgres,
+            &[
+                "create table t (a integer primary key, b point)",
+                "insert into t values (1, null), (2, '(1,2)')",
+            ],
+            &["alter table t drop column a", "alter table t drop column b"],
+            [&[], &[], &[]],
+            &["drop table t"],
+        );
+    }
+}

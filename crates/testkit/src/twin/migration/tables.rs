@@ -136,11 +136,7 @@ fn drop_key(schema: &Schema, table: &Table, chance: &mut Chance) -> Option<Draft
         table.name, key.name
     );
     // References that lean on it go with it; which ones, the server decides.
-    for other in &mut after.tables {
-        other.foreign_keys.retain(|reference| {
-            reference.target != table.id || reference.target_columns != key.columns
-        });
-    }
+    forget_references(&mut after, table, &key.columns);
     Some(Draft::new(vec![sql], after))
 }
 
@@ -185,23 +181,33 @@ fn other_primary_key(schema: &Schema, table: &Table, chance: &mut Chance) -> Opt
         columns,
         primary: true,
     });
+    forget_references(&mut after, table, &key.columns);
+    Some(Draft::new(sql, after))
+}
+
+/// Takes the references to a key out of the model.
+fn forget_references(after: &mut Schema, target: &Table, columns: &[u32]) {
     for other in &mut after.tables {
-        other.foreign_keys.retain(|reference| {
-            reference.target != table.id || reference.target_columns != key.columns
+        forget_reference(other, target, |reference| {
+            reference.target == target.id && reference.target_columns == columns
         });
     }
-    Some(Draft::new(sql, after))
+}
+
+/// The same of one table. In a migration on top of another, what refers to rows that the lower one took away goes to quarantine when the
+/// upper one goes back.
+fn forget_reference(from: &mut Table, target: &Table, is_it: impl Fn(&ForeignKey) -> bool) {
+    let known = from.foreign_keys.len();
+    from.foreign_keys.retain(|reference| !is_it(reference));
+    from.frozen |= from.foreign_keys.len() < known && target.rows_changed;
 }
 
 fn drop_reference(schema: &Schema, table: &Table, chance: &mut Chance) -> Option<Draft> {
     let key = chance.pick(&table.foreign_keys)?;
     let mut after = schema.clone();
+    let target = schema.table(key.target)?;
     let changed = after.table_mut(table.id)?;
-    changed.foreign_keys.retain(|other| other != key);
-    // In a migration on top of another: what refers to rows that the lower one took away goes to quarantine when the upper one goes back.
-    changed.frozen |= schema
-        .table(key.target)
-        .is_some_and(|target| target.rows_changed);
+    forget_reference(changed, target, |other| other == key);
     let sql = format!("alter table {} drop constraint {}", table.name, key.name);
     Some(Draft::new(vec![sql], after))
 }
