@@ -22,6 +22,17 @@ const WAL_WRITERS: std::ops::Range<u64> = 120..123;
 ///
 /// A file lock belongs to a process, so another session of this process cannot be told apart and is not named.
 pub(crate) fn holders(database: &Path) -> Vec<Blocker> {
+    let mut reads = (0..READS).map(|_| read_holders(database));
+    reads
+        .find(|holders| !holders.is_empty())
+        .unwrap_or_default()
+}
+
+/// How often the list is read if nobody is found in it. The kernel gives it piece by piece, and while others release locks between two
+/// pieces it leaves some out.
+const READS: usize = 4;
+
+fn read_holders(database: &Path) -> Vec<Blocker> {
     let Ok(list) = std::fs::read_to_string("/proc/locks") else {
         return Vec::new();
     };
