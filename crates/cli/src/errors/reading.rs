@@ -97,10 +97,6 @@ impl From<SourceError> for CommandError {
                 .hint("`tightrope backup` takes one, `tightrope backup prove` restores it and proves that it is whole")
                 .hint("or make copies of the target itself: `from = \"target\"` under [targets.NAME.rehearse]"),
             SourceError::Backup(error) => (*error).into(),
-            SourceError::Engine(ref engine) => {
-                let exit = super::engine::engine_exit(engine);
-                Self::of(exit, error).hint_for_engine()
-            }
         }
     }
 }

@@ -3,9 +3,10 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::Serialize;
 use tightrope_backup::{Found, Manifest, Opened, Proof};
-use tightrope_engine::{BackupFiles, BackupWatch as _, DatabaseUrl, Server};
+use tightrope_engine::{BackupWatch as _, DatabaseUrl, Server};
 
 use super::compare::{Compared, compare};
+use super::files::{files, sweep};
 use super::restore::find;
 use super::settings::taker;
 use super::take::record;
@@ -183,19 +184,8 @@ fn try_out(
     let engine = project.engine()?;
     let taker = taker(engine.as_ref())?;
     let at = proving_ground(project);
-    let files = BackupFiles {
-        folder: opened.data(),
-        properties: &manifest.properties,
-        program: manifest.program.as_deref(),
-    };
-    let swept = taker
-        .sweep(at)
-        .map_err(failed("sweep the place of restoring"))?;
-    if !swept.is_empty() {
-        watchers
-            .listener
-            .event(&crate::Event::Swept { names: swept });
-    }
+    let files = files(opened, manifest);
+    sweep(taker, at, watchers.listener)?;
     let unfit: Vec<_> = taker
         .unfit(&files, at)
         .map_err(failed("look at the place of restoring"))?

@@ -10,6 +10,7 @@ use super::BackupError;
 use super::changes::{ReplayUntil, ReplayedChanges, catch_up, free_logs, replay, write_record};
 use super::compare::{compare, reading};
 use super::error::whole;
+use super::files::{files, open_whole, sweep};
 use super::list::TargetNow;
 use super::prove::milliseconds;
 use super::settings::{place_there, taker};
@@ -92,29 +93,15 @@ pub fn restore_backup(
     let taker = taker(engine.as_ref())?;
     let found = find(project, options.backup.as_deref())?;
     let watch = Watch(watchers);
-    let opened = found.open(&watch.bytes("bytes checked"))?;
-    let manifest = match &found.manifest {
-        Ok(manifest) if opened.damage.is_empty() => manifest.as_ref().clone(),
-        _ => {
-            return Err(BackupError::Damaged {
-                name: found.name.clone(),
-                damage: opened.damage,
-            });
-        }
-    };
+    let (opened, manifest) = open_whole(&found, &watch)?;
     let check_ms = milliseconds(began);
-    let files = BackupFiles {
-        folder: opened.data(),
-        properties: &manifest.properties,
-        program: manifest.program.as_deref(),
-    };
     let restoring = Restoring {
         project,
         options,
         taker,
         found: &found,
-        manifest: &manifest,
-        files,
+        manifest,
+        files: files(&opened, manifest),
         watchers,
         check_ms,
         began,
@@ -366,14 +353,7 @@ impl Restoring<'_> {
     }
 
     fn sweep(&self) -> Result<(), BackupError> {
-        let names = self
-            .taker
-            .sweep(&self.options.into)
-            .map_err(BackupError::doing("sweep the place of restoring"))?;
-        if !names.is_empty() {
-            self.watchers.listener.event(&crate::Event::Swept { names });
-        }
-        Ok(())
+        sweep(self.taker, &self.options.into, self.watchers.listener)
     }
 
     /// The database that was restored into remembers it in its own ledger.

@@ -7,17 +7,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use tightrope_backup::Found;
-use tightrope_engine::{
-    BackupFiles, Cloner, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, Restored, Scratch,
-};
+use tightrope_engine::{Cloner, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, Scratch};
 
 use super::base::sweep;
-use crate::backup::{BackupError, Watch, of_target, taker};
+use crate::backup::{BackupError, RestoredToCopy, restore_newest_proven};
 use crate::execute::elapsed_ms;
 use crate::project::Project;
-use crate::run::Watchers;
-use crate::{Event, Listener, Silent};
+use crate::{Event, Listener};
 
 /// What copies for rehearsal are made of.
 #[derive(Clone, Debug, Default)]
@@ -64,9 +60,6 @@ pub enum SourceError {
     /// The backup.
     #[error("cannot make the copy to rehearse on from a backup")]
     Backup(#[from] Box<BackupError>),
-    /// The copy's server.
-    #[error("cannot look at the copy to rehearse on")]
-    Engine(#[from] EngineError),
 }
 
 /// A source that is open: as long as it is held, it is there.
@@ -81,8 +74,7 @@ pub(crate) struct Source {
 
 enum Held {
     Target,
-    /// A backup, by its name.
-    Backup(Box<dyn Restored>, String),
+    Backup(RestoredToCopy),
     Made(Made),
 }
 
@@ -101,8 +93,11 @@ impl Source {
                 Held::Target,
             ),
             CopiesOf::Backup => {
-                let (restored, name) = restore_newest(project, engine, listener)?;
-                (restored.url().clone(), None, Held::Backup(restored, name))
+                let newest = restore_newest_proven(project, engine, listener).map_err(Box::new)?;
+                let newest = newest.ok_or_else(|| SourceError::NoneProven {
+                    database: project.url.redacted(),
+                })?;
+                (newest.restored.url().clone(), None, Held::Backup(newest))
             }
             CopiesOf::Command(command) => {
                 listener.event(&Event::Copying {
@@ -144,11 +139,7 @@ impl Source {
             url: self.place.clone(),
             empty: false,
         };
-        sweep(&self.url, cloner, &place, listener)?;
-        listener.event(&Event::Copying {
-            source: self.url.redacted(),
-        });
-        let scratch = cloner.copy(&self.url, &place)?;
+        let scratch = copy(&self.url, &place, cloner, listener)?;
         let beside_target = match self.held {
             Held::Target => scratch.is_beside_source(),
             _ => cloner.is_one_server(&project.url, scratch.url())?,
@@ -167,9 +158,11 @@ impl Source {
         report.milliseconds += self.milliseconds;
         match &self.held {
             Held::Target => {}
-            Held::Backup(restored, name) => {
-                report.method = format!("{} of the restored backup {name}", report.method);
-                report.remarks.extend(restored.remarks().iter().cloned());
+            Held::Backup(backup) => {
+                report.method = format!("{} of the restored backup {}", report.method, backup.name);
+                report
+                    .remarks
+                    .extend(backup.restored.remarks().iter().cloned());
             }
             Held::Made(made) => {
                 report.method = format!(
@@ -203,11 +196,7 @@ impl Base {
             url: project.rehearse_url.clone(),
             empty,
         };
-        sweep(&project.url, cloner, &place, listener)?;
-        listener.event(&Event::Copying {
-            source: project.url.redacted(),
-        });
-        let scratch = cloner.copy(&project.url, &place)?;
+        let scratch = copy(&project.url, &place, cloner, listener)?;
         Ok(Self {
             beside_target: scratch.is_beside_source(),
             report: scratch.report().clone(),
@@ -216,60 +205,18 @@ impl Base {
     }
 }
 
-/// Restores the newest backup of the target of which a proof says that it can be, where copies are made.
-fn restore_newest(
-    project: &Project,
-    engine: &dyn Engine,
+/// Copies a database there, where what dead rehearsals have left is removed first; and says so.
+fn copy(
+    source: &DatabaseUrl,
+    place: &CopyPlace,
+    cloner: &dyn Cloner,
     listener: &dyn Listener,
-) -> Result<(Box<dyn Restored>, String), SourceError> {
-    let watchers = Watchers {
-        listener,
-        edges: &Silent,
-    };
-    let watch = Watch(watchers);
-    let of_the_backup = |error: BackupError| SourceError::from(Box::new(error));
-    let failed = |doing| move |error| of_the_backup(BackupError::doing(doing)(error));
-    let is_proven = |found: &Found| found.proof.as_ref().is_some_and(|proof| proof.passed());
-    let backups = of_target(project).map_err(of_the_backup)?;
-    let Some(found) = backups.into_iter().rev().find(is_proven) else {
-        return Err(SourceError::NoneProven {
-            database: project.url.redacted(),
-        });
-    };
-    let opened = found
-        .open(&watch.bytes("bytes of the backup checked"))
-        .map_err(|error| of_the_backup(error.into()))?;
-    let Some(manifest) = found
-        .manifest
-        .as_ref()
-        .ok()
-        .filter(|_| opened.damage.is_empty())
-    else {
-        return Err(of_the_backup(BackupError::Damaged {
-            name: found.name,
-            damage: opened.damage,
-        }));
-    };
-    let taker = taker(engine).map_err(of_the_backup)?;
-    let place = project.rehearse_url.as_ref().unwrap_or(&project.url);
-    let names = taker
-        .sweep(place)
-        .map_err(failed("sweep the place of restoring"))?;
-    if !names.is_empty() {
-        listener.event(&Event::Swept { names });
-    }
+) -> Result<Box<dyn Scratch>, EngineError> {
+    sweep(source, cloner, place, listener)?;
     listener.event(&Event::Copying {
-        source: format!("the backup {}", found.name),
+        source: source.redacted(),
     });
-    let files = BackupFiles {
-        folder: opened.data(),
-        properties: &manifest.properties,
-        program: manifest.program.as_deref(),
-    };
-    let restored = taker
-        .restore(&files, place, project.backup.jobs, &watch)
-        .map_err(failed("restore the backup"))?;
-    Ok((restored, found.name))
+    cloner.copy(source, place)
 }
 
 /// A copy that a command has made. Dropping the value removes it, where the user has said by what.
