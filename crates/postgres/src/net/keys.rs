@@ -34,15 +34,16 @@ pub(super) fn agree(
     };
     let (kept, columns) = (Columns::of(session, rows)?, Columns::of(session, after)?);
     let (was, now) = ((rows, &kept), (after, &columns));
-    let mut agree = are_those_of(session, plan, was, now)?;
-    if agree == Some(false) && !all_stayed(session, plan, rows, after)? {
+    let agree = match are_those_of(session, plan, was, now)? {
         // Rows have come, or gone, or both: of one side none is without its row on the other, or nobody can tell.
-        for side in [Side::Before, Side::Now] {
-            if agree == Some(false) {
-                agree = none_without(session, plan, side, was, now)?;
+        Some(false) if !all_stayed(session, plan, rows, after)? => {
+            match none_without(session, plan, Side::Before, was, now)? {
+                Some(false) => none_without(session, plan, Side::Now, was, now)?,
+                told => told,
             }
         }
-    }
+        told => told,
+    };
     match (agree, plan.keep) {
         (None | Some(true), _) => Ok(true),
         (Some(false), Keep::Whole) => Ok(false),
@@ -69,13 +70,14 @@ pub(super) fn all_stayed(
         return Ok(false);
     }
     let (rows, after) = (names::sql(rows), names::sql(after));
+    // The counts that cost nothing are asked first: rows are counted only where none was written.
     let stayed = session.query_own(
         &format!(
-            "select (was.n = now.n and pg_catalog.pg_stat_get_xact_tuples_inserted(now.id) in (0, now.n) \
-             and pg_catalog.pg_stat_get_xact_tuples_updated(now.id) = 0 \
-             and pg_catalog.pg_stat_get_xact_tuples_deleted(now.id) = 0)::int::bigint \
-             from (select count(*) as n from {rows}) was, \
-             (select count(*) as n, {}::regclass::oid as id from only {after}) now",
+            "select case when c.written > 0 then 0 else (select (was.n = now.n and c.inserted in (0, now.n))::int::bigint \
+               from (select count(*) as n from {rows}) was, (select count(*) as n from only {after}) now) end \
+             from (select pg_catalog.pg_stat_get_xact_tuples_inserted(t.id) as inserted, \
+               pg_catalog.pg_stat_get_xact_tuples_updated(t.id) + pg_catalog.pg_stat_get_xact_tuples_deleted(t.id) as written \
+               from (select {}::regclass::oid as id) t) c",
             literal(&after)
         ),
         &[],

@@ -51,9 +51,11 @@ pub(super) fn to_tables<'t>(
              from pg_catalog.pg_constraint f \
              join up on up.of = f.oid and up.above = 0 \
              join pg_catalog.pg_class d on d.oid = up.on_table join pg_catalog.pg_namespace dn on dn.oid = d.relnamespace \
-             join pg_catalog.pg_class c on c.oid = f.conrelid join pg_catalog.pg_namespace cn on cn.oid = c.relnamespace \
+             cross join lateral (select part.relid as id from pg_catalog.pg_partition_tree(f.conrelid) part \
+               where part.isleaf union select f.conrelid) leaf \
+             join pg_catalog.pg_class c on c.oid = leaf.id join pg_catalog.pg_namespace cn on cn.oid = c.relnamespace \
              join pg_catalog.pg_class p on p.oid = f.confrelid join pg_catalog.pg_namespace pn on pn.oid = p.relnamespace \
-             where f.contype = 'f' and f.confrelid in ({}) order by f.oid",
+             where f.contype = 'f' and f.confrelid in ({}) and c.relkind <> 'p' order by f.oid, c.oid",
             tables.join(", ")
         ),
         &[],
@@ -68,16 +70,7 @@ pub(super) fn to_tables<'t>(
             deferring: text(6)?.to_owned(),
         })
     };
-    let mut references = Vec::new();
-    for reference in rows.iter().filter_map(reference) {
-        for child in tables_with_rows(session, &reference.child)? {
-            references.push(Reference {
-                child,
-                ..reference.clone()
-            });
-        }
-    }
-    Ok(references)
+    Ok(rows.iter().filter_map(reference).collect())
 }
 
 /// The tables in an order in which parents stand before their children, and the foreign keys that this order cannot heed.
@@ -173,25 +166,6 @@ pub(super) fn keep_what_is_referred_to(
             return Ok(());
         }
     }
-}
-
-/// The tables that hold a table's rows: its parts, where it has some.
-fn tables_with_rows(
-    session: &mut PostgresSession,
-    table: &TableName,
-) -> Result<Vec<TableName>, EngineError> {
-    let parts = session.query_tables(
-        &format!(
-            "select n.nspname::text, c.relname::text from pg_catalog.pg_partition_tree({}) part \
-             join pg_catalog.pg_class c on c.oid = part.relid join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-             where part.isleaf and c.relkind <> 'p'",
-            literal(&names::sql(table))
-        ),
-    )?;
-    Ok(match parts.is_empty() {
-        true => vec![table.clone()],
-        false => parts,
-    })
 }
 
 fn keep_statement(
