@@ -7,10 +7,10 @@ use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 use super::arrays::with_own_types;
 use super::fates::{Fates, is_table, source};
 use super::hidden::with_hidden;
-use super::kinds::{sequence, table};
+use super::kinds::{domain, sequence, table};
 use super::quote::{literal, qualified, quote};
 use super::rebuild::{self, Aside};
-use super::survey::{Survey, columns};
+use super::survey::{Survey, columns, has_same_parents};
 use super::{clear, finishing, names, order, registry, renames, shape};
 use crate::{Change, Inverse, Phase, Step};
 
@@ -390,12 +390,13 @@ impl Plan<'_, '_> {
             .cloned()
             .unwrap_or_default()
         {
-            // Rows that are there are merged before they have to obey it.
-            let phase = match before.id.kind {
-                ObjectKind::Domain if sql.ends_with(" set not null") => Phase::Restore,
-                _ => phase,
-            };
             self.script.add(phase, &before.id, sql, None);
+        }
+        if before.id.kind == ObjectKind::Domain
+            && let Some(sql) = domain::takes_no_null(before, now)
+        {
+            // Rows that are there are merged before they have to obey it.
+            self.script.restore(&before.id, sql);
         }
         for sql in shape::view_columns(self.survey, self.fates, before) {
             self.script.add(phase, &before.id, sql, None);
@@ -499,10 +500,7 @@ impl Plan<'_, '_> {
         else {
             return;
         };
-        let is_detached = ["same_partition_bound", "same_inherits"]
-            .iter()
-            .any(|name| before.attribute(name) != now.attribute(name));
-        if !is_detached || !self.stays(id) || self.fates.rebuilt.contains(id) {
+        if has_same_parents(before, now) || !self.stays(id) || self.fates.rebuilt.contains(id) {
             return;
         }
         let sql = table::attach_beside_default(before, self.survey.before);

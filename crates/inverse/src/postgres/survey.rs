@@ -100,9 +100,7 @@ impl<'a> Survey<'a> {
         let tables = self.before.objects().filter_map(|before| {
             let now = self.now_of(before)?;
             now.attribute("inherits")?;
-            let same = |name: &str| before.attribute(name) == now.attribute(name);
-            let parents_stay = same("same_inherits") && same("same_partition_bound");
-            (!parents_stay).then(|| now.id.clone())
+            (!has_same_parents(before, now)).then(|| now.id.clone())
         });
         tables.collect()
     }
@@ -182,4 +180,11 @@ pub(super) fn columns<'a>(catalog: &'a Catalog, owner: &ObjectId) -> Vec<&'a Obj
             .unwrap_or_default()
     });
     columns
+}
+
+/// Whether a table is a part of what it was a part of, with the same bound, or inherits from the same tables.
+pub(super) fn has_same_parents(before: &Object, now: &Object) -> bool {
+    ["same_inherits", "same_partition_bound"]
+        .iter()
+        .all(|name| before.attribute(name) == now.attribute(name))
 }

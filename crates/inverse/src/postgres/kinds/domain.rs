@@ -51,10 +51,16 @@ impl KindDdl for Domain {
                 .map(|default| format!("set default {default}"));
             alter(default.unwrap_or_else(|| "drop default".to_owned()));
         }
-        if !same(before, now, "not_null") {
-            let how = before.attribute("not_null").map_or("drop", |_| "set");
-            alter(format!("{how} not null"));
+        if before.attribute("not_null").is_none() && !same(before, now, "not_null") {
+            alter("drop not null".to_owned());
         }
         Some(statements)
     }
+}
+
+/// What a domain that took no NULL before does not take again.
+pub(in super::super) fn takes_no_null(before: &Object, now: &Object) -> Option<String> {
+    before.attribute("not_null")?;
+    let domain = qualified(&before.id.path);
+    (!same(before, now, "not_null")).then(|| format!("alter domain {domain} set not null"))
 }

@@ -4,7 +4,6 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 use super::super::kind::KindDdl;
 use super::super::quote::{literal, qualified};
 use super::place::{same, text};
-
 use crate::Change;
 
 /// `create type … as enum`. Values are renamed in place; where one was added, the type gives way to a new one.

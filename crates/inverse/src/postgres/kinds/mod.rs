@@ -9,7 +9,7 @@ pub(super) mod column;
 pub(super) mod constraint;
 mod conversion;
 mod default_privileges;
-mod domain;
+pub(super) mod domain;
 mod enabled;
 mod enumeration;
 mod event_trigger;

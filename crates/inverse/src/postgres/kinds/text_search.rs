@@ -5,7 +5,6 @@ use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::kind::KindDdl;
 use super::place::{alike, last, named, same, text};
-
 use crate::Change;
 
 /// The four kinds of text search object: the first word of their name in the catalog says which.
