@@ -70,7 +70,7 @@ fn batch(connection: &Connection, sql: &str) -> Result<(), EngineError> {
     connection.execute_batch(sql).map_err(from_sqlite)
 }
 
-fn change(connection: &Connection, sql: &str) -> Result<u64, EngineError> {
+pub(super) fn change(connection: &Connection, sql: &str) -> Result<u64, EngineError> {
     let changed = connection.execute(sql, []).map_err(from_sqlite)?;
     Ok(u64::try_from(changed).unwrap_or_default())
 }
@@ -340,7 +340,6 @@ impl TableMerge<'_> {
         Ok(left)
     }
 
-    /// Rows that the migration deleted.
     /// Rows that the application has made since, and that have the rowids of rows which come back, get others: the log and older nets know
     /// rows of before by theirs.
     fn make_way(&self, key: &Key) -> Result<(), EngineError> {
@@ -377,6 +376,7 @@ impl TableMerge<'_> {
         Ok(())
     }
 
+    /// Rows that the migration deleted.
     fn bring_back(&self, terms: &Terms<'_>) -> Result<u64, EngineError> {
         if !terms.has_rows() {
             return Ok(0);

@@ -11,7 +11,8 @@ use tightrope_model::TableName;
 
 use super::about;
 use super::live::Live;
-use super::names::{all, any, differ, list, literal, of, own, sql};
+use super::merge::change;
+use super::names::{all, any, differ, list, of, own, sql};
 use crate::catalog::full_text_of_others;
 use crate::error::from_sqlite;
 use crate::quote::quote_identifier;
@@ -21,7 +22,6 @@ const TEXT: &str = "text";
 
 /// A virtual table and what is kept of it.
 struct Kept<'a> {
-    connection: &'a Connection,
     number: i64,
     table: &'a KeptTable,
     /// The columns, as they are kept in `c$1`, …
@@ -31,12 +31,7 @@ struct Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
-    fn of(
-        connection: &'a Connection,
-        number: i64,
-        table: &'a KeptTable,
-        live: &Live,
-    ) -> Option<Self> {
+    fn of(number: i64, table: &'a KeptTable, live: &Live) -> Option<Self> {
         table.rows.as_ref()?;
         let columns = live.kept_columns(&table.plan);
         let key = match live.rowid {
@@ -44,7 +39,6 @@ impl<'a> Kept<'a> {
             None => (columns.first()?.clone(), "c$1".to_owned()),
         };
         Some(Self {
-            connection,
             number,
             table,
             columns,
@@ -76,20 +70,12 @@ impl<'a> Kept<'a> {
         let same = pairs.map(|(own, name)| format!("{} is {alias}.{own}", of("t", name)));
         all(same)
     }
-
-    fn change(&self, sql: &str) -> Result<u64, EngineError> {
-        let changed = self.connection.execute(sql, []).map_err(from_sqlite)?;
-        Ok(u64::try_from(changed).unwrap_or_default())
-    }
 }
 
 fn text_of(connection: &Connection, table: &TableName) -> Result<String, EngineError> {
-    let query = format!(
-        "select coalesce(max(sql), '') from main.sqlite_schema where type = 'table' and lower(name) = lower({})",
-        literal(&table.name)
-    );
+    let query = "select coalesce(max(sql), '') from main.sqlite_schema where type = 'table' and lower(name) = lower(?1)";
     connection
-        .query_row(&query, [], |row| row.get(0))
+        .query_row(query, [&table.name], |row| row.get(0))
         .map_err(from_sqlite)
 }
 
@@ -101,7 +87,7 @@ pub(super) fn keep(
     after: &TableName,
     live: &Live,
 ) -> Result<bool, EngineError> {
-    let Some(kept) = Kept::of(connection, number, table, live) else {
+    let Some(kept) = Kept::of(number, table, live) else {
         return Ok(false);
     };
     let (own, names): (Vec<String>, Vec<String>) = kept
@@ -139,7 +125,7 @@ pub(super) fn merge(
     live: &Live,
     merged: &mut Merged,
 ) -> Result<(), EngineError> {
-    let (Some(kept), Some(rows)) = (Kept::of(connection, number, table, live), &table.rows) else {
+    let (Some(kept), Some(rows)) = (Kept::of(number, table, live), &table.rows) else {
         return Ok(());
     };
     if Live::read(connection, &kept.since())
@@ -152,18 +138,12 @@ pub(super) fn merge(
     let (before, since, here) = (sql(rows), sql(&kept.since()), sql(&table.plan.before));
     if text != Some(text_of(connection, &table.plan.before)?) {
         // Made again: nothing of what was in it is there.
-        kept.change(&format!("delete from {since}"))?;
+        change(connection, &format!("delete from {since}"))?;
     }
     let (own, names): (Vec<String>, Vec<String>) = kept
         .pairs()
         .map(|(own, name)| (format!("b.{own}"), quote_identifier(name)))
         .unzip();
-    let found = |rows: &str, alias: &str| {
-        format!(
-            "exists (select 1 from {rows} {alias} where {})",
-            kept.is(alias)
-        )
-    };
     let left_alone = format!(
         "exists (select 1 from {since} a where {} and {})",
         kept.is("a"),
@@ -181,8 +161,13 @@ pub(super) fn merge(
             .map_err(from_sqlite)
     };
     let key = quote_identifier(&kept.key.0);
-    for row in keys(&format!("not {} and {left_alone}", found(&before, "b")))? {
-        merged.removed += kept.change(&format!("delete from {here} where {key} = {row}"))?;
+    let of_the_migration = format!(
+        "not exists (select 1 from {before} b where {}) and {left_alone}",
+        kept.is("b")
+    );
+    for row in keys(&of_the_migration)? {
+        let delete = format!("delete from {here} where {key} = {row}");
+        merged.removed += change(connection, &delete)?;
     }
     let differs = kept
         .columns
@@ -206,13 +191,14 @@ pub(super) fn merge(
         let changed = connection.execute(&update, [row]).map_err(from_sqlite)?;
         merged.given_back += u64::try_from(changed).unwrap_or_default();
     }
-    merged.returned += kept.change(&format!(
+    let missing = format!(
         "insert into {here} ({}) select {} from {before} b where not exists (select 1 from {since} a where a.{k} = b.{k}) \
          and b.{k} not in (select {key} from {here})",
         list(&names),
         list(&own),
         k = kept.key.1,
-    ))?;
+    );
+    merged.returned += change(connection, &missing)?;
     Ok(())
 }
 
