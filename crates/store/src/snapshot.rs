@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
+use tightrope_model::sql_text::members;
 use tightrope_model::{
     Attribute, Catalog, Fingerprint, NativeId, Object, ObjectId, ObjectKind, TableShape, Value,
 };
@@ -70,13 +71,11 @@ struct NewNumbers<'c> {
     values: Vec<(&'c str, &'c str)>,
 }
 
-/// The fact of an enum that numbers its values, in their order, and what stands between two of them.
+/// The fact of an enum that numbers its values, in their order.
 const NUMBERS: &str = "numbers";
-const BETWEEN: &str = ", ";
 
-fn numbers(object: &Object) -> impl Iterator<Item = &str> {
-    let numbers = object.attribute(NUMBERS).into_iter();
-    numbers.flat_map(|numbers| numbers.split(BETWEEN))
+fn numbers(object: &Object) -> Vec<&str> {
+    members(object.attribute(NUMBERS).unwrap_or_default())
 }
 
 /// The new numbers of objects, by their old ones.
@@ -96,7 +95,7 @@ impl<'c> Renumbered<'c> {
             let new = NewNumbers {
                 native,
                 facts: facts.collect(),
-                values: numbers(object).zip(numbers(now)).collect(),
+                values: numbers(object).into_iter().zip(numbers(now)).collect(),
             };
             let key = (object.id.kind, was);
             (was != native || !new.facts.is_empty()).then_some((key, new))
@@ -121,11 +120,11 @@ impl<'c> Renumbered<'c> {
         if let Some(numbers) = object.attributes.get_mut(NUMBERS) {
             let values = new.values.iter();
             let new: BTreeMap<&str, &str> = values.copied().collect();
-            let each = numbers.value.split(BETWEEN);
+            let each = members(&numbers.value).into_iter();
             let each: Vec<&str> = each
                 .map(|was| new.get(was).copied().unwrap_or(was))
                 .collect();
-            numbers.value = each.join(BETWEEN);
+            numbers.value = each.join(", ");
         }
     }
 }

@@ -269,11 +269,10 @@ impl<'a> Planner<'a> {
 
     /// Whether the type that a column has under the same name is another type now: dropped and made again.
     fn redefined(&self, column: &Object) -> bool {
-        let own_types = [ObjectKind::Type, ObjectKind::Enum, ObjectKind::Domain];
         column
             .depends_on
             .iter()
-            .filter(|id| own_types.contains(&id.kind))
+            .filter(|id| OWN_TYPES.contains(&id.kind))
             .any(|id| self.matching.now(id).is_none() || !self.matching.is_same(id))
     }
 
@@ -422,14 +421,16 @@ fn keep_rows(plan: &TablePlan) -> Keep {
     }
 }
 
+/// Types of the user's.
+const OWN_TYPES: [ObjectKind; 3] = [ObjectKind::Type, ObjectKind::Enum, ObjectKind::Domain];
+
 /// The types of the user's that a column's values obey: its own, and what that is made of.
 fn types_of<'c>(catalog: &'c Catalog, column: &'c Object) -> Vec<&'c ObjectId> {
-    let kinds = [ObjectKind::Enum, ObjectKind::Domain, ObjectKind::Type];
     let mut types: Vec<&ObjectId> = Vec::new();
     let mut objects = vec![column];
     while let Some(object) = objects.pop() {
         for id in &object.depends_on {
-            if kinds.contains(&id.kind) && !types.contains(&id) {
+            if OWN_TYPES.contains(&id.kind) && !types.contains(&id) {
                 types.push(id);
                 objects.extend(catalog.object(id));
             }

@@ -325,11 +325,13 @@ fn a_table_without_columns_gets_one() {
     );
 }
 
+/// A table that is copied into another one, which takes its name.
+const COPIED: &str = "create table t (a integer generated always as identity, b text, c integer, constraint k primary key (a), \
+                      constraint f foreign key (c) references t (a) on delete set null)";
+const COPIED_ROWS: &str = "insert into t overriding system value values (1, 'one', 1), (3, 'three', null), (5, 'five', 1)";
+
 #[test]
 fn rows_that_a_copy_gave_other_keys_are_known_by_their_order() {
-    let table = "create table t (a integer generated always as identity, b text, c integer, constraint k primary key (a), \
-                 constraint f foreign key (c) references t (a) on delete set null)";
-    let rows = "insert into t overriding system value values (1, 'one', 1), (3, 'three', null), (5, 'five', 1)";
     let copied = [
         "create table n (like t including all)",
         "insert into n overriding system value select a + 10, b, c + 10 from t",
@@ -340,15 +342,12 @@ fn rows_that_a_copy_gave_other_keys_are_known_by_their_order() {
         "update t set b = 'written' where b = 'five'",
         "delete from t where b = 'three'",
     ];
-    check_postgres(&[table, rows], &copied, &writes);
-    check_postgres_late(&[table], &[rows], &copied, &writes);
+    check_postgres(&[COPIED, COPIED_ROWS], &copied, &writes);
+    check_postgres_late(&[COPIED], &[COPIED_ROWS], &copied, &writes);
 }
 
 #[test]
 fn rows_that_were_copied_and_of_which_some_went_keep_their_keys() {
-    let table = "create table t (a integer generated always as identity, b text, c integer, constraint k primary key (a), \
-                 constraint f foreign key (c) references t (a) on delete set null)";
-    let rows = "insert into t overriding system value values (1, 'one', 1), (3, 'three', null), (5, 'five', 1)";
     let copied = [
         "create table n (like t including all)",
         "insert into n overriding system value select a, b, c from t",
@@ -358,6 +357,6 @@ fn rows_that_were_copied_and_of_which_some_went_keep_their_keys() {
         "update t set b = upper(b)",
     ];
     let writes = ["update t set b = 'written' where a = 5"];
-    check_postgres(&[table, rows], &copied, &writes);
-    check_postgres_late(&[table], &[rows], &copied, &writes);
+    check_postgres(&[COPIED, COPIED_ROWS], &copied, &writes);
+    check_postgres_late(&[COPIED], &[COPIED_ROWS], &copied, &writes);
 }
