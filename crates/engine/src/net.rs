@@ -46,6 +46,9 @@ pub struct KeptTable {
     /// first number that a transaction of the window can have (0 until the window is open).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<u64>,
+    /// Of a part beside which the migration made others: the condition that its rows met, in its columns of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<String>,
 }
 
 /// A column whose values are kept for the way forward again.

@@ -47,6 +47,7 @@ impl Matching {
                 matching.pair(before, now, true);
             }
         }
+        matching.follow_wholes(before, now);
         for object in before.objects() {
             if !matching.now_of.contains_key(&object.id) {
                 let namesake = matching.expected(&object.id);
@@ -56,6 +57,45 @@ impl Matching {
             }
         }
         matching
+    }
+
+    /// Columns of a part that was made again are what the columns of its whole are: it has no others.
+    fn follow_wholes(&mut self, before: &Catalog, now: &Catalog) {
+        let is_part = |catalog: &Catalog, part: &ObjectId| {
+            let part = catalog.object(part);
+            part.is_some_and(|part| part.attribute("partition_bound").is_some())
+        };
+        for part in before.objects() {
+            let made_again = part.id.kind == ObjectKind::Table
+                && is_part(before, &part.id)
+                && is_part(now, &part.id)
+                && !self.now_of.contains_key(&part.id);
+            let whole = part.depends_on.iter().find(|id| {
+                let whole = before.object(id);
+                whole.is_some_and(|whole| whole.attribute("partition_key").is_some())
+            });
+            let Some(whole) = whole.filter(|_| made_again) else {
+                continue;
+            };
+            for column in before.columns_of(&part.id) {
+                let Some(name) = column.id.path.last() else {
+                    continue;
+                };
+                let of = |table: &ObjectId, name: &String| {
+                    let mut path = table.path.clone();
+                    path.push(name.clone());
+                    ObjectId::new(ObjectKind::Column, path)
+                };
+                let of_whole = self.now_of.get(&of(whole, name));
+                let Some(name) = of_whole.and_then(|id| id.path.last()) else {
+                    continue;
+                };
+                let here = of(&part.id, name);
+                if now.object(&here).is_some() {
+                    self.pair(&column.id, &here, false);
+                }
+            }
+        }
     }
 
     /// Makes one more pair, if neither has a partner.

@@ -218,6 +218,8 @@ mod tests {
                 key_changes: false,
                 key_in_doubt: false,
                 rows_before: 3,
+                made_beside: Vec::new(),
+                is_made: false,
             }],
             remarks: Vec::new(),
         }

@@ -141,6 +141,8 @@ mod tests {
             key_changes: false,
             key_in_doubt: false,
             rows_before: 31_204_112,
+            made_beside: Vec::new(),
+            is_made: false,
         }
     }
 

@@ -271,7 +271,8 @@ impl Back<'_> {
     /// Whether a table that is kept has not got all its columns back.
     fn lacks_columns(&self, now: &Catalog) -> bool {
         let kept = self.kept.map_or(&[][..], |kept| &kept.tables);
-        kept.iter().any(|table| {
+        let mut kept = kept.iter().filter(|table| !table.plan.is_made);
+        kept.any(|table| {
             now.table(&table.plan.before).is_none_or(|shape| {
                 let mut columns = table.plan.columns.iter();
                 columns.any(|column| !shape.columns.contains(&column.before))

@@ -9,6 +9,7 @@ mod foreign;
 mod forward;
 mod in_steps;
 mod older;
+mod parts;
 mod plan;
 mod room;
 mod set_aside;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::parts;
 use tightrope_inverse::Matching;
 use tightrope_model::{
     Catalog, ColumnPlan, Keep, KeyColumn, NetPlan, Object, ObjectId, ObjectKind, TableChange,
@@ -51,9 +52,11 @@ pub(crate) fn plan_net(
         .iter()
         .filter(|shape| planner.loses_rows(&shape.table));
     planner.parents = parents_of(before, returning.map(|shape| &shape.table));
-    planner.parts = parts_with(before, |table| {
+    let divided = parts::divided(before, after, matching);
+    planner.parts = parts::with(before, |table| {
         let shape = before.table(table);
-        shape.is_some_and(|shape| planner.table(shape).is_some())
+        parts::goes_elsewhere(&divided, table)
+            || shape.is_some_and(|shape| planner.table(shape).is_some())
     });
     let mut plan = NetPlan::default();
     for shape in before.tables() {
@@ -68,43 +71,11 @@ pub(crate) fn plan_net(
             plan.tables.push(table);
         }
     }
-    keep_the_same_of_parts(before, &mut plan);
-    plan
-}
-
-/// The partitioned tables' parts, by what they are parts of.
-fn families(before: &Catalog) -> impl Iterator<Item = Vec<TableName>> {
-    let partitioned = before.objects().filter(|object| {
-        object.id.kind == ObjectKind::Table && object.attribute("partition_key").is_some()
-    });
-    partitioned.map(|object| before.leaves(&name_of(&object.id)))
-}
-
-/// All parts of partitioned tables of which one part is so: rows may move from it to the others.
-pub(crate) fn parts_with(
-    before: &Catalog,
-    is_so: impl Fn(&TableName) -> bool,
-) -> BTreeSet<TableName> {
-    let found = families(before).filter(|parts| parts.iter().any(&is_so));
-    found.flatten().collect()
-}
-
-/// Keeps rows whole of all parts that lose columns, if of one: a row that moves takes what is kept of it along.
-fn keep_the_same_of_parts(before: &Catalog, plan: &mut NetPlan) {
-    let keeps = |plan: &NetPlan, keep: Keep, part: &TableName| {
-        let table = plan.table(part);
-        table.is_some_and(|table| table.keep == keep && table.after.is_some())
-    };
-    for parts in families(before) {
-        if !parts.iter().any(|part| keeps(plan, Keep::Whole, part)) {
-            continue;
-        }
-        for table in &mut plan.tables {
-            if table.keep == Keep::Columns && parts.contains(&table.before) {
-                table.keep = Keep::Whole;
-            }
-        }
+    parts::keep_the_same(before, &mut plan);
+    for whole in &divided {
+        parts::watch_made(&planner, whole, &mut plan);
     }
+    plan
 }
 
 /// The tables (by the name before) that stand in another file than before: every row was written anew. Engines that have no
@@ -140,9 +111,9 @@ pub(crate) fn columns_in_both(
     Some((name_of(now), planner.columns(table)))
 }
 
-struct Planner<'a> {
+pub(super) struct Planner<'a> {
     before: &'a Catalog,
-    after: &'a Catalog,
+    pub(super) after: &'a Catalog,
     matching: &'a Matching,
     touched: &'a Touched,
     parents: BTreeSet<TableName>,
@@ -199,6 +170,8 @@ impl<'a> Planner<'a> {
             key_changes: self.touched.keys.contains(&shape.table),
             key_in_doubt: self.touched.doubted.contains(&shape.table),
             rows_before: self.touched.counts.get(&shape.table).copied().unwrap_or(0),
+            made_beside: Vec::new(),
+            is_made: false,
         };
         plan.key = self.key(shape, &plan);
         plan.key_in_doubt &= !plan.key.is_empty();
@@ -231,8 +204,15 @@ impl<'a> Planner<'a> {
         found.map(|(_, change)| *change).unwrap_or_default()
     }
 
+    /// Whether a part of before is there, and none any more.
+    pub(super) fn is_alone(&self, table: &TableName) -> bool {
+        let now = self.matching.now(&ObjectId::of_table(table));
+        let now = now.and_then(|now| self.after.object(now));
+        now.is_some_and(|now| now.attribute("partition_bound").is_none())
+    }
+
     /// The columns with values of their own, in their order.
-    fn columns(&self, table: &TableName) -> Vec<ColumnPlan> {
+    pub(super) fn columns(&self, table: &TableName) -> Vec<ColumnPlan> {
         let mut columns: Vec<&Object> = columns_of(self.before, table).collect();
         columns.sort_by_key(|column| position(column));
         let planned = columns.into_iter().filter(|column| !is_generated(column));
@@ -276,7 +256,7 @@ impl<'a> Planner<'a> {
             .any(|id| self.matching.now(id).is_none() || !self.matching.is_same(id))
     }
 
-    fn added(&self, now: &ObjectId) -> Vec<String> {
+    pub(super) fn added(&self, now: &ObjectId) -> Vec<String> {
         let mut added: Vec<&Object> = columns_of(self.after, &name_of(now))
             .filter(|column| self.matching.before(&column.id).is_none() && !is_generated(column))
             .collect();
@@ -336,7 +316,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether these columns are a key after, beside the one that the table is known by then.
-    fn is_key_now(&self, table: &TableName, named: &BTreeSet<&String>) -> bool {
+    pub(super) fn is_key_now(&self, table: &TableName, named: &BTreeSet<&String>) -> bool {
         unique_indexes(self.after, table).any(|index| {
             let key = index
                 .attribute("key")

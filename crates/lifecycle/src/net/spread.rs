@@ -10,7 +10,8 @@ use tightrope_model::{
 };
 use tightrope_script::{Command, Destroys, LockMode, Parsed, StatementKind};
 
-use super::plan::{Touched, columns_in_both, name_of, parts_with, plan_net, stand_elsewhere};
+use super::parts;
+use super::plan::{Touched, columns_in_both, name_of, plan_net, stand_elsewhere};
 use crate::Silent;
 use crate::execute::{Quietly, Ready, ScriptFailure};
 
@@ -140,7 +141,7 @@ pub(crate) fn plan_of(
         }
     }
     // A row that moves from one part to another is known by the same in both.
-    let rekeyed = parts_with(before, |table| touched.rekeyed.contains(table));
+    let rekeyed = parts::with(before, |table| touched.rekeyed.contains(table));
     touched.rekeyed.extend(rekeyed);
     Ok(plan_net(before, after, &matching, &touched))
 }

@@ -2,6 +2,7 @@
 
 mod anew;
 mod definitions;
+mod divided;
 mod keyless;
 mod moves;
 mod parts;

@@ -3,10 +3,11 @@
 //! itself a part gets the rows of the others.
 
 use tightrope_engine::{EngineError, KeptNet, Window};
+use tightrope_inverse::Matching;
 use tightrope_model::{Object, ObjectId, TableName, Value};
 
-use super::names;
 use super::triggers::Quiet;
+use super::{names, parts};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -19,8 +20,9 @@ pub(super) fn flatten(
     kept: &KeptNet,
     window: &Window<'_>,
 ) -> Result<bool, EngineError> {
-    let mut any = false;
-    for table in &kept.tables {
+    let matching = Matching::of(window.before, window.after, &[]);
+    let mut any = parts::bring_home(session, kept, window, &matching)?;
+    for table in kept.tables.iter().filter(|table| !table.plan.is_made) {
         let before = window
             .before
             .object(&ObjectId::of_table(&table.plan.before));
@@ -34,27 +36,31 @@ pub(super) fn flatten(
         } else if !was_part(before)
             && let Some(whole) = whole_of(session, after)?
         {
-            let is_new = |whole: &TableName| window.before.object(&ObjectId::of_table(whole));
-            any |= is_new(&whole).is_none_or(|old| old.attribute("partition_key").is_none())
+            let old = matching.before(&ObjectId::of_table(&whole));
+            let old = old.and_then(|old| window.before.object(old));
+            any |= old.is_none_or(|old| old.attribute("partition_key").is_none())
                 && gather(session, after, &whole)?;
         }
     }
-    for (part, whole) in new_parts_beside_a_default(window) {
+    for (part, whole) in new_parts_beside_a_default(window, &matching) {
         any |= scatter(session, &part, &whole)?;
     }
     Ok(any)
 }
 
 /// Parts that the migration has made, each with its whole, where rows of them would have gone to a default part before.
-fn new_parts_beside_a_default(window: &Window<'_>) -> Vec<(TableName, TableName)> {
+fn new_parts_beside_a_default(
+    window: &Window<'_>,
+    matching: &Matching,
+) -> Vec<(TableName, TableName)> {
     let is_default = |part: &Object| part.attribute("partition_bound") == Some("DEFAULT");
     let tables = window.after.tables().iter().map(|shape| &shape.table);
     let parts = tables.filter_map(|part| Some((part.clone(), window.after.partitioned(part)?)));
     parts
         .filter(|(part, whole)| {
-            let whole = ObjectId::of_table(whole);
-            window.before.object(&ObjectId::of_table(part)).is_none()
-                && window.before.partitions(&whole).any(is_default)
+            let old = matching.before(&ObjectId::of_table(whole));
+            matching.before(&ObjectId::of_table(part)).is_none()
+                && old.is_some_and(|old| window.before.partitions(old).any(is_default))
         })
         .collect()
 }

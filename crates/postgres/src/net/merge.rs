@@ -31,7 +31,8 @@ pub(super) fn merge(
             );
             merged.kept += counted(session, &written)?;
         }
-        if table.rows.is_none() || stand_in::took_its_place(session, table)? {
+        let has_rows = table.rows.is_some() && !table.plan.is_made;
+        if !has_rows || stand_in::took_its_place(session, table)? {
             continue;
         }
         let terms = Terms::of_closed(session, table, &table.plan.before, Shape::Before)?;

@@ -26,6 +26,7 @@ mod merge;
 mod moves;
 mod names;
 mod orphans;
+mod parts;
 mod references;
 mod set_aside;
 mod settings;

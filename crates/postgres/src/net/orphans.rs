@@ -87,7 +87,11 @@ fn edges<'k>(
     window: &Window<'_>,
 ) -> Result<Vec<Edge<'k>>, EngineError> {
     let mut edges = Vec::new();
-    for child in kept.tables.iter().filter(|child| child.rows.is_some()) {
+    for child in kept
+        .tables
+        .iter()
+        .filter(|child| child.rows.is_some() && !child.plan.is_made)
+    {
         for (name, definition) in definitions(window.before, &child.plan.before) {
             let Some(key) = foreign_key(definition) else {
                 continue;

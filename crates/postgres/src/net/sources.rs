@@ -19,7 +19,11 @@ pub(super) fn of(
     window: &Window<'_>,
 ) -> Result<Sources, EngineError> {
     let mut sources = Sources::default();
-    for table in kept.tables.iter().filter(|table| table.rows.is_some()) {
+    for table in kept
+        .tables
+        .iter()
+        .filter(|table| table.rows.is_some() && !table.plan.is_made)
+    {
         let source = source(session, table, window)?;
         sources.tables.insert(table.plan.before.clone(), source);
     }

@@ -5,7 +5,7 @@ use tightrope_model::{Catalog, Keep, NetPlan, TablePlan, Value};
 
 use super::catch::Catch;
 use super::columns::Columns;
-use super::{names, settings, stand_in};
+use super::{names, parts, settings, stand_in};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -43,6 +43,10 @@ pub(super) fn spread(
             set_aside: None,
             left: Vec::new(),
             stand_in: None,
+            bounds: match table.made_beside.is_empty() {
+                true => None,
+                false => parts::bounds(session, &table.before)?,
+            },
         };
         match table.keep {
             Keep::Nothing => {}

@@ -17,7 +17,11 @@ pub(super) fn of(
     kept: &KeptNet,
 ) -> Result<Vec<(TableName, u64)>, EngineError> {
     let mut unlike = Vec::new();
-    for table in kept.tables.iter().filter(|table| table.rows.is_some()) {
+    for table in kept
+        .tables
+        .iter()
+        .filter(|table| table.rows.is_some() && !table.plan.is_made)
+    {
         if stand_in::took_its_place(session, table)? {
             continue;
         }

@@ -10,7 +10,7 @@ use super::references::keep_what_is_referred_to;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
 use super::touch::TouchLog;
-use super::{by_row, keys, moves, names, settings, stand_in};
+use super::{by_row, keys, moves, names, parts, settings, stand_in};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -25,12 +25,14 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         }
     }
     drop_functions(session, &names::prefix(number), true)?;
+    parts::forget_keys_without_bounds(session, kept)?;
     for table in &mut kept.tables {
         drop_what_caught_nothing(session, table)?;
     }
     forget_keys_that_changed(session, kept)?;
     for table in &mut kept.tables {
         let Some(after) = table.plan.after.clone() else {
+            parts::log_of_gone(session, number, table)?;
             continue;
         };
         if let Some(since) = &mut table.stand_in {
@@ -255,6 +257,7 @@ pub(super) fn close(session: &mut PostgresSession, kept: &KeptNet) -> Result<(),
     }
     drop_functions(session, &names::prefix(kept.number), true)?;
     keep_what_is_referred_to(session, kept)?;
+    parts::fold(session, kept)?;
     let own = kept.tables.iter();
     let own = own.flat_map(|table| [&table.rows, &table.touched]);
     let own: Vec<String> = own.flatten().map(names::sql).collect();

@@ -433,6 +433,8 @@ fn planned(
         rows: TableChange::default(),
         truncated: false,
         rows_before: 0,
+        made_beside: Vec::new(),
+        is_made: false,
     }
 }
 

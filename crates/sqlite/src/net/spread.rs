@@ -54,6 +54,7 @@ pub(super) fn spread(
             set_aside: None,
             left: Vec::new(),
             stand_in: None,
+            bounds: None,
         });
     }
     Ok((KeptNet { number, tables }, owed))

@@ -108,6 +108,8 @@ fn planned(
         key_changes: false,
         key_in_doubt: false,
         rows_before: 0,
+        made_beside: Vec::new(),
+        is_made: false,
     }
 }
 

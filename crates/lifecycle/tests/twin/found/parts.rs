@@ -193,3 +193,18 @@ fn rows_of_parts_that_refer_to_each_other_come_back() {
         &["insert into t values (20, 'new', 20)"],
     );
 }
+
+/// Twin seed 100244: the rows of a new part stayed in the archive of what only the new schema has a place for, since the whole was looked for by
+/// its new name.
+#[test]
+fn rows_of_a_new_part_go_back_to_the_default_part_of_a_table_that_was_renamed() {
+    check_postgres(
+        &[WHOLE, LOW, REST, ROWS],
+        &[
+            "create table t_high (like t including all)",
+            "alter table t attach partition t_high for values from (50) to (60)",
+            "alter table t rename to u",
+        ],
+        &["insert into t values (49, 'x', 1), (51, 'y', 1), (60, 'z', 2)"],
+    );
+}

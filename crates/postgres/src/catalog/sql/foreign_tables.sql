@@ -13,7 +13,7 @@ select
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i)) end as privileges
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i) as fact_default_privileges
 , f.ftserver as fact_same_server
-, case when c.relispartition then hashtextextended(c.relpartbound::text, 0) end as fact_same_partition_bound
+, case when c.relispartition then hashtextextended(regexp_replace(c.relpartbound::text, ':location -?[0-9]+', '', 'g'), 0) end as fact_same_partition_bound
 , (select string_agg(i.inhparent::text, ', ' order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid) as fact_same_inherits
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace

@@ -28,7 +28,7 @@ select
 , (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i) as fact_default_privileges
 , case when c.relkind = 'p' then (select hashtextextended(row(p.partstrat, p.partattrs, p.partclass, p.partcollation, p.partexprs::text)::text, 0)
     from pg_partitioned_table p where p.partrelid = c.oid) end as fact_same_partition_key
-, case when c.relispartition then hashtextextended(c.relpartbound::text, 0) end as fact_same_partition_bound
+, case when c.relispartition then hashtextextended(regexp_replace(c.relpartbound::text, ':location -?[0-9]+', '', 'g'), 0) end as fact_same_partition_bound
 , (select string_agg(i.inhparent::text, ', ' order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid) as fact_same_inherits
 , nullif(c.reloftype, 0) as fact_same_row_type
 , nullif(c.relfilenode, 0) as fact_storage_file

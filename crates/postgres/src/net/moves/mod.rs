@@ -133,15 +133,15 @@ fn kept_columns(
 }
 
 /// What the server says about a partition.
-struct Fact {
+pub(super) struct Fact {
     /// The partitioned table at the top.
     root: String,
     bounds: String,
     /// The columns by which it and all above it are partitioned; an empty name for an expression.
-    partition_key: Vec<String>,
+    pub(super) partition_key: Vec<String>,
 }
 
-fn facts<'t>(
+pub(super) fn facts<'t>(
     session: &mut PostgresSession,
     tables: impl Iterator<Item = &'t TableName>,
 ) -> Result<BTreeMap<TableName, Fact>, EngineError> {
@@ -189,6 +189,12 @@ pub(super) fn prepare(
     let mut made = Vec::new();
     for family in families(session, kept)? {
         let model = family.iter().find_map(|leaf| leaf.kept.rows.as_ref());
+        // A row may also come from a part that is gone.
+        let mut siblings = family.iter().map(|leaf| &leaf.plan().made_beside);
+        let beside = siblings.find(|beside| !beside.is_empty());
+        let gone = kept.tables.iter();
+        let mut gone = gone.filter(|table| Some(&table.plan.made_beside) == beside);
+        let model = model.or_else(|| gone.find_map(|table| table.rows.as_ref()));
         for leaf in &family {
             let plan = leaf.plan();
             let origins: Vec<String> = (1..=plan.key.len()).map(|n| format!("o{n}")).collect();

@@ -1,0 +1,538 @@
+//! Parts of partitioned tables that the migration made. Rows of before may be in them now, and rows that the application has written
+//! since belong where they would have gone without them: to the part whose bounds of before they meet.
+//!
+//! Such a part is watched like the others. When the window closes, its entries become entries of the parts of before, and pre-images follow
+//! them. Before a derived rollback its rows move there, too, and the merge finds them as if they had never been elsewhere.
+
+use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable, Window};
+use tightrope_inverse::Matching;
+use tightrope_model::{ObjectId, ObjectKind, TableName, TablePlan, Value};
+
+use super::columns::Columns;
+use super::merge::counted;
+use super::touch::{TouchLog, numbered};
+use super::triggers::Quiet;
+use super::{moves, names, settings, take_out};
+use crate::quote::{literal, quote};
+use crate::session::PostgresSession;
+
+/// The condition that a part's rows meet, by its own bounds and those of what it is a part of; none if it is no part.
+pub(super) fn bounds(
+    session: &mut PostgresSession,
+    table: &TableName,
+) -> Result<Option<String>, EngineError> {
+    let query = format!(
+        "select coalesce(nullif(pg_catalog.pg_get_partition_constraintdef(c.oid), ''), 'true') from pg_catalog.pg_class c \
+         where c.oid = pg_catalog.to_regclass({}) and c.relispartition",
+        literal(&names::sql(table))
+    );
+    // What it names is qualified where there is no path.
+    let rows = settings::under(session, "search_path", "pg_catalog", |session| {
+        session.query_own(&query, &[])
+    })?;
+    let text = rows.first().and_then(|row| row.first()?.text());
+    Ok(text.map(str::to_owned))
+}
+
+/// Forgets the keys of parts that the migration made where a key does not say in which part a row is: their bounds ask for columns that it
+/// has not got.
+pub(super) fn forget_keys_without_bounds(
+    session: &mut PostgresSession,
+    kept: &mut KeptNet,
+) -> Result<(), EngineError> {
+    let made: Vec<TableName> = kept
+        .tables
+        .iter()
+        .filter(|table| table.plan.is_made && !table.plan.key.is_empty())
+        .filter_map(|table| table.plan.after.clone())
+        .collect();
+    let facts = moves::facts(session, made.iter())?;
+    for table in &mut kept.tables {
+        let plan = &mut table.plan;
+        let part = match plan.is_made {
+            true => plan.after.as_ref(),
+            false => plan.made_beside.first(),
+        };
+        let Some(fact) = part.and_then(|part| facts.get(part)) else {
+            continue;
+        };
+        let is_key = |column: &String| plan.key.iter().any(|key| key.after == *column);
+        if fact.partition_key.iter().all(is_key) {
+            continue;
+        }
+        if plan.is_made {
+            plan.key.clear();
+        }
+        plan.made_beside.clear();
+        table.bounds = None;
+    }
+    Ok(())
+}
+
+/// A touch log for a part that is gone: what is written to its rows is written elsewhere.
+pub(super) fn log_of_gone(
+    session: &mut PostgresSession,
+    number: i64,
+    kept: &mut KeptTable,
+) -> Result<(), EngineError> {
+    let plan = &kept.plan;
+    let Some(made) = plan.made_beside.first().filter(|_| plan.after.is_none()) else {
+        return Ok(());
+    };
+    let columns = Columns::of(session, made)?;
+    let log = names::own(number, plan, "touched");
+    session.execute_own(&TouchLog::new(&log, plan, &columns)?.table())?;
+    kept.touched = Some(log);
+    Ok(())
+}
+
+/// Which tables of a net may have rows that belong to a part of before.
+fn sources<'k>(
+    kept: &'k KeptNet,
+    home: &'k KeptTable,
+) -> impl Iterator<Item = (&'k KeptTable, &'k TableName)> {
+    let made = &home.plan.made_beside;
+    kept.tables.iter().filter_map(move |table| {
+        let after = table.plan.after.as_ref()?;
+        let is_sibling = &table.plan.made_beside == made && table.plan.number != home.plan.number;
+        let is_made = table.plan.is_made && made.contains(after);
+        (is_made || is_sibling).then_some((table, after))
+    })
+}
+
+/// The parts of before beside which the migration has made others, with their bounds.
+fn homes(kept: &KeptNet) -> impl Iterator<Item = (&KeptTable, &str)> {
+    let tables = kept.tables.iter();
+    tables.filter_map(|table| Some((table, table.bounds.as_deref()?)))
+}
+
+/// Gives the parts of before the entries of rows that belong there, and their pre-images: the window is closed.
+///
+/// # Errors
+/// When rows were written whose parts nobody can tell, for they have no key.
+pub(super) fn fold(session: &mut PostgresSession, kept: &KeptNet) -> Result<(), EngineError> {
+    let made = kept.tables.iter().filter(|table| table.plan.is_made);
+    for part in made.filter(|table| table.plan.key.is_empty()) {
+        nothing_was_written(session, part)?;
+    }
+    for (home, bounds) in homes(kept) {
+        for (from, _) in sources(kept, home) {
+            entries(session, from, home, bounds)?;
+        }
+        truncations(session, kept, home)?;
+    }
+    for (home, _) in homes(kept) {
+        let made = &home.plan.made_beside;
+        let is_other = |table: &&KeptTable| {
+            let is_sibling = &table.plan.made_beside == made;
+            let is_made = table.plan.is_made && made.contains(&table.plan.before);
+            table.plan.number != home.plan.number && (is_sibling || is_made)
+        };
+        for from in kept.tables.iter().filter(is_other) {
+            images(session, from, home)?;
+        }
+    }
+    Ok(())
+}
+
+fn nothing_was_written(session: &mut PostgresSession, part: &KeptTable) -> Result<(), EngineError> {
+    let Some(log) = &part.touched else {
+        return Ok(());
+    };
+    let entries = counted(
+        session,
+        &format!("select count(*) from {}", names::sql(log)),
+    )?;
+    if entries == 0 {
+        return Ok(());
+    }
+    Err(EngineError::new(
+        ErrorKind::Unsupported,
+        format!(
+            "{entries} rows were written in {}, a part that the migration made, and have no key that tells which rows of before they are",
+            part.plan.before
+        ),
+    )
+    .hint("`tightrope seal` keeps the migration; to go back, write a migration that puts the parts back with their rows"))
+}
+
+/// Moves the entries of rows that meet the bounds.
+fn entries(
+    session: &mut PostgresSession,
+    from: &KeptTable,
+    home: &KeptTable,
+    bounds: &str,
+) -> Result<(), EngineError> {
+    let (Some(log), Some(own)) = (&from.touched, &home.touched) else {
+        return Ok(());
+    };
+    let (mut key, mut columns, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, part) in (1..).zip(&home.plan.key) {
+        let other = from
+            .plan
+            .key
+            .iter()
+            .position(|one| one.before == part.before);
+        let other = other.ok_or_else(|| not_alike(&from.plan))? + 1;
+        let of_before = home
+            .plan
+            .columns
+            .iter()
+            .find(|column| column.before == part.before);
+        let type_before = of_before.map_or("text", |column| column.type_before.as_str());
+        key.push(format!(
+            "(case when e.k1 is null then e.o{other} else e.k{other} end)::text::{type_before} as {}",
+            quote(&part.before)
+        ));
+        for letter in ["k", "o"] {
+            columns.push(format!("{letter}{place}"));
+            values.push(format!("e.{letter}{other}"));
+        }
+    }
+    let flags = numbered(&from.plan);
+    for (number, name) in numbered(&home.plan) {
+        if let Some((other, _)) = flags.iter().find(|(_, other)| *other == name) {
+            columns.push(format!("w{number}"));
+            values.push(format!("e.w{other}"));
+        }
+    }
+    session.execute_own(&format!(
+        "with e as (delete from {} e where (e.k1 is not null or e.o1 is not null) \
+         and exists (select from (select {}) t where {bounds}) returning e.*) insert into {} ({}) select {} from e",
+        names::sql(log),
+        key.join(", "),
+        names::sql(own),
+        columns.join(", "),
+        values.join(", "),
+    ))
+}
+
+/// Where the application has emptied all parts in which rows of one may have been, it has emptied that one.
+fn truncations(
+    session: &mut PostgresSession,
+    kept: &KeptNet,
+    home: &KeptTable,
+) -> Result<(), EngineError> {
+    let Some(own) = &home.touched else {
+        return Ok(());
+    };
+    let truncated = |session: &mut PostgresSession, log: &TableName| {
+        let entries = format!(
+            "select count(*) from {} where k1 is null and o1 is null",
+            names::sql(log)
+        );
+        counted(session, &entries).map(|entries| entries > 0)
+    };
+    let made = sources(kept, home).filter(|(table, _)| table.plan.is_made);
+    let (mut emptied, mut others) = (Vec::new(), false);
+    for (table, after) in made {
+        match &table.touched {
+            Some(log) if truncated(session, log)? => emptied.push(after),
+            _ => others = true,
+        }
+    }
+    let Some(first) = emptied.first() else {
+        return Ok(());
+    };
+    let is_gone = home.plan.after.is_none();
+    if others || !is_gone && !truncated(session, own)? {
+        return Err(EngineError::new(
+            ErrorKind::Unsupported,
+            format!(
+                "table {first}, which the migration made as a part, was truncated, and others were not: nobody can tell which rows of {} those were",
+                home.plan.before
+            ),
+        )
+        .hint("restore those rows from a backup, or seal the migration"));
+    }
+    if is_gone {
+        session.execute_own(&format!("insert into {} default values", names::sql(own)))?;
+    }
+    Ok(())
+}
+
+/// Moves pre-images to where the entries of their rows are.
+fn images(
+    session: &mut PostgresSession,
+    from: &KeptTable,
+    home: &KeptTable,
+) -> Result<(), EngineError> {
+    let (Some(rows), Some(own), Some(log)) = (&from.rows, &home.rows, &home.touched) else {
+        return Ok(());
+    };
+    let (kept, other) = (Columns::of(session, own)?, Columns::of(session, rows)?);
+    let columns = home.plan.columns.iter().map(|column| &column.before);
+    let columns: Vec<String> = columns
+        .filter(|name| kept.get(name).is_some() && other.get(name).is_some())
+        .map(|name| quote(name))
+        .collect();
+    let same = |entry: &str, plan: &TablePlan| {
+        let pairs = home.plan.key.iter().map(|part| {
+            let place = plan.key.iter().position(|one| one.before == part.before);
+            let place = place.ok_or_else(|| not_alike(plan))? + 1;
+            Ok(format!(
+                "(p.{})::text = ({entry}.o{place})::text",
+                quote(&part.before)
+            ))
+        });
+        let pairs: Result<Vec<String>, EngineError> = pairs.collect();
+        pairs.map(|pairs| pairs.join(" and "))
+    };
+    let known = match &from.touched {
+        Some(theirs) => format!(
+            " and not exists (select from {} a where {})",
+            names::sql(theirs),
+            same("a", &from.plan)?
+        ),
+        None => String::new(),
+    };
+    let columns = columns.join(", ");
+    session.execute_own(&format!(
+        "with p as (delete from {} p where exists (select from {} l where {}){known} returning {columns}) \
+         insert into {} ({columns}) select {columns} from p",
+        names::sql(rows),
+        names::sql(log),
+        same("l", &home.plan)?,
+        names::sql(own),
+    ))
+}
+
+fn not_alike(plan: &TablePlan) -> EngineError {
+    EngineError::new(
+        ErrorKind::Unsupported,
+        format!("table {} has another key than its siblings", plan.before),
+    )
+}
+
+/// Moves rows to the parts that they would have gone to before the migration; says whether anything changed.
+pub(super) fn bring_home(
+    session: &mut PostgresSession,
+    kept: &KeptNet,
+    window: &Window<'_>,
+    matching: &Matching,
+) -> Result<bool, EngineError> {
+    let mut any = false;
+    let made = kept.tables.iter().filter(|table| table.plan.is_made);
+    for part in made.filter_map(|table| table.plan.after.as_ref()) {
+        let_go_of(session, part, window)?;
+        any |= detach(session, part)?;
+    }
+    for (home, _) in homes(kept) {
+        if let Some(after) = home
+            .plan
+            .after
+            .as_ref()
+            .filter(|_| has_other_bounds(home, window))
+        {
+            let_go_of(session, after, window)?;
+            any |= detach(session, after)?;
+        }
+    }
+    for (home, bounds) in homes(kept) {
+        give_way(session, home, window)?;
+        for (from, after) in sources(kept, home) {
+            if from.plan.is_made || has_other_bounds(from, window) || is_default(from, window) {
+                any |= move_rows(session, after, home, bounds, window, matching)?;
+            }
+        }
+    }
+    Ok(any)
+}
+
+/// A part that stands alone now may still have rows that are also in parts that the migration made. Those are the rows that the
+/// application knows: what it has deleted there, or given other keys, is not there any more.
+fn give_way(
+    session: &mut PostgresSession,
+    home: &KeptTable,
+    window: &Window<'_>,
+) -> Result<(), EngineError> {
+    let (Some(alone), Some(log)) = (stands_alone(home, window), &home.touched) else {
+        return Ok(());
+    };
+    let same = |letter: &str, alias: &str| {
+        let key = (1..).zip(&home.plan.key);
+        let pairs = key.map(|(place, part)| {
+            format!(
+                "(t.{})::text = ({alias}.{letter}{place})::text",
+                quote(&part.after)
+            )
+        });
+        pairs.collect::<Vec<_>>().join(" and ")
+    };
+    let (log, quiet) = (
+        names::sql(log),
+        Quiet::make(session, std::iter::once(alone))?,
+    );
+    session.execute_own(&format!(
+        "delete from only {} t where exists (select from {log} l where {}) and not exists (select from {log} m where {})",
+        names::sql(alone),
+        same("o", "l"),
+        same("k", "m"),
+    ))?;
+    quiet.end(session)
+}
+
+/// The name of a part of before that is none now, and is there.
+fn stands_alone<'k>(home: &'k KeptTable, window: &Window<'_>) -> Option<&'k TableName> {
+    let is_none = bound_of(home, window)[1].is_none();
+    home.plan.after.as_ref().filter(|_| is_none)
+}
+
+fn bound_of<'w>(table: &KeptTable, window: &Window<'w>) -> [Option<&'w str>; 2] {
+    let before = window
+        .before
+        .object(&ObjectId::of_table(&table.plan.before));
+    let after = table.plan.after.as_ref();
+    let after = after.and_then(|after| window.after.object(&ObjectId::of_table(after)));
+    [before, after].map(|object| object.and_then(|object| object.attribute("partition_bound")))
+}
+
+/// Whether a part of before is one with other bounds now.
+fn has_other_bounds(table: &KeptTable, window: &Window<'_>) -> bool {
+    let [before, after] = bound_of(table, window);
+    after.is_some() && before != after
+}
+
+fn is_default(table: &KeptTable, window: &Window<'_>) -> bool {
+    bound_of(table, window)[1] == Some("DEFAULT")
+}
+
+/// Drops the foreign keys that refer to what a table is a part of: rows are referred to there, and come back as such. Those that were there
+/// before are made again with everything else.
+fn let_go_of(
+    session: &mut PostgresSession,
+    part: &TableName,
+    window: &Window<'_>,
+) -> Result<(), EngineError> {
+    let keys = session.query_own(
+        &format!(
+            "select n.nspname::text, r.relname::text, c.conname::text from pg_catalog.pg_partition_ancestors(pg_catalog.to_regclass({})) a \
+             join pg_catalog.pg_constraint c on c.confrelid = a.relid and c.contype = 'f' and c.conparentid = 0 \
+             join pg_catalog.pg_class r on r.oid = c.conrelid join pg_catalog.pg_namespace n on n.oid = r.relnamespace",
+            literal(&names::sql(part))
+        ),
+        &[],
+    )?;
+    for key in &keys {
+        let text = |at: usize| key.get(at).and_then(Value::text).unwrap_or_default();
+        let id = ObjectId::new(ObjectKind::Constraint, [text(0), text(1), text(2)]);
+        // What others have made since is not ours to drop.
+        if window.before.object(&id).is_some() || window.after.object(&id).is_some() {
+            let table = names::sql(&TableName::new(text(0), text(1)));
+            session.execute_own(&format!(
+                "alter table {table} drop constraint {}",
+                quote(text(2))
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// Detaches a table from what it is a part of; says whether it was one.
+fn detach(session: &mut PostgresSession, part: &TableName) -> Result<bool, EngineError> {
+    let part = names::sql(part);
+    let wholes = session.query_tables(&format!(
+        "select n.nspname::text, c.relname::text from pg_catalog.pg_inherits i \
+         join pg_catalog.pg_class p on p.oid = i.inhrelid and p.relispartition \
+         join pg_catalog.pg_class c on c.oid = i.inhparent join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+         where i.inhrelid = pg_catalog.to_regclass({})",
+        literal(&part)
+    ))?;
+    for whole in &wholes {
+        let whole = names::sql(whole);
+        session.execute_own(&format!("alter table {whole} detach partition {part}"))?;
+    }
+    Ok(!wholes.is_empty())
+}
+
+/// Moves the rows of a table that meet a part's bounds of before to that part; says whether there were any.
+fn move_rows(
+    session: &mut PostgresSession,
+    from: &TableName,
+    home: &KeptTable,
+    bounds: &str,
+    window: &Window<'_>,
+    matching: &Matching,
+) -> Result<bool, EngineError> {
+    let columns = home.plan.columns.iter();
+    let of_before = columns.filter_map(|column| {
+        let now = column.after.as_ref()?;
+        Some(format!("t.{} as {}", quote(now), quote(&column.before)))
+    });
+    let of_before: Vec<String> = of_before.collect();
+    let from_name = names::sql(from);
+    let belong = format!(
+        "from only {from_name} t where exists (select from (select {}) t where {bounds})",
+        of_before.join(", ")
+    );
+    let found = session.query_own(&format!("select 1::bigint {belong} limit 1"), &[])?;
+    if found.is_empty() {
+        return Ok(false);
+    }
+    let place = home.plan.after.as_ref().unwrap_or(&home.plan.before);
+    let place_name = names::sql(place);
+    let is_there = format!(
+        "select 1::bigint where pg_catalog.to_regclass({}) is not null",
+        literal(&place_name)
+    );
+    if session.query_own(&is_there, &[])?.is_empty() {
+        // Beside a default part whose rows belong here it could not be made as a part; those come along.
+        make_again(session, home, from, window, matching)?;
+    }
+    let columns = take_out::columns(session, from)?;
+    let columns: Vec<String> = columns.iter().map(|name| quote(name)).collect();
+    let columns = columns.join(", ");
+    let quiet = Quiet::make(session, [from, place].into_iter())?;
+    if let Some(alone) = stands_alone(home, window) {
+        let key = home.plan.key.iter().map(|part| quote(&part.after));
+        let pairs = key.map(|name| format!("o.{name} = t.{name}"));
+        session.execute_own(&format!(
+            "delete from only {} o where exists (select {belong} and {})",
+            names::sql(alone),
+            pairs.collect::<Vec<_>>().join(" and "),
+        ))?;
+    }
+    session.execute_own(&format!(
+        "with moved as (delete {belong} returning {columns}) \
+         insert into {place_name} ({columns}) overriding system value select {columns} from moved"
+    ))?;
+    quiet.end(session)?;
+    Ok(true)
+}
+
+/// Makes a part that is gone, empty, in the shape of what it was a part of.
+fn make_again(
+    session: &mut PostgresSession,
+    home: &KeptTable,
+    like: &TableName,
+    window: &Window<'_>,
+    matching: &Matching,
+) -> Result<(), EngineError> {
+    let name = names::sql(&home.plan.before);
+    let whole = window.before.partitioned(&home.plan.before);
+    let whole = whole.and_then(|whole| matching.now(&ObjectId::of_table(&whole)).cloned());
+    let parts: Vec<&str> = whole
+        .iter()
+        .flat_map(|id| id.path.iter().map(String::as_str))
+        .collect();
+    let [bound, _] = bound_of(home, window);
+    let ([schema, table], Some(bound)) = (&parts[..], bound) else {
+        return session.execute_own(&format!(
+            "create table {name} (like {} including all)",
+            names::sql(like)
+        ));
+    };
+    let whole = TableName::new(*schema, *table);
+    let defaults = session.query_tables(&format!(
+        "select n.nspname::text, c.relname::text from pg_catalog.pg_partitioned_table p join pg_catalog.pg_class c on c.oid = p.partdefid \
+         join pg_catalog.pg_namespace n on n.oid = c.relnamespace where p.partrelid = pg_catalog.to_regclass({})",
+        literal(&names::sql(&whole))
+    ))?;
+    for default in &defaults {
+        detach(session, default)?;
+    }
+    session.execute_own(&format!(
+        "create table {name} partition of {} {bound}",
+        names::sql(&whole)
+    ))
+}
