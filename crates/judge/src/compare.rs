@@ -27,8 +27,16 @@ pub(crate) struct Compared {
 
 /// From which percentile on the tail is asked, too.
 const TAIL_FROM: u8 = 75;
+/// What the shift of everything may spend of the budget, as a share; the tail gets the rest. A tail alone grows seldom, and on few
+/// samples it says little.
+const OF_SHIFT: f64 = 0.8;
 /// Of so many neighbours it is said how slow their slowest are.
 const GROUP: usize = 20;
+/// Fewer groups than this say little of how slow the slowest are: the upper part of all samples is asked, too.
+const FEW_GROUPS: usize = 4;
+/// Where the upper part of samples begins, and at how many quantiles from there on it is read.
+const UPPER_FROM: f64 = 0.6;
+const UPPER_QUANTILES: u8 = 8;
 /// In so many parts of the time a change has to be seen: a burst is not a change.
 const PARTS: usize = 4;
 /// How often a sample has to be larger than one of the baseline in each part: more often than not.
@@ -47,11 +55,7 @@ pub(crate) fn compare(
     stat: Stat,
     bound: Bound,
 ) -> Option<Compared> {
-    let (now, then) = (typical(after, stat)?, typical(before, stat)?);
-    let ratio = if now == then { 1.0 } else { now / then };
-    if ratio.is_nan() {
-        return None;
-    }
+    let ratio = ratio(before, after, stat, bound)?;
     let turned = |samples: &[f64]| -> Vec<f64> { samples.iter().map(|sample| -sample).collect() };
     let (before, after) = match bound {
         Bound::Over => (before.to_vec(), beyond_drift.to_vec()),
@@ -65,13 +69,14 @@ pub(crate) fn compare(
         }
         _ => None,
     };
-    // Two questions were asked where there is a tail: each gets half of what may be spent.
+    // Two questions are asked where there is a tail: what may be spent is divided between them.
     let p = match tail {
         Some(at) => {
             // The slowest come in bursts: how those hang together is another question than how all do.
             let slow = (slowest(&before, at), slowest(&after, at));
             let clustered = together(&before, &after, &slow.0, &slow.1).max(inflated);
-            (2.0 * shift.p.min(tail_test(&before, &after, at, clustered))).min(1.0)
+            let longer = tail_test(&before, &after, at, clustered) / (1.0 - OF_SHIFT);
+            (shift.p / OF_SHIFT).min(longer).min(1.0)
         }
         None => shift.p,
     };
@@ -111,6 +116,41 @@ pub(crate) fn typical(samples: &[f64], stat: Stat) -> Option<f64> {
         }
         _ => statistic(samples, stat),
     }
+}
+
+/// A statistic after over the one before; none where there is nothing to compare.
+///
+/// Of sixty samples three lie beyond their 95th percentile, so a percentile from 75 on is uncertain by a fifth there. While there are few
+/// samples the whole upper part up to that percentile is looked at as well, and what has changed more counts: that it is no chance
+/// is asked besides.
+fn ratio(before: &[f64], after: &[f64], stat: Stat, bound: Bound) -> Option<f64> {
+    let over = |now: f64, then: f64| if now == then { 1.0 } else { now / then };
+    let ratio = over(typical(after, stat)?, typical(before, stat)?);
+    if ratio.is_nan() {
+        return None;
+    }
+    let upper = match stat {
+        Stat::Percentile(percent) if percent >= TAIL_FROM && after.len() < FEW_GROUPS * GROUP => {
+            let upto = f64::from(percent) / 100.0;
+            over(upper_part(after, upto)?, upper_part(before, upto)?)
+        }
+        _ => ratio,
+    };
+    // Where a sample is zero, the upper part may have no mean that can be divided.
+    Some(match bound {
+        _ if !upper.is_finite() => ratio,
+        Bound::Over => ratio.max(upper),
+        Bound::Under => ratio.min(upper),
+    })
+}
+
+/// The geometric mean of quantiles of the upper part of samples, up to one.
+fn upper_part(samples: &[f64], upto: f64) -> Option<f64> {
+    let step = (upto - UPPER_FROM) / f64::from(UPPER_QUANTILES - 1);
+    let logarithms: Option<Vec<f64>> = (0..UPPER_QUANTILES)
+        .map(|number| quantile(samples, UPPER_FROM + step * f64::from(number)).map(f64::ln))
+        .collect();
+    statistic(&logarithms?, Stat::Mean).map(f64::exp)
 }
 
 /// A statistic of samples.
@@ -248,6 +288,23 @@ mod tests {
         assert!(!stands_apart(&before, &after[..4], Bound::Over, 2.0));
         assert!(!stands_apart(&[], &after, Bound::Over, 2.0));
         assert!(stands_apart(&after, &before, Bound::Under, 0.8));
+    }
+
+    #[test]
+    fn of_few_samples_the_whole_upper_part_says_how_slow_the_slowest_are() {
+        let before = wave(200, 1.0);
+        let p95 = Stat::Percentile(95);
+        // Half slower, but for the slowest: the percentile alone hardly sees it.
+        let after: Vec<f64> = wave(60, 1.5).iter().map(|value| value.min(16.9)).collect();
+        let of = |after: &[f64], bound| ratio(&before, after, p95, bound).unwrap();
+        let alone = typical(&after, p95).unwrap() / typical(&before, p95).unwrap();
+        assert!(alone < 1.21 && of(&after, Bound::Over) > 1.25, "{alone}");
+        // Of many samples it is the percentile itself.
+        let many: Vec<f64> = after.iter().copied().cycle().take(240).collect();
+        let alone = typical(&many, p95).unwrap() / typical(&before, p95).unwrap();
+        assert_eq!(of(&many, Bound::Over), alone);
+        assert!(of(&after, Bound::Under) <= of(&after, Bound::Over));
+        assert_eq!(of(&[0.0; 60], Bound::Over), 0.0);
     }
 
     #[test]

@@ -15,8 +15,11 @@ use crate::statistics::{next_look, quantile, share};
 use crate::track::{Series, Track};
 pub use power::SOON;
 
+/// As many samples of the baseline say what was usual, however many those after have to be: what a change is, is asked again and
+/// again, and what was usual only once.
+const LEAST_BEFORE: usize = 30;
 /// How often all comparisons of a watch together may cry wolf.
-const BUDGET: f64 = 0.0075;
+const BUDGET: f64 = 0.009;
 /// So many looks one after the other a probe has to fail until it counts as down: once is a hiccup.
 const FAILING_LOOKS: u32 = 3;
 /// So many samples are enough to stand apart by a limit of less than twice or half.
@@ -144,7 +147,8 @@ impl Judge {
                 let samples = self
                     .track(probe)
                     .map_or(0, |track| track.series(measure.as_deref()).before.len());
-                quality.push((probe.clone(), samples, least(&self.criteria, probe)));
+                let wanted = least(&self.criteria, probe).min(LEAST_BEFORE);
+                quality.push((probe.clone(), samples, wanted));
             }
         }
         quality.sort();
@@ -334,7 +338,7 @@ impl Judge {
             }
         }
         let due = samples >= state.next || last;
-        if !due || before < least || samples < least || state.failed.is_some() {
+        if !due || before < least.min(LEAST_BEFORE) || samples < least || state.failed.is_some() {
             return;
         }
         let (before, after) = self.sides(probe, measure.as_deref(), against.as_deref());
@@ -605,9 +609,10 @@ impl Judge {
                     ..
                 } => {
                     let series = track.series(measure.as_deref().filter(|_| own == probe));
-                    if series.before.len() < least {
+                    let wanted = least.min(LEAST_BEFORE);
+                    if series.before.len() < wanted {
                         return Some(format!(
-                            "the baseline of `{probe}` has {} of {least} samples",
+                            "the baseline of `{probe}` has {} of {wanted} samples",
                             series.before.len()
                         ));
                     }

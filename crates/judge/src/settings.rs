@@ -152,7 +152,7 @@ const DEFAULT_BASELINE_MS: u64 = 60_000;
 const COMPARED_BASELINE_MS: u64 = 1_200_000;
 const DEFAULT_WATCH_MS: u64 = 3_600_000;
 /// A comparison of raw samples waits for so many.
-const DEFAULT_SAMPLES: u64 = 30;
+const DEFAULT_SAMPLES: u64 = 48;
 /// Everything else for so many looks.
 const DEFAULT_LOOKS: u64 = 3;
 /// A statement's blocks per call come one a look, and tell earlier.
@@ -649,7 +649,7 @@ on_failure = "no-data"
             names,
             ["checkout", "errors", "replication lag", "verify script"]
         );
-        assert_eq!(criteria.probes["checkout"].min_samples, 30);
+        assert_eq!(criteria.probes["checkout"].min_samples, 48);
         assert_eq!(criteria.probes["checkout"].on_failure, OnFailure::NoData);
         assert_eq!(criteria.probes["errors"].interval_ms, 2_000);
     }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use tightrope_engine::{Blocker, ConnectOptions, DatabaseUrl, Engine, Session, SessionId};
 use tightrope_store::Store;
 
+use crate::{Event, Listener};
+
 /// How often the companion wakes.
 const TICK: Duration = Duration::from_millis(100);
 /// How often it is said that the holder of a lease lives: several times before a silent one counts as dead.
@@ -27,6 +29,8 @@ pub(crate) struct Budgets {
     pub(crate) stall_ms: Option<u64>,
     /// How long it may take, in milliseconds.
     pub(crate) script_ms: Option<u64>,
+    /// How long one statement of it may take, in milliseconds.
+    pub(crate) statement_ms: Option<u64>,
 }
 
 /// Raised when something that was agreed beforehand happens while a script runs: the script has to go. The first reason stays.
@@ -57,8 +61,9 @@ pub(crate) struct Cancelled {
 struct Shared {
     stopped: bool,
     statement_since: Option<Instant>,
-    /// Since when the script's own statements run.
+    /// Since when the script's own statements run, and the one that runs now.
     script_since: Option<Instant>,
+    own_since: Option<Instant>,
     /// Since when there may be locks that others wait for.
     guarded_since: Option<Instant>,
     blockers: Vec<Blocker>,
@@ -66,6 +71,22 @@ struct Shared {
     alarm: Option<Alarm>,
     /// Why what is guarded was cancelled.
     cancelled: Option<Cancelled>,
+}
+
+/// Tells the companion when a statement of the script begins, and a listener everything else.
+pub(crate) struct Paced<'l> {
+    listener: &'l dyn Listener,
+    shared: Arc<(Mutex<Shared>, Condvar)>,
+}
+
+impl Listener for Paced<'_> {
+    fn event(&self, event: &Event) {
+        self.listener.event(event);
+    }
+
+    fn statement_begins(&self) {
+        lock(&self.shared.0).own_since = Some(Instant::now());
+    }
 }
 
 /// The companion; it ends when the value is dropped.
@@ -123,6 +144,14 @@ impl Companion {
         lock(&self.shared.0).script_since = Some(Instant::now());
     }
 
+    /// Listens for it to the script's statements.
+    pub(crate) fn pace<'l>(&self, listener: &'l dyn Listener) -> Paced<'l> {
+        Paced {
+            listener,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
     /// Says that something begins that may stall others, up to its end.
     pub(crate) fn guard_begins(&self) {
         let mut shared = lock(&self.shared.0);
@@ -151,7 +180,7 @@ impl Companion {
     pub(crate) fn statement_ends(&self) -> Vec<Blocker> {
         let mut shared = lock(&self.shared.0);
         shared.statement_since = None;
-        shared.script_since = None;
+        (shared.script_since, shared.own_since) = (None, None);
         std::mem::take(&mut shared.blockers)
     }
 }
@@ -180,8 +209,8 @@ impl Work {
                 .wait_timeout(guard, TICK)
                 .unwrap_or_else(PoisonError::into_inner);
             let (stopped, since) = (guard.stopped, guard.statement_since);
-            let (budgets, script, guarded) =
-                (guard.budgets, guard.script_since, guard.guarded_since);
+            let (budgets, guarded) = (guard.budgets, guard.guarded_since);
+            let running = [guard.script_since, guard.own_since];
             let alarm = guard.alarm.as_ref().and_then(Alarm::why);
             drop(guard);
             if stopped {
@@ -199,13 +228,13 @@ impl Work {
                 self.waiting.clear();
             }
             if guarded.is_some()
-                && let Some(why) = self.must_go(alarm, budgets, script)
+                && let Some(why) = self.must_go(alarm, budgets, running)
             {
                 let mut guard = lock(&shared.0);
                 // Nothing else can have begun: whoever ends what is guarded waits for the lock. Between two statements a cancel
                 // is lost, and is tried again at the next tick.
                 let is_still = guard.guarded_since == guarded
-                    && (script.is_none() || guard.script_since == script);
+                    && (running[0].is_none() || [guard.script_since, guard.own_since] == running);
                 if is_still && self.cancel() {
                     guard.cancelled.get_or_insert(why);
                 }
@@ -237,21 +266,32 @@ impl Work {
         &mut self,
         alarm: Option<String>,
         budgets: Budgets,
-        script: Option<Instant>,
+        running: [Option<Instant>; 2],
     ) -> Option<Cancelled> {
         let by_alarm = alarm.is_some();
-        let why = alarm.or_else(|| self.over_budget(budgets, script))?;
+        let why = alarm.or_else(|| self.over_budget(budgets, running))?;
         Some(Cancelled { why, by_alarm })
     }
 
     /// Why what runs costs others more than it may.
-    fn over_budget(&mut self, budgets: Budgets, script: Option<Instant>) -> Option<String> {
-        if let (Some(most_ms), Some(since)) = (budgets.script_ms, script)
-            && since.elapsed() > Duration::from_millis(most_ms)
-        {
-            return Some(format!(
-                "the script took longer than its budget of {most_ms} ms, and was cancelled"
-            ));
+    fn over_budget(
+        &mut self,
+        budgets: Budgets,
+        [script, statement]: [Option<Instant>; 2],
+    ) -> Option<String> {
+        for (most_ms, since, what) in [
+            (budgets.script_ms, script, "the script took longer than its"),
+            (
+                budgets.statement_ms,
+                statement,
+                "a statement took longer than its",
+            ),
+        ] {
+            if let (Some(most_ms), Some(since)) = (most_ms, since)
+                && since.elapsed() > Duration::from_millis(most_ms)
+            {
+                return Some(format!("{what} budget of {most_ms} ms, and was cancelled"));
+            }
         }
         let most_ms = budgets.stall_ms?;
         let watched = self.watched.clone()?;

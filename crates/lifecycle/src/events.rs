@@ -128,6 +128,9 @@ pub enum Event {
 pub trait Listener: Sync {
     /// Takes one event.
     fn event(&self, event: &Event);
+
+    /// A statement of a script begins. Whoever only tells has nothing to do with it.
+    fn statement_begins(&self) {}
 }
 
 /// A listener that hears nothing.

@@ -227,6 +227,7 @@ impl<'a> Ready<'a> {
         if statement.kind.controls_transaction() {
             return Ok(None);
         }
+        listener.statement_begins();
         let text = statement.span.of(&self.script.text);
         let copy_data = statement.copy_data.map(|data| data.of(&self.script.text));
         match session.run(RunStatement {

@@ -57,6 +57,9 @@ pub struct Policy {
     pub stall_budget_ms: Option<u64>,
     /// How long a forward script may take, in milliseconds, until it is cancelled and undone; none means as long as it takes.
     pub script_budget_ms: Option<u64>,
+    /// How long one statement of a forward script may take, in milliseconds, until the script is cancelled and undone; none means as long
+    /// as it takes.
+    pub statement_budget_ms: Option<u64>,
     /// How long another holder of the lease is waited for, in seconds.
     pub lease_wait_s: u64,
     /// Up to what size a database is copied beside itself without being asked, in bytes, when `apply` finds no certificate.
@@ -93,6 +96,7 @@ impl Default for Policy {
             lock_tries: 12,
             stall_budget_ms: None,
             script_budget_ms: None,
+            statement_budget_ms: None,
             lease_wait_s: 5,
             copy_limit_bytes: 1 << 30,
             strict: false,

@@ -17,11 +17,11 @@ use crate::execute::{Ready, ScriptFailure};
 use crate::{Edges, Event, Listener, Project};
 
 /// What helps against a script that costs others too much.
-pub(crate) const OVER_BUDGET: &str = "do it in smaller steps, or when less is going on: `stall_budget_ms` and `script_budget_ms` under [policy] are \
-     what it may take";
+pub(crate) const OVER_BUDGET: &str = "do it in smaller steps, or when less is going on: `stall_budget_ms`, `script_budget_ms` and `statement_budget_ms` under \
+     [policy] are what it may take";
 /// The same where it runs in steps already.
 pub(crate) const STEP_OVER_BUDGET: &str = "it runs in steps already, and each is held to the budgets by itself: divide what this step does, or apply when less is \
-     going on: `stall_budget_ms` and `script_budget_ms` under [policy] are what a step may take";
+     going on: `stall_budget_ms`, `script_budget_ms` and `statement_budget_ms` under [policy] are what a step may take";
 
 /// The same where a criterion failed meanwhile.
 const ALARMED: &str =
@@ -319,6 +319,7 @@ impl<'a> Run<'a> {
         self.companion.keep(Budgets {
             stall_ms: policy.stall_budget_ms,
             script_ms: policy.script_budget_ms,
+            statement_ms: policy.statement_budget_ms,
         });
     }
 
@@ -338,8 +339,8 @@ impl<'a> Run<'a> {
     ) -> Result<(), ScriptFailure> {
         let (done, blockers) = self.looked_after(|run| {
             run.companion.script_begins();
-            let listener = run.watchers.listener;
-            work(run.session.as_mut(), listener)
+            let paced = run.companion.pace(run.watchers.listener);
+            work(run.session.as_mut(), &paced)
         });
         done.map_err(|mut failure| {
             held_by(&mut failure.error, blockers);

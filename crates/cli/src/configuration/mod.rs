@@ -109,6 +109,7 @@ impl Configuration {
             lock_tries: said.lock_tries.unwrap_or(default.lock_tries).max(1),
             stall_budget_ms: said.stall_budget_ms,
             script_budget_ms: said.script_budget_ms,
+            statement_budget_ms: said.statement_budget_ms,
             lease_wait_s: said.lease_wait_s.unwrap_or(default.lease_wait_s),
             copy_limit_bytes: said.copy_limit_bytes.unwrap_or(default.copy_limit_bytes),
             strict: said.strict.unwrap_or(default.strict),

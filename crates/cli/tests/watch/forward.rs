@@ -71,6 +71,18 @@ fn a_script_that_takes_too_long_is_cancelled_and_undone() {
 }
 
 #[test]
+fn a_statement_that_takes_too_long_is_named_and_the_script_undone() {
+    // Its first statements together take longer than one may.
+    let many = "select pg_sleep(0.2) from app_errors where id = 1000000000;\n".repeat(8);
+    let stage = slow_by("statement_budget_ms = 1000", &format!("{many}{SLOW}"), "");
+    is_undone(
+        &stage,
+        "a statement took longer than its budget of 1000 ms, and was cancelled",
+        "up.sql:10:",
+    );
+}
+
+#[test]
 fn a_verify_script_that_stalls_others_is_cancelled_and_undone() {
     let stage = slow_by(
         "stall_budget_ms = 300",

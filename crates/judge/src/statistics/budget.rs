@@ -1,7 +1,7 @@
 //! The alpha-spending budget: looking thirty times must not be thirty chances to be wrong.
 
 /// How gently the budget is spent: the larger, the more is left for later looks.
-const PATIENCE: f64 = 4.0;
+const PATIENCE: f64 = 3.0;
 
 /// The part of the budget that the look of that number (from 0) may spend. All parts together are 1 at most, however many
 /// looks there will be and however they depend on one another: the false alarms of all looks add up to the budget.
@@ -27,13 +27,13 @@ mod tests {
 
     #[test]
     fn looks_come_ever_more_seldom() {
-        let mut samples = 30;
+        let mut samples = 48;
         let mut looks = 1;
         while samples < 10_000 {
             samples = next_look(samples);
             looks += 1;
         }
-        assert_eq!(looks, 27);
+        assert_eq!(looks, 25);
         assert_eq!(next_look(1), 2);
     }
 }
