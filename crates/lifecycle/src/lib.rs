@@ -53,10 +53,10 @@ pub use plan::{
 pub use project::{Access, DroppedColumns, FolderError, Policy, Project};
 pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
-    ClusterRefusal, CopiesOf, CopyCommand, DeriveWhich, DerivedRehearsal, DerivedRollback,
-    GeneratedRows, MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions,
-    Rehearsed, Review, ReviewOptions, SourceError, UnknownVersion, WorkloadNamed, derive_rollbacks,
-    rehearse, review,
+    ClusterRefusal, CopiesOf, CopiesPlanned, CopyCommand, CopyRoom, DeriveWhich, DerivedRehearsal,
+    DerivedRollback, GeneratedRows, MigrationRehearsal, RehearsalDifference, RehearseError,
+    RehearseOptions, Rehearsed, Review, ReviewOptions, SourceError, UnknownVersion, WorkloadNamed,
+    derive_rollbacks, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,

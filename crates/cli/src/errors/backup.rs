@@ -177,6 +177,7 @@ impl From<BackupError> for CommandError {
             }
             BackupError::NoSuchMigration { .. } => Self::of(Exit::Error, error)
                 .hint("leave `--before` out, or name a moment: `--until TIME`"),
+            BackupError::Source(error) => (*error).into(),
             BackupError::Drill(_) => Self::of(Exit::Error, error),
         }
     }

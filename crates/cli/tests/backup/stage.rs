@@ -10,7 +10,7 @@ use tightrope_model::{Fingerprint, TableChecksum};
 use tightrope_postgres::PostgresEngine;
 use tightrope_sqlite::SqliteEngine;
 use tightrope_testkit::process::{Outcome, Tightrope};
-use tightrope_testkit::servers::{TestDatabase, postgres, postgres_majors};
+use tightrope_testkit::servers::{PostgresServer, TestDatabase, postgres, postgres_majors};
 
 /// What a database is: its schema and the rows of every table.
 pub(crate) type State = (Fingerprint, Vec<TableChecksum>);
@@ -84,6 +84,11 @@ impl Stage {
 
     pub(crate) fn is_sqlite(&self) -> bool {
         self.database.is_none()
+    }
+
+    /// The server that a PostgreSQL database is on.
+    pub(crate) fn server(&self) -> &PostgresServer {
+        self.database.as_ref().unwrap().server()
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {

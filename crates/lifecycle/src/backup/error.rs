@@ -5,6 +5,7 @@ use tightrope_engine::{EngineError, ErrorKind, Unfit, UnknownScheme};
 use tightrope_model::TableName;
 use tightrope_store::StoreError;
 
+use crate::rehearse::SourceError;
 use crate::run::RunError;
 use crate::situation::SituationError;
 
@@ -245,6 +246,9 @@ pub enum BackupError {
         /// What stands there.
         time: String,
     },
+    /// What the copy of a drill is made of.
+    #[error(transparent)]
+    Source(#[from] Box<SourceError>),
     /// The drill cannot be held.
     #[error("cannot hold the drill: {0}")]
     Drill(String),

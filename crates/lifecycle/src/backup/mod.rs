@@ -35,7 +35,7 @@ pub use take::{BackupTaken, TakeBackupOptions, take_backup};
 pub(crate) use error::whole;
 pub(crate) use gate::require;
 pub(crate) use list::{TargetNow, of_this_database};
-pub(crate) use newest::{RestoredToCopy, restore_newest_proven};
+pub(crate) use newest::{BackupToCopy, RestoredToCopy, backup_to_copy, restore_newest_proven};
 pub(crate) use prove::prove_found;
 pub(crate) use restore::{find, of_target};
 pub(crate) use settings::place_of;

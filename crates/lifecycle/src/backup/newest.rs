@@ -1,12 +1,14 @@
-use tightrope_backup::Found;
+use tightrope_backup::{Found, free_bytes};
 use tightrope_engine::{Engine, Restored};
 
 use super::BackupError;
 use super::files::{files, open_whole, sweep};
 use super::restore::of_target;
-use super::settings::taker;
+use super::settings::{place_of, taker};
 use super::watch::Watch;
+use super::way::timed;
 use crate::project::Project;
+use crate::rehearse::CopyRoom;
 use crate::run::Watchers;
 use crate::{Event, Listener, Silent};
 
@@ -17,6 +19,49 @@ pub(crate) struct RestoredToCopy {
     pub(crate) restored: Box<dyn Restored>,
 }
 
+/// The newest backup of which a proof says that it can be restored, and what copying it takes.
+pub(crate) struct BackupToCopy {
+    /// Its name.
+    pub(crate) name: String,
+    /// The size of the database that it becomes.
+    pub(crate) bytes: u64,
+    /// The sizes and times of restores that were measured.
+    pub(crate) restores: Vec<(u64, u64)>,
+    /// What its files take on this machine while they are restored, where they are fetched or decrypted for that.
+    pub(crate) staged: Option<CopyRoom>,
+}
+
+/// Says of which backup copies would be made; none if no backup is proven.
+pub(crate) fn backup_to_copy(project: &Project) -> Result<Option<BackupToCopy>, BackupError> {
+    let Some(found) = newest_proven(project)? else {
+        return Ok(None);
+    };
+    let Ok(manifest) = &found.manifest else {
+        return Ok(None);
+    };
+    let place = place_of(project)?;
+    let (restores, _) = timed(place, &found, &manifest.database)?;
+    let is_staged = place.folder().is_none() || manifest.encryption.is_some();
+    let staging = project.backup.staging.as_deref().filter(|_| is_staged);
+    Ok(Some(BackupToCopy {
+        bytes: manifest.source_bytes,
+        restores,
+        staged: staging.map(|staging| CopyRoom {
+            at: staging.display().to_string(),
+            bytes: manifest.bytes(),
+            free_bytes: free_bytes(staging),
+            what: "the backup's files, while it is restored".to_owned(),
+        }),
+        name: found.name,
+    }))
+}
+
+/// The newest backup of the target of which a proof says that it can be restored.
+fn newest_proven(project: &Project) -> Result<Option<Found>, BackupError> {
+    let is_proven = |found: &Found| found.proof.as_ref().is_some_and(|proof| proof.passed());
+    Ok(of_target(project)?.into_iter().rev().find(is_proven))
+}
+
 /// Restores the newest backup of the target of which a proof says that it can be, where copies for rehearsal are made; none if no backup is
 /// proven.
 pub(crate) fn restore_newest_proven(
@@ -24,8 +69,7 @@ pub(crate) fn restore_newest_proven(
     engine: &dyn Engine,
     listener: &dyn Listener,
 ) -> Result<Option<RestoredToCopy>, BackupError> {
-    let is_proven = |found: &Found| found.proof.as_ref().is_some_and(|proof| proof.passed());
-    let Some(found) = of_target(project)?.into_iter().rev().find(is_proven) else {
+    let Some(found) = newest_proven(project)? else {
         return Ok(None);
     };
     let watch = Watch(Watchers {

@@ -1,6 +1,7 @@
 //! The way back (d), as `plan` shows it.
 
 use tightrope_backup::{DrillKind, DrillVerdict, Found, Place, ProofStanding, predict};
+use tightrope_engine::DatabaseId;
 
 use super::BackupError;
 use super::changes::{LogStanding, logs_there, standing_of};
@@ -87,22 +88,7 @@ fn time(
     found: &Found,
     now: &TargetNow,
 ) -> Result<(Option<u64>, &'static str), BackupError> {
-    let (drills, _) = place.drills()?;
-    let drilled = drills.iter().filter(|drill| {
-        drill.kind == DrillKind::Restore
-            && drill.verdict == DrillVerdict::Pass
-            && now.id.as_ref() == Some(&drill.database)
-    });
-    let mut measured: Vec<(u64, u64)> = drilled
-        .map(|drill| (drill.bytes, drill.milliseconds))
-        .collect();
-    let source = if measured.is_empty() {
-        let proof = found.proof.iter().filter(|proof| proof.passed());
-        measured.extend(proof.map(|proof| (proof.source_bytes, proof.milliseconds())));
-        "measured when the backup was proven, at today's size"
-    } else {
-        "measured in drills, at today's size"
-    };
+    let (measured, source) = timed(place, found, &now.named())?;
     let engine = project.engine()?;
     // A size that cannot be asked leaves the time unknown, and that is shown.
     let bytes = engine
@@ -113,4 +99,30 @@ fn time(
         Some(prediction) => (Some(prediction.milliseconds), source),
         None => (None, "not measured"),
     })
+}
+
+/// The sizes and times of the restores of that database that were timed, and where they are from: drills, else the proof of that backup.
+pub(super) fn timed(
+    place: &Place,
+    found: &Found,
+    database: &DatabaseId,
+) -> Result<(Vec<(u64, u64)>, &'static str), BackupError> {
+    let (drills, _) = place.drills()?;
+    let drilled = drills.iter().filter(|drill| {
+        drill.kind == DrillKind::Restore
+            && drill.verdict == DrillVerdict::Pass
+            && drill.database == *database
+    });
+    let mut measured: Vec<(u64, u64)> = drilled
+        .map(|drill| (drill.bytes, drill.milliseconds))
+        .collect();
+    if !measured.is_empty() {
+        return Ok((measured, "measured in drills, at today's size"));
+    }
+    let proof = found.proof.iter().filter(|proof| proof.passed());
+    measured.extend(proof.map(|proof| (proof.source_bytes, proof.milliseconds())));
+    Ok((
+        measured,
+        "measured when the backup was proven, at today's size",
+    ))
 }

@@ -36,7 +36,7 @@ pub fn drill_rollback(
         .cloner()
         .ok_or_else(|| BackupError::Drill("this engine makes no copies".to_owned()))?;
     let made = Source::open(project, engine.as_ref(), watchers.listener)
-        .map_err(|error| BackupError::Drill(whole(&error)))?
+        .map_err(Box::new)?
         .copy(project, cloner, watchers.listener)
         .map_err(BackupError::doing("make a copy"))?;
     watchers.listener.event(&Event::Copied {

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use tightrope_engine::{Cloner, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, Scratch};
+use tightrope_engine::{
+    Cloner, ConnectOptions, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, ErrorKind,
+    Scratch,
+};
 
 use super::base::sweep;
 use crate::backup::{BackupError, RestoredToCopy, restore_newest_proven};
@@ -25,6 +28,20 @@ pub enum CopiesOf {
     Backup,
     /// A copy that a command makes elsewhere.
     Command(CopyCommand),
+}
+
+/// What stands in a report on a copy of a backup, before its name.
+const OF_BACKUP: &str = " of the restored backup ";
+
+impl CopiesOf {
+    /// Whether a copy whose report says that method was made of this; of the target, in the way that is open now.
+    pub(super) fn has_made(&self, method: &str, of_target: &str) -> bool {
+        match self {
+            Self::Target => method == of_target,
+            Self::Backup => method.contains(OF_BACKUP),
+            Self::Command(command) => method.ends_with(&command.named()),
+        }
+    }
 }
 
 /// A command that makes a copy of the target elsewhere and prints its URL: a snapshot that is restored, a thin clone.
@@ -50,6 +67,14 @@ pub enum SourceError {
         program: String,
         /// What went wrong.
         what: String,
+    },
+    /// The URL that the command printed leads to no database that can be opened.
+    #[error("cannot open the database whose URL the command `{program}` printed")]
+    NotThere {
+        /// The command's name.
+        program: String,
+        /// Why.
+        source: EngineError,
     },
     /// No backup of the target is proven.
     #[error("no backup of `{database}` is proven, and copies to rehearse on are made of one")]
@@ -104,10 +129,7 @@ impl Source {
                     source: format!("{} by `{}`", project.url.redacted(), command.program()),
                 });
                 let made = Made::by(command)?;
-                let of_another = project.registry.engine(&made.url);
-                if of_another.is_ok_and(|other| other.kind() != engine.kind()) {
-                    return Err(command.failed("prints the URL of another engine's database"));
-                }
+                made.is_there(project, engine)?;
                 (
                     made.url.clone(),
                     project.rehearse_url.clone(),
@@ -159,17 +181,13 @@ impl Source {
         match &self.held {
             Held::Target => {}
             Held::Backup(backup) => {
-                report.method = format!("{} of the restored backup {}", report.method, backup.name);
+                report.method = format!("{}{OF_BACKUP}{}", report.method, backup.name);
                 report
                     .remarks
                     .extend(backup.restored.remarks().iter().cloned());
             }
             Held::Made(made) => {
-                report.method = format!(
-                    "{} of what `{}` made",
-                    report.method,
-                    made.command.program()
-                );
+                report.method = format!("{}{}", report.method, made.command.named());
             }
         }
         report
@@ -249,6 +267,39 @@ impl Made {
             None => Err(command.failed("printed no URL")),
         }
     }
+
+    /// Requires that what was printed leads to a database of the target's engine. What is no URL is not shown: nobody knows what is in it.
+    fn is_there(&self, project: &Project, engine: &dyn Engine) -> Result<(), SourceError> {
+        let command = &self.command;
+        let no_url = || command.failed("printed something that is no URL of a database");
+        let has_scheme = self.url.scheme().is_some();
+        let other = project.registry.engine(&self.url).map_err(|_| no_url())?;
+        if other.kind() != engine.kind() {
+            return Err(match has_scheme {
+                true => command.failed("prints the URL of another engine's database"),
+                false => no_url(),
+            });
+        }
+        let options = ConnectOptions {
+            application_name: Some("tightrope rehearse".to_owned()),
+            read_only: true,
+            must_exist: true,
+        };
+        match engine.connect(&self.url, &options).map(drop) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind == ErrorKind::BadUrl => Err(no_url()),
+            Err(error) if !has_scheme && is_nowhere(error.kind) => Err(no_url()),
+            Err(source) => Err(SourceError::NotThere {
+                program: command.program().to_owned(),
+                source,
+            }),
+        }
+    }
+}
+
+/// Whether such an error says that nothing is there; of what has no scheme that means that it was no path either.
+fn is_nowhere(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::DatabaseMissing | ErrorKind::Unreachable)
 }
 
 impl Drop for Made {
@@ -282,7 +333,13 @@ impl CopyCommand {
         command
     }
 
-    fn program(&self) -> &str {
+    /// What stands in a report on a copy of what it made.
+    fn named(&self) -> String {
+        format!(" of what `{}` made", self.program())
+    }
+
+    /// The program's name.
+    pub(super) fn program(&self) -> &str {
         self.make.first().map_or("", String::as_str)
     }
 
