@@ -22,8 +22,8 @@ mod url;
 mod vitals;
 
 pub use backup::{
-    Backup, BackupFiles, BackupWatch, DatabaseId, Restored, TableContent, TakeOptions, Taken,
-    Unfit, tables_named,
+    Backup, BackupFiles, BackupWatch, DatabaseId, Kinship, Restored, TableContent, TakeOptions,
+    Taken, Unfit, tables_named,
 };
 pub use capabilities::Capabilities;
 pub use changes::{

@@ -109,6 +109,29 @@ fn a_damaged_backup_is_no_copy(stage: &Stage) {
     assert_says(&outcome.stderr, "is damaged: the bytes of");
 }
 
+/// What is made is removed whole, with all that lies beside it: not before the rehearsal is done with it.
+#[test]
+fn sqlite_copies_that_lie_beside_what_a_command_makes_outlive_it() {
+    let stage = Stage::sqlite();
+    stage.add_migration();
+    let made = stage.path("made");
+    configure(
+        &stage,
+        "command = ['./clone']\nremove = ['rm', '-r', 'made']",
+    );
+    script(
+        &stage,
+        "clone",
+        "mkdir made; cp shop.db made/copy.db; echo made/copy.db",
+    );
+    assert!(method(&stage).ends_with("of what `./clone` made"));
+    assert!(!made.exists());
+    run(&stage, "backup", 0);
+    run(&stage, "drill rollback", 0);
+    assert!(!made.exists());
+    run(&stage, "apply --yes", 0);
+}
+
 /// A copy that is there already: what a command would make.
 fn clone(stage: &Stage) -> String {
     let clone = stage.beside("clone");

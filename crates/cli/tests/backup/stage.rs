@@ -82,6 +82,11 @@ impl Stage {
         stage
     }
 
+    /// What makes the tables of a stage, with their rows.
+    pub(crate) fn schema(is_sqlite: bool) -> &'static str {
+        if is_sqlite { SQLITE } else { POSTGRES }
+    }
+
     pub(crate) fn is_sqlite(&self) -> bool {
         self.database.is_none()
     }

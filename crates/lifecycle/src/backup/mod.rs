@@ -3,6 +3,7 @@
 //! A backup that was never restored is a hope. So every backup carries in its manifest what the database was, in the same
 //! snapshot; proving one restores it elsewhere and compares; and `apply` can ask for one that is proven.
 
+mod adopt;
 mod changes;
 mod compare;
 mod error;
@@ -20,6 +21,7 @@ mod take;
 mod watch;
 mod way;
 
+pub use adopt::{AdoptCommands, AdoptError, AdoptStep, BackupAdopted, adopt_backup};
 pub use changes::{
     CarriedOut, CarryOptions, LogEnded, LogStanding, ReplayUntil, ReplayedChanges, carry_changes,
     end_logs,

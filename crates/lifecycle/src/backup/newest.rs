@@ -1,7 +1,8 @@
 use tightrope_backup::{Found, free_bytes};
-use tightrope_engine::{Engine, Restored};
+use tightrope_engine::{DatabaseUrl, Engine, Restored};
 
 use super::BackupError;
+use super::adopt::{AdoptedRestored, ToRestore};
 use super::files::{files, open_whole, sweep};
 use super::restore::of_target;
 use super::settings::{place_of, taker};
@@ -16,7 +17,38 @@ use crate::{Event, Listener, Silent};
 pub(crate) struct RestoredToCopy {
     /// The backup's name.
     pub(crate) name: String,
-    pub(crate) restored: Box<dyn Restored>,
+    restored: By,
+}
+
+/// Who has restored it.
+enum By {
+    /// The engine, from files of ours.
+    Engine(Box<dyn Restored>),
+    /// The system that keeps it.
+    Other(AdoptedRestored),
+}
+
+impl RestoredToCopy {
+    /// How to connect to it.
+    pub(crate) fn url(&self) -> &DatabaseUrl {
+        match &self.restored {
+            By::Engine(restored) => restored.url(),
+            By::Other(restored) => restored.url(),
+        }
+    }
+
+    /// What a person should know about it.
+    pub(crate) fn remarks(&self) -> &[String] {
+        match &self.restored {
+            By::Engine(restored) => restored.remarks(),
+            By::Other(_) => &[],
+        }
+    }
+
+    /// Whether it is where another system has put it, and not where copies are made.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self.restored, By::Other(_))
+    }
 }
 
 /// The newest backup of which a proof says that it can be restored, and what copying it takes.
@@ -72,10 +104,24 @@ pub(crate) fn restore_newest_proven(
     let Some(found) = newest_proven(project)? else {
         return Ok(None);
     };
-    let watch = Watch(Watchers {
+    let watchers = Watchers {
         listener,
         edges: &Silent,
-    });
+    };
+    if let Ok(manifest) = &found.manifest
+        && let Some(adopted) = &manifest.adopted
+    {
+        let backup = ToRestore {
+            id: &adopted.id,
+            database: &manifest.database,
+        };
+        let restored = AdoptedRestored::of(project, engine, backup, watchers)?;
+        return Ok(Some(RestoredToCopy {
+            name: found.name,
+            restored: By::Other(restored),
+        }));
+    }
+    let watch = Watch(watchers);
     let (opened, manifest) = open_whole(&found, &watch)?;
     let taker = taker(engine)?;
     let place = project.rehearse_url.as_ref().unwrap_or(&project.url);
@@ -94,6 +140,6 @@ pub(crate) fn restore_newest_proven(
     drop(opened);
     Ok(Some(RestoredToCopy {
         name: found.name,
-        restored,
+        restored: By::Engine(restored),
     }))
 }

@@ -31,17 +31,25 @@ pub(crate) fn way_back(
         .manifest
         .as_ref()
         .map_or_else(|_| String::new(), |manifest| manifest.taken_at.clone());
+    let is_adopted = (found.manifest.as_ref()).is_ok_and(|manifest| manifest.adopted.is_some());
     let log = standing_of(&found, &logs_there(project))?;
     let proven_at = found.proof.as_ref().map(|proof| proof.proven_at.clone());
     Ok(Some(WayBack {
         way: 'd',
-        what: match log.is_some() {
-            true => "restore the backup and replay the changes",
-            false => "restore the backup",
+        what: match (log.is_some(), is_adopted) {
+            (true, _) => "restore the backup and replay the changes",
+            (false, true) => "restore the adopted backup",
+            (false, false) => "restore the backup",
         },
         milliseconds,
         source,
-        loses: loses(&found.name, &taken_at, log.as_ref()),
+        loses: match is_adopted {
+            true => format!(
+                "what was written since {taken_at} (`{}`), unless the system that keeps it has the server's log",
+                found.name
+            ),
+            false => loses(&found.name, &taken_at, log.as_ref()),
+        },
         proven: match (standing, proven_at) {
             (ProofStanding::Proven, Some(at)) => format!("by restoring it, {at}"),
             (ProofStanding::Stale(expired), Some(at)) => {

@@ -158,7 +158,7 @@ impl Outlook {
         let bytes = self.there.bytes;
         let at = match &project.rehearse_url {
             Some(_) => self.there.at.clone(),
-            None => "the server of what it makes".to_owned(),
+            None => "the server of what it makes, which stays as long".to_owned(),
         };
         let known = self.last(bytes);
         let beside = project.rehearse_url.is_some();

@@ -122,7 +122,11 @@ impl Source {
                 let newest = newest.ok_or_else(|| SourceError::NoneProven {
                     database: project.url.redacted(),
                 })?;
-                (newest.restored.url().clone(), None, Held::Backup(newest))
+                let url = newest.url().clone();
+                // What another system has restored is where that puts it; ours is where copies are made already.
+                let elsewhere = project.rehearse_url.clone();
+                let place = elsewhere.filter(|_| newest.is_elsewhere());
+                (url, place, Held::Backup(newest))
             }
             CopiesOf::Command(command) => {
                 listener.event(&Event::Copying {
@@ -171,7 +175,33 @@ impl Source {
             scratch,
             beside_target,
             report,
+            _source: None,
         })
+    }
+
+    /// The same, and then lets go of the source; or has the copy hold it, where both are on what somebody else has made and will remove whole.
+    pub(crate) fn into_base(
+        self,
+        project: &Project,
+        cloner: &dyn Cloner,
+        listener: &dyn Listener,
+    ) -> Result<Base, EngineError> {
+        let base = self.copy(project, cloner, listener)?;
+        Ok(Base {
+            _source: self.if_shared(),
+            ..base
+        })
+    }
+
+    /// The source, if copies beside it would go with it: where both are on what somebody else has made, and will remove whole. Whatever else
+    /// it is, it has done its work once it is copied.
+    pub(crate) fn if_shared(self) -> Option<Self> {
+        let is_elsewhere = match &self.held {
+            Held::Target => false,
+            Held::Backup(backup) => backup.is_elsewhere(),
+            Held::Made(_) => true,
+        };
+        (is_elsewhere && self.place.is_none()).then_some(self)
     }
 
     /// How a copy was made, with how its source was.
@@ -182,9 +212,7 @@ impl Source {
             Held::Target => {}
             Held::Backup(backup) => {
                 report.method = format!("{}{OF_BACKUP}{}", report.method, backup.name);
-                report
-                    .remarks
-                    .extend(backup.restored.remarks().iter().cloned());
+                report.remarks.extend(backup.remarks().iter().cloned());
             }
             Held::Made(made) => {
                 report.method = format!("{}{}", report.method, made.command.named());
@@ -200,6 +228,8 @@ pub(crate) struct Base {
     /// Whether it is on the target's server, so that what acts on the whole server would act there.
     pub(crate) beside_target: bool,
     pub(crate) report: CopyReport,
+    /// What the copy would go with: it outlives all copies of the rehearsal, which are made after it.
+    _source: Option<Source>,
 }
 
 impl Base {
@@ -219,6 +249,7 @@ impl Base {
             beside_target: scratch.is_beside_source(),
             report: scratch.report().clone(),
             scratch,
+            _source: None,
         })
     }
 }
