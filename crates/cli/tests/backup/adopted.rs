@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::on_both_engines;
 use crate::other_system::OtherSystem;
+use crate::shop::Shop;
 use crate::stage::{Stage, assert_says};
 
 on_both_engines!(
@@ -16,6 +17,7 @@ on_both_engines!(
     only_its_own_system_lays_it_over_a_database,
     pruning_takes_the_record_alone,
     a_record_that_was_edited_is_damaged,
+    its_record_goes_into_a_bucket,
     it_needs_commands_and_a_place,
 );
 
@@ -305,6 +307,29 @@ fn a_record_that_was_edited_is_damaged(stage: &Stage) {
     let signed = system.run("backup adopt --prove --json", 0).json();
     assert_eq!(signed["signed"], true);
     assert_eq!(system.listed(), ["damaged", "proven"]);
+}
+
+/// The record goes where backups go, encrypted or not: there is nothing in it to encrypt.
+fn its_record_goes_into_a_bucket(stage: &Stage) {
+    let system = OtherSystem::new(stage);
+    let shop = Shop::new(stage);
+    system.take("b1");
+    let run = |command: &str, code: i32| {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["--target", "shop"]);
+        let tightrope = shop.tightrope(&arguments);
+        let key = ("TIGHTROPE_BACKUP_ENCRYPTION_KEY", "geheim");
+        tightrope.env(key.0, key.1).run().expect_code(code)
+    };
+    let adopted = run("backup adopt --prove --json", 0).json();
+    assert_eq!(adopted["proof"]["rows"], 3500);
+    assert_eq!(adopted["manifest"].get("encryption"), None, "{adopted}");
+    let again = run("backup adopt --json", 0).json();
+    assert_eq!(again["already"], true);
+    run("backup list", 0);
+    run("drill restore", 0);
+    assert_eq!(shop.left_here(), Vec::<String>::new());
+    assert_eq!(system.removed().len(), 2);
 }
 
 fn it_needs_commands_and_a_place(stage: &Stage) {

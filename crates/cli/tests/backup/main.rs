@@ -4,6 +4,7 @@
 mod adopted;
 mod adopted_commands;
 mod adopted_killed;
+mod adopted_physical;
 mod bucket;
 mod changes;
 mod changes_gaps;

@@ -70,7 +70,11 @@ impl Stage {
     }
 
     pub(crate) fn postgres() -> Self {
-        let server = postgres(postgres_majors()[0]).unwrap();
+        Self::on(&postgres(postgres_majors()[0]).unwrap())
+    }
+
+    /// A database on that server.
+    pub(crate) fn on(server: &PostgresServer) -> Self {
         let database = server.create_database().unwrap();
         let stage = Self {
             url: database.url(),

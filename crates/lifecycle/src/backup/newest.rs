@@ -25,7 +25,7 @@ enum By {
     /// The engine, from files of ours.
     Engine(Box<dyn Restored>),
     /// The system that keeps it.
-    Other(AdoptedRestored),
+    Other(Box<AdoptedRestored>),
 }
 
 impl RestoredToCopy {
@@ -118,7 +118,7 @@ pub(crate) fn restore_newest_proven(
         let restored = AdoptedRestored::of(project, engine, backup, watchers)?;
         return Ok(Some(RestoredToCopy {
             name: found.name,
-            restored: By::Other(restored),
+            restored: By::Other(Box::new(restored)),
         }));
     }
     let watch = Watch(watchers);

@@ -109,12 +109,15 @@ fn time(
     })
 }
 
+/// Sizes and times that were measured, and in words by what.
+type Timed = (Vec<(u64, u64)>, &'static str);
+
 /// The sizes and times of the restores of that database that were timed, and where they are from: drills, else the proof of that backup.
 pub(super) fn timed(
     place: &Place,
     found: &Found,
     database: &DatabaseId,
-) -> Result<(Vec<(u64, u64)>, &'static str), BackupError> {
+) -> Result<Timed, BackupError> {
     let (drills, _) = place.drills()?;
     let drilled = drills.iter().filter(|drill| {
         drill.kind == DrillKind::Restore

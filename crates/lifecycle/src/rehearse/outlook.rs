@@ -262,7 +262,7 @@ mod tests {
             make: vec!["clone".to_owned()],
             remove: None,
             folder: std::path::PathBuf::new(),
-            url: tightrope_engine::DatabaseUrl::new,
+            url: |text| tightrope_engine::DatabaseUrl::new(text),
         });
         let check = |method: &str, of_target, of_backup, of_command| {
             assert_eq!(

@@ -208,11 +208,11 @@ fn look(
 /// What can be seen already to stand against its being proven, or to its counting.
 fn warnings(project: &Project, situation: &Situation, newest: &Newest) -> Vec<String> {
     let mut warnings = Vec::new();
-    let later = situation.applied.iter().filter(|one| {
+    let mut later = situation.applied.iter().filter(|one| {
         let at = one.applied_at.parse::<Timestamp>();
         at.is_ok_and(|at| at > newest.taken_at)
     });
-    if let Some(last) = later.last() {
+    if let Some(last) = later.next_back() {
         warnings.push(format!(
             "`{}` was applied after it was taken: it has the schema of before, and will not be found equal; take a newer one",
             last.version
