@@ -216,6 +216,12 @@ fn copies_to_rehearse_on_are_made_of_it(stage: &Stage) {
     system.run("backup adopt", 0);
     system.run("rehearse", 4);
     system.run("backup prove", 0);
+    let planned = system.run("plan --json", 2).json()["copies"].clone();
+    assert_says(
+        planned["room"][0]["at"].as_str().unwrap(),
+        "its own system restores it",
+    );
+    assert_says(planned["source"].as_str().unwrap(), "predicted from proofs");
     let rehearsed = system.run("rehearse --json", 0).json();
     let name = rehearsed["copy"]["method"].as_str().unwrap();
     assert_says(name, "of the restored backup");

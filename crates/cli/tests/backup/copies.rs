@@ -280,6 +280,13 @@ fn plan_says_where_copies_come_from_and_what_they_cost(stage: &Stage) {
         assert_eq!(planned["method"], "dump and restore");
         assert_says(planned["because"].as_str().unwrap(), "others are connected");
         drop(held);
+        let user = format!("plain_{}", stage.name());
+        stage.sql(&format!("create role {user} login createdb"));
+        let url = stage.url.replace("postgres@", &format!("{user}@"));
+        let plan = stage.run(&["plan", "--json", "--url", &url], 2).json();
+        let because = plan["copies"]["because"].as_str().unwrap();
+        assert_says(because, "this user neither owns it nor is a superuser");
+        stage.sql(&format!("drop role {user}"));
     }
     // What was measured is told as soon as it was; where all is proven, no copy is needed.
     run(stage, "rehearse", 0);

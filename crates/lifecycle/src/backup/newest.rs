@@ -57,6 +57,8 @@ pub(crate) struct BackupToCopy {
     pub(crate) name: String,
     /// The size of the database that it becomes.
     pub(crate) bytes: u64,
+    /// Whether another system keeps it, and restores it.
+    pub(crate) is_adopted: bool,
     /// The sizes and times of restores that were measured.
     pub(crate) restores: Vec<(u64, u64)>,
     /// What its files take on this machine while they are restored, where they are fetched or decrypted for that.
@@ -77,6 +79,7 @@ pub(crate) fn backup_to_copy(project: &Project) -> Result<Option<BackupToCopy>, 
     let staging = project.backup.staging.as_deref().filter(|_| is_staged);
     Ok(Some(BackupToCopy {
         bytes: manifest.source_bytes,
+        is_adopted: manifest.adopted.is_some(),
         restores,
         staged: staging.map(|staging| CopyRoom {
             at: staging.display().to_string(),

@@ -114,15 +114,18 @@ impl Outlook {
     }
 
     fn of_backup(self, project: &Project, backup: Option<BackupToCopy>) -> CopiesPlanned {
-        let mut on_target = Vec::new();
-        if project.rehearse_url.is_none() {
-            on_target.push(
-                "its rows are not read; the backup is restored and copied beside it, on its server or in its folder"
-                    .to_owned(),
-            );
-        } else {
-            on_target.push("its rows are not read".to_owned());
-        }
+        let is_adopted = backup.as_ref().is_some_and(|backup| backup.is_adopted);
+        let (at, on_target) = match (&project.rehearse_url, is_adopted) {
+            (Some(_), _) => (&*self.there.at, "its rows are not read"),
+            (None, true) => (
+                "the server or folder into which its own system restores it, and beside that",
+                "its rows are not read",
+            ),
+            (None, false) => (
+                &*self.there.at,
+                "its rows are not read; the backup is restored and copied beside it, on its server or in its folder",
+            ),
+        };
         let planned = CopiesPlanned {
             provider: "backup",
             of: "its newest proven backup".to_owned(),
@@ -131,7 +134,7 @@ impl Outlook {
             room: Vec::new(),
             milliseconds: None,
             source: UNKNOWN,
-            on_target,
+            on_target: vec![on_target.to_owned()],
         };
         let Some(backup) = backup else {
             return CopiesPlanned {
@@ -143,7 +146,11 @@ impl Outlook {
             let predicted = predict(&backup.restores, backup.bytes)?;
             Some((predicted.milliseconds, PREDICTED))
         });
-        let mut room = vec![self.room(&self.there.at, backup.bytes)];
+        let is_elsewhere = is_adopted && project.rehearse_url.is_none();
+        let mut room = vec![CopyRoom {
+            free_bytes: self.there.free_bytes.filter(|_| !is_elsewhere),
+            ..self.room(at, backup.bytes)
+        }];
         room.extend(backup.staged);
         CopiesPlanned {
             of: format!("the backup {}", backup.name),

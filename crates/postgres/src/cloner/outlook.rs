@@ -25,6 +25,9 @@ pub(super) fn of(source: &DatabaseUrl, place: &CopyPlace) -> Result<CopyOutlook,
     let mut maintenance = Maintenance::beside(source, &target)?;
     let bytes = maintenance.size_of(target.database())?;
     let because = match beside {
+        true if !template::may_copy(&mut maintenance, target.database())? => {
+            Some("this user neither owns it nor is a superuser".to_owned())
+        }
         true => template::others_on(&mut maintenance, target.database(), LINGERING)?,
         false => None,
     };

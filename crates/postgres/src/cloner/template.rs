@@ -34,6 +34,17 @@ pub(super) fn copy_if_alone(
     }
 }
 
+/// Whether this user may use a database as a template.
+pub(super) fn may_copy(maintenance: &mut Maintenance, database: &str) -> Result<bool, EngineError> {
+    let sql = format!(
+        "select r.rolsuper or d.datistemplate or pg_has_role(d.datdba, 'usage') \
+         from pg_roles r, pg_database d where r.rolname = current_user and d.datname = {}",
+        literal(database)
+    );
+    let answer = maintenance.column(&sql)?.into_iter().flatten().next();
+    Ok(answer.as_deref() == Some("t"))
+}
+
 /// Who else is connected, after waiting a moment for them to go.
 pub(super) fn others_on(
     maintenance: &mut Maintenance,

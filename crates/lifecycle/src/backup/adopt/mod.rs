@@ -265,14 +265,10 @@ pub(super) fn adopt_and_prove(
 ) -> Result<(), BackupError> {
     let adopted = adopt_backup(project, watchers)?;
     // Restoring it may take hours, and would not help.
-    let because = match () {
-        () if is_too_old(project, adopted.manifest.taken()) => {
-            Some(Expiry::Age(project.backup.max_age_s / 3_600))
-        }
-        () if !now.has_schema_of(&adopted.manifest) => Some(Expiry::Schema),
-        () => None,
-    };
-    if let Some(because) = because {
+    let too_old = is_too_old(project, adopted.manifest.taken());
+    let age = too_old.then_some(Expiry::Age(project.backup.max_age_s / 3_600));
+    let changed = !now.has_schema_of(&adopted.manifest);
+    if let Some(because) = age.or(changed.then_some(Expiry::Schema)) {
         let id = id_of(&adopted.manifest).to_owned();
         return Err(AdoptError::DoesNotCount { id, because }.into());
     }
