@@ -8,6 +8,7 @@
 //! **Invariants:** nothing here opens a database; what lands on disk is a versioned type, sealed over all of it; a file is
 //! durable before the name that makes it count is.
 
+mod adopted;
 mod bucket;
 mod changes;
 mod cipher;
@@ -23,6 +24,7 @@ mod proof;
 mod record;
 mod retention;
 
+pub use adopted::{Adopted, CountsCompared, LedgerBegin, TableRows};
 pub use bucket::{BucketFault, BucketOptions, SCHEMES};
 pub use changes::{Carried, LogStart, ReplayRecord, Segment, SegmentDraft};
 pub use cipher::EncryptionKey;
@@ -31,7 +33,7 @@ pub use drill::{DrillKind, DrillRecord, DrillVerdict};
 pub use files::FileDigest;
 pub use found::Found;
 pub use manifest::{Encryption, Manifest, ManifestError};
-pub use place::{Draft, KeyError, Opened, Place, PlaceError, free_bytes};
+pub use place::{Draft, KeyError, Opened, Place, PlaceError, RestoreMark, RestoreNote, free_bytes};
 pub use predict::{Prediction, predict};
 pub use proof::{Expiry, Now, Proof, ProofStanding, standing};
 pub use record::SigningKey;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tightrope_engine::{DatabaseId, Server, TableContent, Taken};
 use tightrope_model::{Digest, Fingerprint};
 
+use crate::adopted::Adopted;
 use crate::changes::LogStart;
 use crate::cipher::METHOD;
 use crate::files::FileDigest;
@@ -55,6 +56,9 @@ pub struct Manifest {
     /// Where the snapshot stands in the change log that was begun for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<LogStart>,
+    /// What is known of a backup that another system keeps: there are no files here then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
     /// How the files are encrypted; none where they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
@@ -142,6 +146,7 @@ impl Manifest {
             milliseconds,
             remarks: taken.remarks,
             changes: None,
+            adopted: None,
             encryption: None,
             files,
             seal: None,
@@ -198,7 +203,7 @@ impl Manifest {
 
     /// Whether the rows of every table were summed up, so that a restored database can be compared.
     pub fn has_checksums(&self) -> bool {
-        self.tables.iter().all(|table| table.checksum.is_some())
+        self.adopted.is_none() && self.tables.iter().all(|table| table.checksum.is_some())
     }
 
     /// The instant of the snapshot; the beginning of time if it cannot be read.
@@ -245,6 +250,7 @@ pub(crate) mod tests {
             milliseconds: 1,
             remarks: Vec::new(),
             changes: None,
+            adopted: None,
             encryption: None,
             files: Vec::new(),
             seal: None,

@@ -29,7 +29,10 @@ pub struct Proof {
     pub restore_ms: u64,
     /// How long comparing took.
     pub compare_ms: u64,
-    /// How many tables were equal.
+    /// Whether the rows were only read and counted: an adopted backup has no checksums that they could be compared with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
+    /// How many tables were equal, or counted.
     pub tables: usize,
     /// How many rows they have.
     pub rows: u64,
@@ -193,6 +196,7 @@ pub(crate) mod tests {
             files_ms: 1,
             restore_ms: 10,
             compare_ms: 5,
+            counted: false,
             tables: 0,
             rows: 0,
             queries: 0,

@@ -97,6 +97,21 @@ impl fmt::Display for Unfit {
     }
 }
 
+/// How a restored database stands to the one that its backup is of, by what their servers say of themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinship {
+    /// It is that very database.
+    Itself,
+    /// It follows a server that goes on.
+    Standby,
+    /// It is another database of a copy of that one's server.
+    Sibling,
+    /// It is that database on a copy of its server.
+    Copy,
+    /// Nothing can be told: what was restored from a dump has no memory of where it is from.
+    Unknown,
+}
+
 /// Whoever wants to know how far it is, and where the process may be killed.
 pub trait BackupWatch: Sync {
     /// So much of so much is done; `of` is 0 where nobody knows.
@@ -130,6 +145,27 @@ pub trait Backup: Send + Sync {
     /// # Errors
     /// When it cannot be reached.
     fn identity(&self, url: &DatabaseUrl) -> Result<Option<DatabaseId>, EngineError>;
+
+    /// How a database that somebody has restored stands to the one that its backup is of. The target, which that one is or was, may be
+    /// gone.
+    ///
+    /// # Errors
+    /// When the restored one cannot be asked.
+    fn kinship(
+        &self,
+        target: &DatabaseUrl,
+        of: &DatabaseId,
+        restored: &DatabaseUrl,
+    ) -> Result<Kinship, EngineError>;
+
+    /// What is unsound inside the files of a database that is in nobody's use, where an engine can look; none if nothing is.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn unsound(&self, url: &DatabaseUrl) -> Result<Option<String>, EngineError> {
+        let _ = url;
+        Ok(None)
+    }
 
     /// The database's name as its URL has it: what is left to know of one that is gone or cannot be reached.
     ///

@@ -39,6 +39,25 @@ impl CopyReport {
     }
 }
 
+/// How a copy would be made as things stand now, and what that costs; told without making it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CopyOutlook {
+    /// The method in words, as the [`CopyReport`] would have it.
+    pub method: &'static str,
+    /// Why a faster one is not open now, where that is so.
+    pub because: Option<String>,
+    /// Where the copy would be: a server, or a folder.
+    pub at: String,
+    /// How large it would be.
+    pub bytes: u64,
+    /// How much is free there, where that can be told.
+    pub free_bytes: Option<u64>,
+    /// How many bytes a second such a copy makes, roughly: for where nothing was measured.
+    pub bytes_per_second: u64,
+    /// What those who use the source notice of it, a sentence each.
+    pub on_source: Vec<String>,
+}
+
 /// The ability to make copies to rehearse on.
 pub trait Cloner: Send + Sync {
     /// Copies the source into a new scratch database, in the fastest way that works there.
@@ -71,6 +90,12 @@ pub trait Cloner: Send + Sync {
         };
         self.copy(source, &place)
     }
+
+    /// How [`Cloner::copy`] would copy the source now, and what that costs. Nothing is made, and nobody is disturbed.
+    ///
+    /// # Errors
+    /// When the source or the place cannot be reached.
+    fn outlook(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<CopyOutlook, EngineError>;
 
     /// The size of a database in bytes, to decide whether copying it unasked is polite.
     ///

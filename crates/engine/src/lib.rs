@@ -22,15 +22,15 @@ mod url;
 mod vitals;
 
 pub use backup::{
-    Backup, BackupFiles, BackupWatch, DatabaseId, Restored, TableContent, TakeOptions, Taken,
-    Unfit, tables_named,
+    Backup, BackupFiles, BackupWatch, DatabaseId, Kinship, Restored, TableContent, TakeOptions,
+    Taken, Unfit, tables_named,
 };
 pub use capabilities::Capabilities;
 pub use changes::{
     Change, ChangeKind, Changes, Counted, LogMark, LogNumber, LogThere, LoggedTable, NamedRelation,
     ReadUpTo, Replay, Replayed, Unreplayed, freed_beyond_the_mark,
 };
-pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
+pub use clone::{Cloner, CopyOutlook, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
 pub use net::{Fill, ForwardColumn, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
 pub use queries::{Queries, QueryRows, StatementRecord};

@@ -35,10 +35,11 @@ pub use apply::{
     Applied, AppliedOne, ApplyError, ApplyOptions, Left, Prepared, Proof, prepare_apply,
 };
 pub use backup::{
-    BackupError, BackupListed, BackupPolicy, BackupProven, BackupSettings, BackupTaken, CarriedOut,
-    CarryOptions, LogEnded, LogStanding, ProveOptions, Pruned, ReplayUntil, ReplayedChanges,
-    RestoreOptions, RestoredBackup, TakeBackupOptions, TimesOfRestore, carry_changes, end_logs,
-    list_backups, prove_backup, prune_backups, restore_backup, take_backup,
+    AdoptCommands, AdoptError, AdoptStep, BackupAdopted, BackupError, BackupListed, BackupPolicy,
+    BackupProven, BackupSettings, BackupTaken, CarriedOut, CarryOptions, LogEnded, LogStanding,
+    ProveOptions, Pruned, ReplayUntil, ReplayedChanges, RestoreOptions, RestoredBackup,
+    TakeBackupOptions, TimesOfRestore, adopt_backup, carry_changes, end_logs, list_backups,
+    prove_backup, prune_backups, restore_backup, take_backup,
 };
 pub use drill::{
     DrillChoice, DrillKindStatus, DrillStatus, drill_restore, drill_rollback, drill_status,
@@ -53,10 +54,10 @@ pub use plan::{
 pub use project::{Access, DroppedColumns, FolderError, Policy, Project};
 pub use quarantine::{Decision, QuarantineError, decide, quarantined};
 pub use rehearse::{
-    ClusterRefusal, CopiesOf, CopyCommand, DeriveWhich, DerivedRehearsal, DerivedRollback,
-    GeneratedRows, MigrationRehearsal, RehearsalDifference, RehearseError, RehearseOptions,
-    Rehearsed, Review, ReviewOptions, SourceError, UnknownVersion, WorkloadNamed, derive_rollbacks,
-    rehearse, review,
+    ClusterRefusal, CopiesOf, CopiesPlanned, CopyCommand, CopyRoom, DeriveWhich, DerivedRehearsal,
+    DerivedRollback, GeneratedRows, MigrationRehearsal, RehearsalDifference, RehearseError,
+    RehearseOptions, Rehearsed, Review, ReviewOptions, SourceError, UnknownVersion, WorkloadNamed,
+    derive_rollbacks, rehearse, review,
 };
 pub use rollback::{
     Conflicts, NetReturn, PreparedRollback, Return, RollbackError, RollbackOptions, RolledBack,

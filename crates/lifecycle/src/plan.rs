@@ -1,19 +1,20 @@
 //! The plan: what would run, in which transactions, with which locks, what is at risk, and how one would get back.
 
 use serde::Serialize;
-use tightrope_engine::{Server, UnknownScheme};
+use tightrope_engine::{Engine, Server, UnknownScheme};
 use tightrope_inverse::Loss;
 use tightrope_model::{
     Catalog, EngineKind, Finding, Footprint, NetPlan, ObjectKind, Place, Severity, Verdict,
 };
-use tightrope_script::{Migration, StepRules};
+use tightrope_script::{Folder, Migration, StepRules};
 use tightrope_store::Certificate;
 
 use crate::apply::fresh_certificate;
+use crate::backup::whole;
 use crate::execute::{Ready, is_transaction};
 use crate::net::{self, NoNet};
 use crate::project::{Access, FolderError, Project};
-use crate::rehearse::{RehearseError, up_to};
+use crate::rehearse::{CopiesPlanned, OutlookError, RehearseError, copies, up_to};
 use crate::situation::{Situation, SituationError, Standing};
 use crate::status::{DriftReport, OpenRunReport};
 use crate::ways_back::{Way, asks_fill, decision};
@@ -51,6 +52,8 @@ pub struct Plan {
     pub at: Option<String>,
     /// The migrations that would run, in order.
     pub migrations: Vec<PlannedMigration>,
+    /// Where copies to rehearse on come from, and what they cost; none where nothing is pending, or that cannot be told.
+    pub copies: Option<CopiesPlanned>,
     /// Applied migrations whose forward script was changed in the folder.
     pub changed: Vec<String>,
     /// Applied migrations that the folder does not have.
@@ -226,7 +229,18 @@ pub fn plan(project: &Project, to: Option<&tightrope_model::Version>) -> Result<
         migrations.push(planned(migration, rules, certificate, catalog));
     }
     restore_way(project, situation.as_ref(), &mut migrations, &mut findings);
+    let copies = match situation {
+        Some(_) => copies_of(
+            project,
+            engine.as_ref(),
+            &folder,
+            &migrations,
+            &mut findings,
+        ),
+        None => None,
+    };
     Ok(Plan {
+        copies,
         tables: situation
             .as_ref()
             .map_or(0, |situation| situation.catalog.tables().len()),
@@ -280,6 +294,33 @@ fn restore_way(
             Finding::new(Severity::Warning, "backups-unknown", error.to_string())
                 .hint("`tightrope backup list` says more"),
         ),
+    }
+}
+
+/// Where the copies would come from; what cannot be told is a finding, not the end of the plan.
+fn copies_of(
+    project: &Project,
+    engine: &dyn Engine,
+    folder: &Folder,
+    migrations: &[PlannedMigration],
+    findings: &mut Vec<Finding>,
+) -> Option<CopiesPlanned> {
+    let cloner = engine.cloner().filter(|_| !migrations.is_empty())?;
+    let derives = migrations.iter().any(|migration| migration.derived);
+    match copies(project, cloner, folder, derives) {
+        Ok(copies) => Some(copies),
+        Err(error) => {
+            let hint = match &error {
+                OutlookError::Engine(engine) => engine.hint.clone(),
+                OutlookError::Backup(_) => None,
+            };
+            let hint = hint.unwrap_or_else(|| {
+                "look at [targets.NAME.rehearse] in tightrope.toml: a rehearsal would fail as well".to_owned()
+            });
+            findings
+                .push(Finding::new(Severity::Warning, "copies-unknown", whole(&error)).hint(hint));
+            None
+        }
     }
 }
 

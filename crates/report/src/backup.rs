@@ -1,7 +1,10 @@
 //! Backups: taken, proven, listed, pruned, restored.
 
 use serde_json::{Value, json};
-use tightrope_lifecycle::{BackupListed, BackupProven, BackupTaken, Pruned, RestoredBackup};
+use tightrope_backup::Manifest;
+use tightrope_lifecycle::{
+    BackupAdopted, BackupListed, BackupProven, BackupTaken, Pruned, RestoredBackup,
+};
 
 use crate::Style;
 use crate::changes::{replayed_lines, standing_line};
@@ -75,16 +78,77 @@ pub fn backup_taken(taken: &BackupTaken, proven: Option<&BackupProven>, style: &
     page.end(next, 0)
 }
 
+/// A backup that was adopted, and perhaps proven at once.
+pub fn backup_adopted(
+    adopted: &BackupAdopted,
+    proven: Option<&BackupProven>,
+    style: &Style,
+) -> String {
+    let mut page = Page::new(style);
+    let manifest = &adopted.manifest;
+    let taken = format!("taken {}", ago(&manifest.taken_at, style.now));
+    page.spread(&style.bold(&adopted.name), &taken);
+    page.field("  is      ", &is_adopted(manifest));
+    page.field("  as of   ", &instant(&manifest.taken_at));
+    let recorded = format!(
+        "the schema, and {} in {}, as they are now",
+        plural(counted(manifest), "row", "rows"),
+        plural_of(&manifest.tables, "table", "tables")
+    );
+    page.field("  beside  ", &recorded);
+    let signed = match (adopted.already, adopted.signed) {
+        (true, _) => "; it was adopted before",
+        (false, true) => ", signed",
+        (false, false) => ", not signed",
+    };
+    page.field("  record  ", &format!("{}{signed}", adopted.folder));
+    for warning in &adopted.warnings {
+        page.field(&format!("  {} ", style.careful("warning")), warning);
+    }
+    if let Some(proven) = proven {
+        proof_lines(&mut page, proven);
+        return page.end("", 0);
+    }
+    page.field("  proven  ", &style.careful("not yet"));
+    page.gap();
+    let next =
+        "Prove it with `tightrope backup prove`: a backup that was never restored is a hope.";
+    page.end(next, 0)
+}
+
+/// Which backup of another system it is.
+fn is_adopted(manifest: &Manifest) -> String {
+    let Some(adopted) = &manifest.adopted else {
+        return String::new();
+    };
+    match adopted.bytes {
+        Some(size) => format!("adopted: `{}`, {}", adopted.id, bytes(size)),
+        None => format!("adopted: `{}`", adopted.id),
+    }
+}
+
+/// The rows that were counted when it was adopted.
+fn counted(manifest: &Manifest) -> u64 {
+    let tables = manifest.adopted.iter().flat_map(|adopted| &adopted.rows);
+    tables.map(|table| table.rows).sum()
+}
+
 fn proof_lines(page: &mut Page<'_>, proven: &BackupProven) {
     let proof = &proven.proof;
-    let words = format!(
-        "schema, {} and {} equal; checked in {}, restored in {}, compared in {}",
+    let (tables, rows) = (
         plural(proof.tables as u64, "table", "tables"),
         plural(proof.rows, "row", "rows"),
-        duration(proof.files_ms),
-        duration(proof.restore_ms),
-        duration(proof.compare_ms)
     );
+    let (restored, compared) = (duration(proof.restore_ms), duration(proof.compare_ms));
+    let words = match proof.counted {
+        true => format!(
+            "schema equal, {rows} in {tables} read and counted; restored in {restored}, compared in {compared}"
+        ),
+        false => format!(
+            "schema, {tables} and {rows} equal; checked in {}, restored in {restored}, compared in {compared}",
+            duration(proof.files_ms)
+        ),
+    };
     page.field("  proven  ", &page.style.good(&words));
     if proof.queries > 0 {
         let held = plural(
@@ -124,11 +188,18 @@ pub fn backups(all: &[BackupListed], style: &Style) -> String {
             Some(manifest) => ago(&manifest.taken_at, style.now),
             None => "taken when is not known".to_owned(),
         };
-        let right = format!("{}, {taken}", bytes(one.bytes));
+        let adopted = one.manifest.as_ref().filter(|it| it.adopted.is_some());
+        let right = match adopted {
+            Some(_) => format!("adopted, {taken}"),
+            None => format!("{}, {taken}", bytes(one.bytes)),
+        };
         page.spread(&format!("{}  {state}", style.bold(&one.name)), &right);
         if let (Some(manifest), false) = (&one.manifest, one.of_target) {
             let of = format!("of another database: {}", manifest.database.id);
             page.field("    ", &style.careful(&of));
+        }
+        if let Some(manifest) = adopted {
+            page.field("    ", &is_adopted(manifest));
         }
         for damage in &one.damage {
             page.field("    ", &damage.to_string());
@@ -148,7 +219,11 @@ fn why(page: &mut Page<'_>, one: &BackupListed) {
         (Some(ProofStanding::Proven), Some(proof)) => {
             let when = ago(&proof.proven_at, page.style.now);
             let took = duration(proof.milliseconds());
-            page.field("    ", &format!("restored {when} in {took}, all equal"));
+            let found = match proof.counted {
+                true => "schema equal, rows read and counted",
+                false => "all equal",
+            };
+            page.field("    ", &format!("restored {when} in {took}, {found}"));
         }
         (Some(ProofStanding::Stale(reasons)), _) => {
             let words: Vec<String> = reasons.iter().map(ToString::to_string).collect();
@@ -183,10 +258,11 @@ pub fn pruned(pruned: &Pruned, style: &Style) -> String {
         "removed"
     };
     for (name, size) in &pruned.removed {
-        page.field(
-            &format!("{}  ", pad(name, 30)),
-            &format!("{verb}, {}", bytes(*size)),
-        );
+        let what = match pruned.records.contains(name) {
+            true => "its record: the backup is adopted, and stays where it is".to_owned(),
+            false => bytes(*size),
+        };
+        page.field(&format!("{}  ", pad(name, 30)), &format!("{verb}, {what}"));
     }
     for name in &pruned.untouched {
         page.field(
@@ -258,6 +334,14 @@ pub fn backup_taken_json(taken: &BackupTaken, proven: Option<&BackupProven>) -> 
     value
 }
 
+/// A backup that was adopted, as JSON.
+pub fn backup_adopted_json(adopted: &BackupAdopted, proven: Option<&BackupProven>) -> Value {
+    let mut value = without_settings(json!(adopted));
+    value["proof"] = json!(proven.map(|proven| &proven.proof));
+    value["remarks"] = json!(proven.map_or(&[][..], |proven| &proven.remarks));
+    value
+}
+
 /// A backup that was proven, as JSON.
 pub fn backup_proven_json(proven: &BackupProven) -> Value {
     without_settings(json!(proven))
@@ -317,6 +401,7 @@ mod tests {
                 because: vec!["one of the last", "the newest that is proven"],
             }],
             removed: vec![("shop-20250102T030405Z".to_owned(), 2_000_000)],
+            records: Vec::new(),
             untouched: Vec::new(),
         };
         insta::assert_snapshot!(pruned(&example, &test_style()), @r"

@@ -10,7 +10,7 @@ use crate::check::short_findings;
 use crate::page::{Page, pad};
 use crate::rehearsal::rows_in_words;
 use crate::status::{drift_lines, interrupted, server_in_words};
-use crate::words::{ago, cut, duration, plural};
+use crate::words::{ago, bytes, cut, duration, plural};
 use crate::{Style, keeps};
 
 /// How many statements of one step are shown.
@@ -35,6 +35,7 @@ pub fn plan(plan: &Plan, next: &str, exit: u8, style: &Style) -> String {
         }
     }
     short_findings(&mut page, &plan.findings);
+    copies(&mut page, plan);
     for migration in &plan.migrations {
         page.gap();
         planned(&mut page, migration);
@@ -62,6 +63,58 @@ fn head(page: &mut Page<'_>, plan: &Plan) {
 fn head_of(server: &Server, style: &Style) -> String {
     let (name, product) = server_in_words(server);
     format!("{}   {product}", style.bold(&name))
+}
+
+/// What copies cost, while one has to be made.
+fn copies(page: &mut Page<'_>, plan: &Plan) {
+    let to_prove = |migration: &PlannedMigration| {
+        matches!(migration.proof, CertificateStanding::Unproven { .. })
+    };
+    let Some(copies) = &plan.copies else {
+        return;
+    };
+    if !plan.migrations.iter().any(to_prove) {
+        return;
+    }
+    let style = page.style;
+    page.gap();
+    let time = match copies.milliseconds {
+        Some(milliseconds) => format!("about {}", duration(milliseconds)),
+        None => "time unknown".to_owned(),
+    };
+    let what = match copies.provider {
+        "command" => copies.of.clone(),
+        _ => format!("{} of {}", copies.method, copies.of),
+    };
+    page.spread(&format!("{}   {what}", style.bold("copies")), &time);
+    if let Some(because) = &copies.because {
+        page.field("  because  ", because);
+    }
+    if copies.milliseconds.is_some() {
+        page.field("  time     ", copies.source);
+    }
+    for room in &copies.room {
+        let free = match room.free_bytes {
+            Some(free) => format!(", {} free", bytes(free)),
+            None => String::new(),
+        };
+        let words = format!("{} on {}: {}{free}", bytes(room.bytes), room.at, room.what);
+        let too_little = room.free_bytes.is_some_and(|free| free < room.bytes);
+        let words = if too_little {
+            style.careful(&words)
+        } else {
+            words
+        };
+        page.field("  room     ", &words);
+    }
+    for (number, notice) in copies.on_target.iter().enumerate() {
+        let label = if number == 0 {
+            "  target   "
+        } else {
+            "           "
+        };
+        page.field(label, notice);
+    }
 }
 
 fn planned(page: &mut Page<'_>, migration: &PlannedMigration) {
@@ -176,6 +229,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::rehearsal::tests::server;
     use crate::style::test_style;
+    use tightrope_lifecycle::{CopiesPlanned, CopyRoom};
     use tightrope_model::{Place, Verdict};
 
     pub(crate) fn planned() -> PlannedMigration {
@@ -232,6 +286,7 @@ pub(crate) mod tests {
             applied: 40,
             at: Some("0040".to_owned()),
             migrations: vec![planned()],
+            copies: None,
             changed: Vec::new(),
             missing: Vec::new(),
             drift: None,
@@ -259,6 +314,50 @@ pub(crate) mod tests {
 
         Apply with `tightrope apply`.                                             exit 2
         ");
+    }
+
+    #[test]
+    fn a_plan_says_what_copies_cost_while_one_is_needed() {
+        let copies = CopiesPlanned {
+            provider: "target",
+            of: "the target".to_owned(),
+            method: "dump and restore".to_owned(),
+            because: Some("others are connected to \"shop\": web".to_owned()),
+            room: vec![CopyRoom {
+                at: "rehearsal:5432".to_owned(),
+                bytes: 424_000_000_000,
+                free_bytes: Some(90_000_000_000),
+                what: "two at a time, each as large as the database".to_owned(),
+            }],
+            milliseconds: Some(1_000_000),
+            source: "estimated from the size, roughly",
+            on_target: vec![
+                "every table is read once".to_owned(),
+                "reads and writes go on".to_owned(),
+            ],
+        };
+        let certified = Plan {
+            copies: Some(copies),
+            ..example()
+        };
+        let text = plan(&certified, "", 2, &test_style());
+        assert!(!text.contains("copies"), "{text}");
+        let because = "it has no certificate".to_owned();
+        let mut unproven = certified;
+        unproven.migrations[0].proof = CertificateStanding::Unproven { because };
+        let text = plan(&unproven, "", 2, &test_style());
+        let lines: Vec<&str> = text.lines().skip(2).take(9).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        copies   dump and restore of the target                        about 16 min 40 s
+          because  others are connected to "shop": web
+          time     estimated from the size, roughly
+          room     424 GB on rehearsal:5432: two at a time, each as large as the
+                   database, 90 GB free
+          target   every table is read once
+                   reads and writes go on
+
+        0042_drop_legacy_status                        not proven: it has no certificate
+        "#);
     }
 
     #[test]

@@ -254,7 +254,10 @@ impl Draft {
     /// # Errors
     /// When it cannot be written.
     pub fn write_manifest(&mut self, manifest: Manifest) -> Result<Manifest, PlaceError> {
-        let encryption = self.place.encryption.as_ref().map(Encryption::with);
+        // Of an adopted backup there is no file that could be.
+        let key = self.place.encryption.as_ref();
+        let key = key.filter(|_| manifest.adopted.is_none());
+        let encryption = key.map(Encryption::with);
         let manifest = Manifest {
             encryption,
             ..manifest

@@ -4,6 +4,7 @@ mod draft;
 mod error;
 mod folder;
 mod open;
+mod restoring;
 pub(crate) mod shelf;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use tightrope_model::Digest;
 pub use draft::Draft;
 pub use error::PlaceError;
 pub use open::{KeyError, Opened};
+pub use restoring::{RestoreMark, RestoreNote};
 
 use crate::bucket::{Bucket, BucketOptions};
 use crate::{

@@ -16,7 +16,7 @@ pub(crate) const PART: &str = ".part";
 pub(crate) struct Work {
     folder: PathBuf,
     /// Held for as long as the maker lives.
-    _lock: File,
+    lock: File,
     stays: bool,
 }
 
@@ -31,7 +31,7 @@ impl Work {
         lock.lock()?;
         Ok(Self {
             folder,
-            _lock: lock,
+            lock,
             stays: false,
         })
     }
@@ -47,7 +47,7 @@ impl Work {
         match lock.try_lock() {
             Ok(()) => Ok(Some(Self {
                 folder,
-                _lock: lock,
+                lock,
                 stays: true,
             })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -58,6 +58,11 @@ impl Work {
     /// The folder.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The same lock once more: it is held until both are gone.
+    pub(crate) fn lock(&self) -> io::Result<File> {
+        self.lock.try_clone()
     }
 
     /// Says whether the folder outlives this value.

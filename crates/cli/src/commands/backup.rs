@@ -1,6 +1,6 @@
 use tightrope_lifecycle::{
-    BackupListed, Project, ProveOptions, TakeBackupOptions, list_backups, prove_backup,
-    prune_backups, take_backup,
+    BackupListed, Project, ProveOptions, TakeBackupOptions, adopt_backup, list_backups,
+    prove_backup, prune_backups, take_backup,
 };
 
 use super::changes::{self, CarryArgs, EndArgs};
@@ -46,6 +46,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    Adopt(AdoptArgs),
     Prove(ProveArgs),
     List(ListArgs),
     Prune(PruneArgs),
@@ -77,6 +78,23 @@ impl PlaceArgs {
         project.backup.jobs = self.jobs.unwrap_or(project.backup.jobs);
         Ok(())
     }
+}
+
+/// Take the newest backup of another system for one of this database: pgBackRest, Barman, WAL-G, a snapshot of a cloud
+///
+/// The commands under `[targets.NAME.backup.adopt]` are its interface. `latest` tells what the newest one is; what the database is now
+/// (its schema, the rows of every table) is recorded beside that. `backup prove` has it restored by `restore`, reads all of it, holds it
+/// against the record, and has it removed by `remove`. The backup itself stays where it is, and is never touched.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tightrope backup adopt --prove\n  tightrope backup adopt --target production --json"
+)]
+struct AdoptArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Have it restored elsewhere at once, and compare
+    #[arg(long)]
+    prove: bool,
 }
 
 /// Restore a backup elsewhere, compare everything with its manifest, and write the proof beside it
@@ -128,6 +146,7 @@ struct PruneArgs {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     match &args.action {
         None => take(args, context),
+        Some(Action::Adopt(args)) => adopt(args, context),
         Some(Action::Prove(args)) => prove(args, context),
         Some(Action::List(args)) => list(args, context),
         Some(Action::Prune(args)) => prune(args, context),
@@ -163,6 +182,26 @@ fn take(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     context.terminal.show(
         |style| tightrope_report::backup_taken(&taken, proven.as_ref(), style),
         || tightrope_report::backup_taken_json(&taken, proven.as_ref()),
+    );
+    Ok(Exit::Done)
+}
+
+fn adopt(args: &AdoptArgs, context: &Context) -> Result<Exit, CommandError> {
+    let project = project(&args.place, context)?;
+    let (adopted, proven) = watching::watched(context.terminal, |watchers| {
+        let adopted = adopt_backup(&project, watchers)?;
+        let options = ProveOptions {
+            backup: Some(adopted.name.clone()),
+        };
+        let proven = args
+            .prove
+            .then(|| prove_backup(&project, &options, watchers))
+            .transpose()?;
+        Ok::<_, CommandError>((adopted, proven))
+    })?;
+    context.terminal.show(
+        |style| tightrope_report::backup_adopted(&adopted, proven.as_ref(), style),
+        || tightrope_report::backup_adopted_json(&adopted, proven.as_ref()),
     );
     Ok(Exit::Done)
 }

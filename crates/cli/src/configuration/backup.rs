@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tightrope_backup::{BucketOptions, EncryptionKey, Place, Retention, SCHEMES, SigningKey};
-use tightrope_lifecycle::{BackupError, BackupPolicy, BackupSettings};
+use tightrope_lifecycle::{AdoptCommands, BackupError, BackupPolicy, BackupSettings};
 
+use super::password::with_password;
 use super::secret::Secret;
 use crate::errors::CommandError;
 use crate::exit::Exit;
@@ -54,6 +55,58 @@ pub(super) struct BackupTable {
     drill_days: Option<u32>,
     /// Whether a change log is begun with every backup.
     changes: Option<bool>,
+    /// How backups are used that another system takes and keeps.
+    adopt: Option<AdoptTable>,
+}
+
+/// `[targets.NAME.backup.adopt]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdoptTable {
+    /// What prints what the newest backup is.
+    latest: Vec<String>,
+    /// What restores one and prints the URL.
+    restore: Vec<String>,
+    /// What removes what was restored.
+    remove: Vec<String>,
+    /// How long the first and the last may take.
+    timeout_s: Option<u64>,
+    /// How long restoring may take.
+    restore_timeout_s: Option<u64>,
+}
+
+/// How long saying and removing may take, where nothing else is said: they ask a server or a cloud.
+const ADOPT_TIMEOUT_S: u64 = 300;
+
+/// The same of restoring: half a day.
+const RESTORE_TIMEOUT_S: u64 = 12 * 3_600;
+
+impl AdoptTable {
+    fn commands(&self, home: &Path) -> Result<AdoptCommands, CommandError> {
+        let words = [
+            ("latest", &self.latest),
+            ("restore", &self.restore),
+            ("remove", &self.remove),
+        ];
+        for (key, words) in words {
+            if words.first().is_none_or(String::is_empty) {
+                return Err(CommandError::new(
+                    Exit::Error,
+                    format!("`{key}` under [backup.adopt] names no program"),
+                )
+                .hint("write it as a list: `[\"./restore-backup\", \"shop\"]`"));
+            }
+        }
+        Ok(AdoptCommands {
+            latest: self.latest.clone(),
+            restore: self.restore.clone(),
+            remove: self.remove.clone(),
+            timeout_s: self.timeout_s.unwrap_or(ADOPT_TIMEOUT_S),
+            restore_timeout_s: self.restore_timeout_s.unwrap_or(RESTORE_TIMEOUT_S),
+            folder: home.to_owned(),
+            url: with_password,
+        })
+    }
 }
 
 /// What `apply` asks for.
@@ -106,6 +159,11 @@ impl BackupTable {
                 weekly: self.keep_weekly.unwrap_or(retention.weekly),
             },
             changes: self.changes.unwrap_or(default.changes),
+            adopt: self
+                .adopt
+                .as_ref()
+                .map(|adopt| adopt.commands(home))
+                .transpose()?,
             drill_days: self.drill_days.unwrap_or(default.drill_days),
             ..default
         };

@@ -128,12 +128,13 @@ impl From<BackupError> for CommandError {
                     (failures.len() > 1).then(|| format!("also: {}", failures[1..].join("; ")));
                 Self::of(Exit::NotProven, error)
                     .maybe_hint(all)
-                    .hint("take a fresh one with `tightrope backup --prove`, and keep this one to find out why")
+                    .hint("take a fresh one with `tightrope backup --prove`, or with the system that keeps it, and keep this one to find out why")
             }
             BackupError::VerifyScript { .. } => Self::of(Exit::Error, error)
                 .hint("correct `verify` under [backup] in tightrope.toml"),
             BackupError::NotProven { .. } => Self::of(Exit::Refused, error)
                 .hint("take and prove one: `tightrope backup --prove`, then apply")
+                .hint("where another system takes them: `tightrope backup adopt --prove`")
                 .hint("or let `apply` do so by itself: `backup = \"take\"` under [policy]"),
             BackupError::DrillOverdue { .. } => {
                 Self::of(Exit::Refused, error).hint("hold one: `tightrope drill restore`")
@@ -177,6 +178,8 @@ impl From<BackupError> for CommandError {
             }
             BackupError::NoSuchMigration { .. } => Self::of(Exit::Error, error)
                 .hint("leave `--before` out, or name a moment: `--until TIME`"),
+            BackupError::Adopt(error) => error.into(),
+            BackupError::Source(error) => (*error).into(),
             BackupError::Drill(_) => Self::of(Exit::Error, error),
         }
     }

@@ -1,5 +1,6 @@
 //! The one error of the edge: what failed, its exit code, how the database was left, what to do.
 
+mod adopt;
 mod apply;
 mod backup;
 mod engine;

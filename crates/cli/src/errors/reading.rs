@@ -93,6 +93,12 @@ impl From<SourceError> for CommandError {
             SourceError::Command { .. } => Self::of(Exit::Error, error)
                 .hint("run it by hand: what it prints last has to be the URL of a copy")
                 .hint("it is `command` under [targets.NAME.rehearse]"),
+            SourceError::NotThere { ref source, .. } => {
+                let exit = super::engine::engine_exit(source);
+                Self::of(exit, error)
+                    .hint_for_engine()
+                    .hint("run the command by hand, and open what it prints last: it is `command` under [targets.NAME.rehearse]")
+            }
             SourceError::NoneProven { .. } => Self::of(Exit::Refused, error)
                 .hint("`tightrope backup` takes one, `tightrope backup prove` restores it and proves that it is whole")
                 .hint("or make copies of the target itself: `from = \"target\"` under [targets.NAME.rehearse]"),

@@ -13,6 +13,9 @@ on_both_engines!(
     a_damaged_backup_is_no_copy,
     copies_come_from_a_command_that_is_told_to_remove_them,
     a_command_that_gives_no_copy_says_why,
+    what_a_command_prints_has_to_lead_to_a_database,
+    a_drill_says_what_a_rehearsal_says_of_its_source,
+    plan_says_where_copies_come_from_and_what_they_cost,
     what_contradicts_itself_is_refused,
 );
 
@@ -106,6 +109,29 @@ fn a_damaged_backup_is_no_copy(stage: &Stage) {
     assert_says(&outcome.stderr, "is damaged: the bytes of");
 }
 
+/// What is made is removed whole, with all that lies beside it: not before the rehearsal is done with it.
+#[test]
+fn sqlite_copies_that_lie_beside_what_a_command_makes_outlive_it() {
+    let stage = Stage::sqlite();
+    stage.add_migration();
+    let made = stage.path("made");
+    configure(
+        &stage,
+        "command = ['./clone']\nremove = ['rm', '-r', 'made']",
+    );
+    script(
+        &stage,
+        "clone",
+        "mkdir made; cp shop.db made/copy.db; echo made/copy.db",
+    );
+    assert!(method(&stage).ends_with("of what `./clone` made"));
+    assert!(!made.exists());
+    run(&stage, "backup", 0);
+    run(&stage, "drill rollback", 0);
+    assert!(!made.exists());
+    run(&stage, "apply --yes", 0);
+}
+
 /// A copy that is there already: what a command would make.
 fn clone(stage: &Stage) -> String {
     let clone = stage.beside("clone");
@@ -171,6 +197,144 @@ fn a_command_that_gives_no_copy_says_why(stage: &Stage) {
         &format!("['echo', '{other}']"),
         "prints the URL of another engine's database",
     );
+}
+
+fn what_a_command_prints_has_to_lead_to_a_database(stage: &Stage) {
+    stage.add_migration();
+    stage.write(
+        "no.db",
+        "this is a text, and no database at all, whoever opens it",
+    );
+    let check = |printed: &str, code: i32, needle: &str| {
+        configure(stage, "command = ['./clone']\nremove = ['./unclone']");
+        script(stage, "clone", &format!("echo '{printed}'"));
+        script(stage, "unclone", "echo gone >> removed");
+        let _ = fs::remove_file(stage.path("removed"));
+        let outcome = run(stage, "rehearse", code);
+        assert_says(&outcome.stderr, needle);
+        assert_says(&outcome.stderr, "`./clone`");
+        assert!(!outcome.stderr.contains("hush"), "{}", outcome.stderr);
+        assert_eq!(fs::read_to_string(stage.path("removed")).unwrap(), "gone\n");
+    };
+    let no_url = "printed something that is no URL of a database";
+    check("done, the password is hush", 1, no_url);
+    check("made/in/hush/copy", 1, no_url);
+    check("mysql://me:hush@localhost/shop", 1, no_url);
+    check("{\"url\": \"hush\"}", 1, no_url);
+    let nowhere = stage.beside("nowhere");
+    let opened = "cannot open the database whose URL the command";
+    check(&nowhere, 6, opened);
+    if stage.is_sqlite() {
+        check("sqlite://no.db", 1, opened);
+        check("no.db", 1, opened);
+    } else {
+        check("postgres://me:hush@127.0.0.1:1/shop", 6, opened);
+    }
+}
+
+fn script(stage: &Stage, name: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    stage.write(name, &format!("#!/bin/sh\n{text}\n"));
+    fs::set_permissions(stage.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn a_drill_says_what_a_rehearsal_says_of_its_source(stage: &Stage) {
+    stage.add_migration();
+    configure(stage, "from = 'backup'");
+    run(stage, "backup", 0);
+    let refused = run(stage, "drill rollback", 4);
+    assert_says(&refused.stderr, "no backup of");
+    assert_says(&refused.stderr, "tightrope backup prove");
+    configure(stage, "command = ['./not-there']");
+    let refused = run(stage, "drill rollback", 1);
+    assert_says(&refused.stderr, "could not be run");
+    assert_says(&refused.stderr, "run it by hand");
+}
+
+fn plan_says_where_copies_come_from_and_what_they_cost(stage: &Stage) {
+    stage.add_migration();
+    let copies = || run(stage, "plan --json", 2).json()["copies"].clone();
+    configure(stage, "from = 'target'");
+    let planned = copies();
+    let method = if stage.is_sqlite() {
+        "backup API"
+    } else {
+        "template"
+    };
+    assert_eq!(
+        (&planned["provider"], &planned["method"]),
+        (&"target".into(), &method.into())
+    );
+    assert_eq!(planned["source"], "estimated from the size, roughly");
+    let room = planned["room"][0]["bytes"].as_u64().unwrap();
+    assert!(room > 2 * 40_000, "{planned}");
+    assert_eq!(planned["room"][0]["free_bytes"].is_u64(), stage.is_sqlite());
+    assert_says(
+        &run(stage, "plan", 2).stdout,
+        &format!("copies {method} of the target"),
+    );
+    if !stage.is_sqlite() {
+        let server = stage.server();
+        let held = server.connect(&stage.name()).unwrap();
+        let planned = copies();
+        assert_eq!(planned["method"], "dump and restore");
+        assert_says(planned["because"].as_str().unwrap(), "others are connected");
+        drop(held);
+        let user = format!("plain_{}", stage.name());
+        stage.sql(&format!("create role {user} login createdb"));
+        let url = stage.url.replace("postgres@", &format!("{user}@"));
+        let plan = stage.run(&["plan", "--json", "--url", &url], 2).json();
+        let because = plan["copies"]["because"].as_str().unwrap();
+        assert_says(because, "this user neither owns it nor is a superuser");
+        stage.sql(&format!("drop role {user}"));
+    }
+    // What was measured is told as soon as it was; where all is proven, no copy is needed.
+    run(stage, "rehearse", 0);
+    assert_eq!(
+        copies()["source"],
+        "measured in the last rehearsal, at today's size"
+    );
+    assert!(!run(stage, "plan", 2).stdout.contains("copies"));
+
+    configure(stage, "from = 'backup'");
+    run(stage, "backup", 0);
+    let planned = copies();
+    assert_eq!(planned["because"], "no backup of it is proven");
+    assert_eq!(planned["milliseconds"], serde_json::Value::Null);
+    run(stage, "backup --prove", 0);
+    let planned = copies();
+    assert_eq!(planned["of"], format!("the backup {}", stage.names()[1]));
+    assert_eq!(
+        planned["source"],
+        "predicted from proofs and drills, at today's size"
+    );
+    assert!(planned["milliseconds"].as_u64().unwrap() > 0);
+    run(stage, "rehearse", 0);
+    assert_eq!(
+        copies()["source"],
+        "measured in the last rehearsal, at today's size"
+    );
+
+    configure(stage, "command = ['./clone']");
+    let planned = copies();
+    assert_eq!(planned["of"], "what `./clone` makes");
+    assert_eq!(
+        (&planned["provider"], &planned["source"]),
+        (&"command".into(), &"not known".into())
+    );
+    assert!(
+        !stage.path("removed").exists(),
+        "nothing is made for a plan"
+    );
+    configure(stage, "url = 'postgres://me:hush@127.0.0.1:1/x'");
+    if !stage.is_sqlite() {
+        let plan = run(stage, "plan", 2);
+        assert_says(
+            &plan.stdout,
+            "cannot find out what copies to rehearse on would cost",
+        );
+        assert!(!plan.stdout.contains("hush"), "{}", plan.stdout);
+    }
 }
 
 fn what_contradicts_itself_is_refused(stage: &Stage) {

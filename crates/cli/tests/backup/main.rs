@@ -1,6 +1,10 @@
 //! Backups, proofs, restores and drills by the binary, on real databases of both engines.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod adopted;
+mod adopted_commands;
+mod adopted_killed;
+mod adopted_physical;
 mod bucket;
 mod changes;
 mod changes_gaps;
@@ -20,6 +24,7 @@ mod keys;
 mod killed;
 mod life;
 mod newest;
+mod other_system;
 mod places;
 mod room;
 mod shop;

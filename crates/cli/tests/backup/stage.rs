@@ -10,7 +10,7 @@ use tightrope_model::{Fingerprint, TableChecksum};
 use tightrope_postgres::PostgresEngine;
 use tightrope_sqlite::SqliteEngine;
 use tightrope_testkit::process::{Outcome, Tightrope};
-use tightrope_testkit::servers::{TestDatabase, postgres, postgres_majors};
+use tightrope_testkit::servers::{PostgresServer, TestDatabase, postgres, postgres_majors};
 
 /// What a database is: its schema and the rows of every table.
 pub(crate) type State = (Fingerprint, Vec<TableChecksum>);
@@ -70,7 +70,11 @@ impl Stage {
     }
 
     pub(crate) fn postgres() -> Self {
-        let server = postgres(postgres_majors()[0]).unwrap();
+        Self::on(&postgres(postgres_majors()[0]).unwrap())
+    }
+
+    /// A database on that server.
+    pub(crate) fn on(server: &PostgresServer) -> Self {
         let database = server.create_database().unwrap();
         let stage = Self {
             url: database.url(),
@@ -82,8 +86,18 @@ impl Stage {
         stage
     }
 
+    /// What makes the tables of a stage, with their rows.
+    pub(crate) fn schema(is_sqlite: bool) -> &'static str {
+        if is_sqlite { SQLITE } else { POSTGRES }
+    }
+
     pub(crate) fn is_sqlite(&self) -> bool {
         self.database.is_none()
+    }
+
+    /// The server that a PostgreSQL database is on.
+    pub(crate) fn server(&self) -> &PostgresServer {
+        self.database.as_ref().unwrap().server()
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {

@@ -86,7 +86,10 @@ pub(super) fn compare(
     Ok(compared)
 }
 
-fn ledger(session: &mut dyn Session, compared: &mut Compared) -> Result<(), BackupError> {
+pub(super) fn ledger(
+    session: &mut dyn Session,
+    compared: &mut Compared,
+) -> Result<(), BackupError> {
     let failed = BackupError::doing;
     if session
         .has_store()
@@ -100,7 +103,7 @@ fn ledger(session: &mut dyn Session, compared: &mut Compared) -> Result<(), Back
     Ok(())
 }
 
-fn queries(
+pub(super) fn queries(
     session: &mut dyn Session,
     engine: &dyn Engine,
     path: &Path,

@@ -5,6 +5,8 @@ use tightrope_engine::{EngineError, ErrorKind, Unfit, UnknownScheme};
 use tightrope_model::TableName;
 use tightrope_store::StoreError;
 
+use super::adopt::AdoptError;
+use crate::rehearse::SourceError;
 use crate::run::RunError;
 use crate::situation::SituationError;
 
@@ -245,6 +247,12 @@ pub enum BackupError {
         /// What stands there.
         time: String,
     },
+    /// What the copy of a drill is made of.
+    #[error(transparent)]
+    Source(#[from] Box<SourceError>),
+    /// Adopting a backup, or having one restored by the system that keeps it.
+    #[error(transparent)]
+    Adopt(#[from] AdoptError),
     /// The drill cannot be held.
     #[error("cannot hold the drill: {0}")]
     Drill(String),
@@ -262,6 +270,7 @@ impl BackupError {
             Self::Damaged { damage, .. } => Some(damage.iter().map(ToString::to_string).collect()),
             Self::NotEqual { failures, .. } => Some(failures.clone()),
             Self::Unfit { .. } | Self::NoChecksums { .. } => Some(vec![whole(self)]),
+            Self::Adopt(error) => error.is_against_the_backup().then(|| vec![whole(self)]),
             Self::Engine { source, .. } | Self::Store(StoreError::Engine(source)) => {
                 (!is_of_the_surroundings(source.kind)).then(|| vec![whole(self)])
             }

@@ -6,7 +6,7 @@ use tightrope_backup::{Found, Place, ProofStanding};
 use super::list::TargetNow;
 use super::settings::place_of;
 use super::watch::Watch;
-use super::{BackupError, BackupPolicy, TakeBackupOptions, prove_found, take_backup};
+use super::{BackupError, BackupPolicy, TakeBackupOptions, adopt, prove_found, take_backup};
 use crate::project::Project;
 use crate::run::Watchers;
 use crate::situation::Situation;
@@ -43,6 +43,9 @@ pub(crate) fn require(
             database: situation.server.database.clone(),
             because,
         });
+    }
+    if settings.adopt.is_some() {
+        return adopt::adopt_and_prove(project, &now, watchers);
     }
     let options = TakeBackupOptions {
         fresh: true,
@@ -81,7 +84,8 @@ pub(super) fn best(
     Ok(ours.pop().map(|(_, found, standing)| (found, standing)))
 }
 
-fn in_words(standing: &ProofStanding) -> String {
+/// Why a backup does not count.
+pub(super) fn in_words(standing: &ProofStanding) -> String {
     match standing {
         ProofStanding::Proven => "is proven".to_owned(),
         ProofStanding::Unproven => "was never restored to prove it".to_owned(),

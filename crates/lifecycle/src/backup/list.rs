@@ -86,6 +86,12 @@ impl TargetNow {
         standing(manifest, proof, &now)
     }
 
+    /// Whether the target has the schema that a backup has, as far as both are known.
+    pub(super) fn has_schema_of(&self, manifest: &Manifest) -> bool {
+        self.fingerprint
+            .is_none_or(|fingerprint| fingerprint.strict == manifest.fingerprint.strict)
+    }
+
     pub(crate) fn is_of(&self, manifest: &Manifest) -> bool {
         self.is(&manifest.database)
     }

@@ -3,6 +3,7 @@
 //! A backup that was never restored is a hope. So every backup carries in its manifest what the database was, in the same
 //! snapshot; proving one restores it elsewhere and compares; and `apply` can ask for one that is proven.
 
+mod adopt;
 mod changes;
 mod compare;
 mod error;
@@ -20,6 +21,7 @@ mod take;
 mod watch;
 mod way;
 
+pub use adopt::{AdoptCommands, AdoptError, AdoptStep, BackupAdopted, adopt_backup};
 pub use changes::{
     CarriedOut, CarryOptions, LogEnded, LogStanding, ReplayUntil, ReplayedChanges, carry_changes,
     end_logs,
@@ -35,7 +37,7 @@ pub use take::{BackupTaken, TakeBackupOptions, take_backup};
 pub(crate) use error::whole;
 pub(crate) use gate::require;
 pub(crate) use list::{TargetNow, of_this_database};
-pub(crate) use newest::{RestoredToCopy, restore_newest_proven};
+pub(crate) use newest::{BackupToCopy, RestoredToCopy, backup_to_copy, restore_newest_proven};
 pub(crate) use prove::prove_found;
 pub(crate) use restore::{find, of_target};
 pub(crate) use settings::place_of;

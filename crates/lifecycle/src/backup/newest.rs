@@ -1,12 +1,15 @@
-use tightrope_backup::Found;
-use tightrope_engine::{Engine, Restored};
+use tightrope_backup::{Found, free_bytes};
+use tightrope_engine::{DatabaseUrl, Engine, Restored};
 
 use super::BackupError;
+use super::adopt::{AdoptedRestored, ToRestore};
 use super::files::{files, open_whole, sweep};
 use super::restore::of_target;
-use super::settings::taker;
+use super::settings::{place_of, taker};
 use super::watch::Watch;
+use super::way::timed;
 use crate::project::Project;
+use crate::rehearse::CopyRoom;
 use crate::run::Watchers;
 use crate::{Event, Listener, Silent};
 
@@ -14,7 +17,84 @@ use crate::{Event, Listener, Silent};
 pub(crate) struct RestoredToCopy {
     /// The backup's name.
     pub(crate) name: String,
-    pub(crate) restored: Box<dyn Restored>,
+    restored: By,
+}
+
+/// Who has restored it.
+enum By {
+    /// The engine, from files of ours.
+    Engine(Box<dyn Restored>),
+    /// The system that keeps it.
+    Other(Box<AdoptedRestored>),
+}
+
+impl RestoredToCopy {
+    /// How to connect to it.
+    pub(crate) fn url(&self) -> &DatabaseUrl {
+        match &self.restored {
+            By::Engine(restored) => restored.url(),
+            By::Other(restored) => restored.url(),
+        }
+    }
+
+    /// What a person should know about it.
+    pub(crate) fn remarks(&self) -> &[String] {
+        match &self.restored {
+            By::Engine(restored) => restored.remarks(),
+            By::Other(_) => &[],
+        }
+    }
+
+    /// Whether it is where another system has put it, and not where copies are made.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self.restored, By::Other(_))
+    }
+}
+
+/// The newest backup of which a proof says that it can be restored, and what copying it takes.
+pub(crate) struct BackupToCopy {
+    /// Its name.
+    pub(crate) name: String,
+    /// The size of the database that it becomes.
+    pub(crate) bytes: u64,
+    /// Whether another system keeps it, and restores it.
+    pub(crate) is_adopted: bool,
+    /// The sizes and times of restores that were measured.
+    pub(crate) restores: Vec<(u64, u64)>,
+    /// What its files take on this machine while they are restored, where they are fetched or decrypted for that.
+    pub(crate) staged: Option<CopyRoom>,
+}
+
+/// Says of which backup copies would be made; none if no backup is proven.
+pub(crate) fn backup_to_copy(project: &Project) -> Result<Option<BackupToCopy>, BackupError> {
+    let Some(found) = newest_proven(project)? else {
+        return Ok(None);
+    };
+    let Ok(manifest) = &found.manifest else {
+        return Ok(None);
+    };
+    let place = place_of(project)?;
+    let (restores, _) = timed(place, &found, &manifest.database)?;
+    let is_staged = place.folder().is_none() || manifest.encryption.is_some();
+    let staging = project.backup.staging.as_deref().filter(|_| is_staged);
+    Ok(Some(BackupToCopy {
+        bytes: manifest.source_bytes,
+        is_adopted: manifest.adopted.is_some(),
+        restores,
+        staged: staging.map(|staging| CopyRoom {
+            at: staging.display().to_string(),
+            bytes: manifest.bytes(),
+            free_bytes: free_bytes(staging),
+            what: "the backup's files, while it is restored".to_owned(),
+        }),
+        name: found.name,
+    }))
+}
+
+/// The newest backup of the target of which a proof says that it can be restored.
+fn newest_proven(project: &Project) -> Result<Option<Found>, BackupError> {
+    let is_proven = |found: &Found| found.proof.as_ref().is_some_and(|proof| proof.passed());
+    Ok(of_target(project)?.into_iter().rev().find(is_proven))
 }
 
 /// Restores the newest backup of the target of which a proof says that it can be, where copies for rehearsal are made; none if no backup is
@@ -24,14 +104,27 @@ pub(crate) fn restore_newest_proven(
     engine: &dyn Engine,
     listener: &dyn Listener,
 ) -> Result<Option<RestoredToCopy>, BackupError> {
-    let is_proven = |found: &Found| found.proof.as_ref().is_some_and(|proof| proof.passed());
-    let Some(found) = of_target(project)?.into_iter().rev().find(is_proven) else {
+    let Some(found) = newest_proven(project)? else {
         return Ok(None);
     };
-    let watch = Watch(Watchers {
+    let watchers = Watchers {
         listener,
         edges: &Silent,
-    });
+    };
+    if let Ok(manifest) = &found.manifest
+        && let Some(adopted) = &manifest.adopted
+    {
+        let backup = ToRestore {
+            id: &adopted.id,
+            database: &manifest.database,
+        };
+        let restored = AdoptedRestored::of(project, engine, backup, watchers)?;
+        return Ok(Some(RestoredToCopy {
+            name: found.name,
+            restored: By::Other(Box::new(restored)),
+        }));
+    }
+    let watch = Watch(watchers);
     let (opened, manifest) = open_whole(&found, &watch)?;
     let taker = taker(engine)?;
     let place = project.rehearse_url.as_ref().unwrap_or(&project.url);
@@ -50,6 +143,6 @@ pub(crate) fn restore_newest_proven(
     drop(opened);
     Ok(Some(RestoredToCopy {
         name: found.name,
-        restored,
+        restored: By::Engine(restored),
     }))
 }

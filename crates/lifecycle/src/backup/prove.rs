@@ -2,16 +2,16 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tightrope_backup::{Found, Manifest, Opened, Proof};
+use tightrope_backup::{Found, Manifest, Proof};
 use tightrope_engine::{BackupWatch as _, DatabaseUrl, Server};
 
-use super::compare::{Compared, compare};
+use super::compare::{Compared, compare, reading};
 use super::files::{files, sweep};
 use super::restore::find;
 use super::settings::taker;
 use super::take::record;
 use super::watch::Watch;
-use super::{BackupError, list};
+use super::{BackupError, adopt, list};
 use crate::project::Project;
 use crate::run::Watchers;
 
@@ -55,21 +55,25 @@ pub(crate) fn prove_found(
     found: &Found,
     watchers: Watchers<'_>,
 ) -> Result<BackupProven, BackupError> {
-    let began = Instant::now();
-    let opened = found.open(&Watch(watchers).bytes("bytes checked"))?;
-    let files_ms = milliseconds(began);
-    let Ok(manifest) = &found.manifest else {
-        return Err(BackupError::Damaged {
-            name: found.name.clone(),
-            damage: opened.damage,
-        });
+    let manifest = match &found.manifest {
+        Ok(manifest) => manifest.as_ref().clone(),
+        Err(_) => {
+            return Err(BackupError::Damaged {
+                name: found.name.clone(),
+                damage: found.look()?,
+            });
+        }
     };
-    let manifest = manifest.as_ref().clone();
-    let tried = match try_out(project, found, &opened, &manifest, watchers) {
+    let tried = match &manifest.adopted {
+        Some(adopted) => adopt::try_out(project, &manifest, adopted, watchers),
+        None => try_out(project, found, &manifest, watchers),
+    };
+    let tried = match tried {
         Ok(tried) => tried,
         Err(error) => {
             let against = error.findings().filter(|_| !error.is_of_the_place());
-            if let Some(failures) = against.filter(|_| manifest.has_checksums()) {
+            let can_be_proven = manifest.has_checksums() || manifest.adopted.is_some();
+            if let Some(failures) = against.filter(|_| can_be_proven) {
                 // An older proof must not stand beside what was found since. That it could not be written is less news than that.
                 let failed = proof_of(&manifest, &manifest.server, failures);
                 let _ = put_on_record(project, found, failed, watchers);
@@ -78,7 +82,7 @@ pub(crate) fn prove_found(
         }
     };
     let proof = Proof {
-        files_ms,
+        files_ms: tried.files_ms,
         restore_ms: tried.restore_ms,
         compare_ms: tried.compare_ms,
         tables: tried.compared.tables,
@@ -117,6 +121,7 @@ fn proof_of(manifest: &Manifest, server: &Server, failures: Vec<String>) -> Proo
         files_ms: 0,
         restore_ms: 0,
         compare_ms: 0,
+        counted: manifest.adopted.is_some(),
         tables: 0,
         rows: 0,
         queries: 0,
@@ -153,22 +158,26 @@ fn put_on_record(
     Ok((proof, remark))
 }
 
-struct TriedOut {
-    server: Server,
-    restore_ms: u64,
-    compare_ms: u64,
-    compared: Compared,
-    remarks: Vec<String>,
+/// What came out of restoring a backup and comparing it.
+pub(super) struct TriedOut {
+    pub(super) server: Server,
+    pub(super) files_ms: u64,
+    pub(super) restore_ms: u64,
+    pub(super) compare_ms: u64,
+    pub(super) compared: Compared,
+    pub(super) remarks: Vec<String>,
 }
 
 /// Restores it where proofs are made, if its files are whole, compares, and removes it again.
 fn try_out(
     project: &Project,
     found: &Found,
-    opened: &Opened,
     manifest: &Manifest,
     watchers: Watchers<'_>,
 ) -> Result<TriedOut, BackupError> {
+    let began = Instant::now();
+    let opened = found.open(&Watch(watchers).bytes("bytes checked"))?;
+    let files_ms = milliseconds(began);
     if !opened.damage.is_empty() {
         return Err(BackupError::Damaged {
             name: found.name.clone(),
@@ -184,7 +193,7 @@ fn try_out(
     let engine = project.engine()?;
     let taker = taker(engine.as_ref())?;
     let at = proving_ground(project);
-    let files = files(opened, manifest);
+    let files = files(&opened, manifest);
     sweep(taker, at, watchers.listener)?;
     let unfit: Vec<_> = taker
         .unfit(&files, at)
@@ -214,19 +223,11 @@ fn try_out(
         watchers,
     )?;
     let compare_ms = milliseconds(began);
-    let options = tightrope_engine::ConnectOptions {
-        application_name: None,
-        read_only: true,
-        must_exist: true,
-    };
-    let server = engine
-        .connect(restored.url(), &options)
-        .map_err(failed("connect to the restored database"))?
-        .server()
-        .clone();
+    let server = reading(engine.as_ref(), restored.url())?.server().clone();
     watch.reached("compared");
     Ok(TriedOut {
         server,
+        files_ms,
         restore_ms,
         compare_ms,
         compared,

@@ -21,6 +21,8 @@ pub struct Pruned {
     pub kept: Vec<Kept>,
     /// The backups that went, with their sizes.
     pub removed: Vec<(String, u64)>,
+    /// Those of them that were adopted: only what was recorded of them went. The backups themselves are their own system's.
+    pub records: Vec<String>,
     /// Those that are damaged, were not equal when they were restored, or are of another database: they are a person's to remove.
     pub untouched: Vec<String>,
 }
@@ -58,6 +60,10 @@ pub fn prune_backups(
             others.push(found);
         }
     }
+    let adopted: BTreeSet<String> = (ours.iter())
+        .filter(|found| (found.manifest.as_ref()).is_ok_and(|manifest| manifest.adopted.is_some()))
+        .map(|found| found.name.clone())
+        .collect();
     let mut whole = BTreeSet::new();
     let judged = loop {
         let facts: Vec<(String, Timestamp, bool)> = ours
@@ -69,7 +75,11 @@ pub fn prune_backups(
                 Some((found.name.clone(), manifest.taken(), proven))
             })
             .collect();
-        let judged = retain(&facts, &project.backup.retention, &needed);
+        // What another system keeps takes the place of none of ours.
+        let is_adopted = |(name, _, _): &(String, Timestamp, bool)| adopted.contains(name);
+        let (theirs, own): (Vec<_>, Vec<_>) = facts.into_iter().partition(is_adopted);
+        let mut judged = retain(&own, &project.backup.retention, &needed);
+        judged.extend(retain(&theirs, &project.backup.retention, &needed));
         let relied_on = judged
             .iter()
             .find(|one| one.is_relied_on() && !whole.contains(&one.name));
@@ -105,8 +115,11 @@ pub fn prune_backups(
             removed.push((found.name.clone(), bytes));
         }
     }
+    let is_record = |name: &&String| adopted.contains(*name);
+    let records = removed.iter().map(|(name, _)| name).filter(is_record);
     Ok(Pruned {
         dry_run,
+        records: records.cloned().collect(),
         kept,
         removed,
         untouched: others.into_iter().map(|found| found.name).collect(),

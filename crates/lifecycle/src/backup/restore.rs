@@ -7,6 +7,7 @@ use tightrope_engine::{Backup, BackupFiles, DatabaseUrl, TableContent, tables_na
 use tightrope_model::{TableName, nearest};
 
 use super::BackupError;
+use super::adopt::refuse_adopted;
 use super::changes::{ReplayUntil, ReplayedChanges, catch_up, free_logs, replay, write_record};
 use super::compare::{compare, reading};
 use super::error::whole;
@@ -92,6 +93,7 @@ pub fn restore_backup(
     let engine = project.registry.engine(&options.into)?;
     let taker = taker(engine.as_ref())?;
     let found = find(project, options.backup.as_deref())?;
+    refuse_adopted(&found)?;
     let watch = Watch(watchers);
     let (opened, manifest) = open_whole(&found, &watch)?;
     let check_ms = milliseconds(began);

@@ -47,7 +47,10 @@ fn before(project: &Project, place: &Place) -> Result<Option<(u64, u64)>, Backup
         .iter()
         .rev()
         .filter_map(|found| found.manifest.as_ref().ok());
-    let newest = ours.into_iter().find(|manifest| now.is_of(manifest));
+    // Of an adopted one nothing was stored here.
+    let newest = ours
+        .into_iter()
+        .find(|manifest| now.is_of(manifest) && manifest.adopted.is_none());
     Ok(newest.map(|manifest| (manifest.source_bytes, manifest.bytes())))
 }
 

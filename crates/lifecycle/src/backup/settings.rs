@@ -4,6 +4,7 @@ use tightrope_backup::{BucketOptions, EncryptionKey, Place, Retention, SigningKe
 use tightrope_engine::{Backup, DatabaseUrl, Engine};
 
 use super::BackupError;
+use super::adopt::AdoptCommands;
 use crate::Project;
 
 /// Where backups of the target are kept, and what is asked of them.
@@ -33,6 +34,8 @@ pub struct BackupSettings {
     pub drill_days: u32,
     /// Whether a change log is begun with every backup.
     pub changes: bool,
+    /// How backups are used that another system takes and keeps; none means that there is none.
+    pub adopt: Option<AdoptCommands>,
     /// What `apply` asks for.
     pub policy: BackupPolicy,
     /// Whether `apply` refuses while a drill is overdue.
@@ -54,6 +57,7 @@ impl Default for BackupSettings {
             retention: Retention::default(),
             drill_days: 90,
             changes: false,
+            adopt: None,
             policy: BackupPolicy::None,
             drills_required: false,
         }

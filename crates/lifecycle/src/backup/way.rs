@@ -1,6 +1,7 @@
 //! The way back (d), as `plan` shows it.
 
 use tightrope_backup::{DrillKind, DrillVerdict, Found, Place, ProofStanding, predict};
+use tightrope_engine::DatabaseId;
 
 use super::BackupError;
 use super::changes::{LogStanding, logs_there, standing_of};
@@ -30,17 +31,25 @@ pub(crate) fn way_back(
         .manifest
         .as_ref()
         .map_or_else(|_| String::new(), |manifest| manifest.taken_at.clone());
+    let is_adopted = (found.manifest.as_ref()).is_ok_and(|manifest| manifest.adopted.is_some());
     let log = standing_of(&found, &logs_there(project))?;
     let proven_at = found.proof.as_ref().map(|proof| proof.proven_at.clone());
     Ok(Some(WayBack {
         way: 'd',
-        what: match log.is_some() {
-            true => "restore the backup and replay the changes",
-            false => "restore the backup",
+        what: match (log.is_some(), is_adopted) {
+            (true, _) => "restore the backup and replay the changes",
+            (false, true) => "restore the adopted backup",
+            (false, false) => "restore the backup",
         },
         milliseconds,
         source,
-        loses: loses(&found.name, &taken_at, log.as_ref()),
+        loses: match is_adopted {
+            true => format!(
+                "what was written since {taken_at} (`{}`), unless the system that keeps it has the server's log",
+                found.name
+            ),
+            false => loses(&found.name, &taken_at, log.as_ref()),
+        },
         proven: match (standing, proven_at) {
             (ProofStanding::Proven, Some(at)) => format!("by restoring it, {at}"),
             (ProofStanding::Stale(expired), Some(at)) => {
@@ -87,22 +96,7 @@ fn time(
     found: &Found,
     now: &TargetNow,
 ) -> Result<(Option<u64>, &'static str), BackupError> {
-    let (drills, _) = place.drills()?;
-    let drilled = drills.iter().filter(|drill| {
-        drill.kind == DrillKind::Restore
-            && drill.verdict == DrillVerdict::Pass
-            && now.id.as_ref() == Some(&drill.database)
-    });
-    let mut measured: Vec<(u64, u64)> = drilled
-        .map(|drill| (drill.bytes, drill.milliseconds))
-        .collect();
-    let source = if measured.is_empty() {
-        let proof = found.proof.iter().filter(|proof| proof.passed());
-        measured.extend(proof.map(|proof| (proof.source_bytes, proof.milliseconds())));
-        "measured when the backup was proven, at today's size"
-    } else {
-        "measured in drills, at today's size"
-    };
+    let (measured, source) = timed(place, found, &now.named())?;
     let engine = project.engine()?;
     // A size that cannot be asked leaves the time unknown, and that is shown.
     let bytes = engine
@@ -113,4 +107,33 @@ fn time(
         Some(prediction) => (Some(prediction.milliseconds), source),
         None => (None, "not measured"),
     })
+}
+
+/// Sizes and times that were measured, and in words by what.
+type Timed = (Vec<(u64, u64)>, &'static str);
+
+/// The sizes and times of the restores of that database that were timed, and where they are from: drills, else the proof of that backup.
+pub(super) fn timed(
+    place: &Place,
+    found: &Found,
+    database: &DatabaseId,
+) -> Result<Timed, BackupError> {
+    let (drills, _) = place.drills()?;
+    let drilled = drills.iter().filter(|drill| {
+        drill.kind == DrillKind::Restore
+            && drill.verdict == DrillVerdict::Pass
+            && drill.database == *database
+    });
+    let mut measured: Vec<(u64, u64)> = drilled
+        .map(|drill| (drill.bytes, drill.milliseconds))
+        .collect();
+    if !measured.is_empty() {
+        return Ok((measured, "measured in drills, at today's size"));
+    }
+    let proof = found.proof.iter().filter(|proof| proof.passed());
+    measured.extend(proof.map(|proof| (proof.source_bytes, proof.milliseconds())));
+    Ok((
+        measured,
+        "measured when the backup was proven, at today's size",
+    ))
 }

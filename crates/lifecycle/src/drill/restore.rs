@@ -75,7 +75,13 @@ fn outcome(proven: Result<BackupProven, BackupError>) -> Result<Outcome, BackupE
     match proven {
         Ok(proven) => {
             let proof = proven.proof;
-            let compared = format!("{} tables, {} rows are equal", proof.tables, proof.rows);
+            let compared = match proof.counted {
+                true => format!(
+                    "the schema is equal, {} rows were read and counted (tables: {})",
+                    proof.rows, proof.tables
+                ),
+                false => format!("{} tables, {} rows are equal", proof.tables, proof.rows),
+            };
             let milliseconds = proof.milliseconds();
             Ok((
                 DrillVerdict::Pass,

@@ -36,8 +36,8 @@ pub fn drill_rollback(
         .cloner()
         .ok_or_else(|| BackupError::Drill("this engine makes no copies".to_owned()))?;
     let made = Source::open(project, engine.as_ref(), watchers.listener)
-        .map_err(|error| BackupError::Drill(whole(&error)))?
-        .copy(project, cloner, watchers.listener)
+        .map_err(Box::new)?
+        .into_base(project, cloner, watchers.listener)
         .map_err(BackupError::doing("make a copy"))?;
     watchers.listener.event(&Event::Copied {
         name: made.scratch.name().to_owned(),

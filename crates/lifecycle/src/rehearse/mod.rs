@@ -11,6 +11,7 @@ mod derived;
 mod generated;
 mod one;
 mod outcome;
+mod outlook;
 mod report;
 mod review;
 mod rows;
@@ -24,6 +25,7 @@ mod write;
 
 pub use cluster::ClusterRefusal;
 pub use generated::GeneratedRows;
+pub use outlook::{CopiesPlanned, CopyRoom};
 pub use report::{DerivedRehearsal, MigrationRehearsal, RehearsalDifference};
 pub use review::{Review, ReviewOptions, review};
 pub use run::{RehearseError, RehearseOptions, Rehearsed, WorkloadNamed, rehearse};
@@ -33,6 +35,7 @@ pub use write::{DeriveWhich, DerivedRollback, derive_rollbacks};
 
 pub(crate) use base::sweep;
 pub(crate) use cluster::{makes_roles, refuse_busy};
+pub(crate) use outlook::{OutlookError, copies};
 pub(crate) use run::{read_certificate, rehearse_pending};
 pub(crate) use source::Source;
 pub(crate) use state::State;

@@ -163,9 +163,8 @@ pub(crate) fn rehearse_pending(
         cluster::refuse(&pending, engine.kind(), &[])?;
     }
     let base = match look {
-        Some(_) => {
-            Source::open(project, engine.as_ref(), listener)?.copy(project, cloner, listener)?
-        }
+        Some(_) => Source::open(project, engine.as_ref(), listener)?
+            .into_base(project, cloner, listener)?,
         None => Base::of_target(project, true, cloner, listener)?,
     };
     let mut copy = base.report.clone();

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use tightrope_engine::{Cloner, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, Scratch};
+use tightrope_engine::{
+    Cloner, ConnectOptions, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, ErrorKind,
+    Scratch,
+};
 
 use super::base::sweep;
 use crate::backup::{BackupError, RestoredToCopy, restore_newest_proven};
@@ -25,6 +28,20 @@ pub enum CopiesOf {
     Backup,
     /// A copy that a command makes elsewhere.
     Command(CopyCommand),
+}
+
+/// What stands in a report on a copy of a backup, before its name.
+const OF_BACKUP: &str = " of the restored backup ";
+
+impl CopiesOf {
+    /// Whether a copy whose report says that method was made of this; of the target, in the way that is open now.
+    pub(super) fn has_made(&self, method: &str, of_target: &str) -> bool {
+        match self {
+            Self::Target => method == of_target,
+            Self::Backup => method.contains(OF_BACKUP),
+            Self::Command(command) => method.ends_with(&command.named()),
+        }
+    }
 }
 
 /// A command that makes a copy of the target elsewhere and prints its URL: a snapshot that is restored, a thin clone.
@@ -50,6 +67,14 @@ pub enum SourceError {
         program: String,
         /// What went wrong.
         what: String,
+    },
+    /// The URL that the command printed leads to no database that can be opened.
+    #[error("cannot open the database whose URL the command `{program}` printed")]
+    NotThere {
+        /// The command's name.
+        program: String,
+        /// Why.
+        source: EngineError,
     },
     /// No backup of the target is proven.
     #[error("no backup of `{database}` is proven, and copies to rehearse on are made of one")]
@@ -97,17 +122,18 @@ impl Source {
                 let newest = newest.ok_or_else(|| SourceError::NoneProven {
                     database: project.url.redacted(),
                 })?;
-                (newest.restored.url().clone(), None, Held::Backup(newest))
+                let url = newest.url().clone();
+                // What another system has restored is where that puts it; ours is where copies are made already.
+                let elsewhere = project.rehearse_url.clone();
+                let place = elsewhere.filter(|_| newest.is_elsewhere());
+                (url, place, Held::Backup(newest))
             }
             CopiesOf::Command(command) => {
                 listener.event(&Event::Copying {
                     source: format!("{} by `{}`", project.url.redacted(), command.program()),
                 });
                 let made = Made::by(command)?;
-                let of_another = project.registry.engine(&made.url);
-                if of_another.is_ok_and(|other| other.kind() != engine.kind()) {
-                    return Err(command.failed("prints the URL of another engine's database"));
-                }
+                made.is_there(project, engine)?;
                 (
                     made.url.clone(),
                     project.rehearse_url.clone(),
@@ -149,7 +175,33 @@ impl Source {
             scratch,
             beside_target,
             report,
+            _source: None,
         })
+    }
+
+    /// The same, and then lets go of the source; or has the copy hold it, where both are on what somebody else has made and will remove whole.
+    pub(crate) fn into_base(
+        self,
+        project: &Project,
+        cloner: &dyn Cloner,
+        listener: &dyn Listener,
+    ) -> Result<Base, EngineError> {
+        let base = self.copy(project, cloner, listener)?;
+        Ok(Base {
+            _source: self.if_shared(),
+            ..base
+        })
+    }
+
+    /// The source, if copies beside it would go with it: where both are on what somebody else has made, and will remove whole. Whatever else
+    /// it is, it has done its work once it is copied.
+    pub(crate) fn if_shared(self) -> Option<Self> {
+        let is_elsewhere = match &self.held {
+            Held::Target => false,
+            Held::Backup(backup) => backup.is_elsewhere(),
+            Held::Made(_) => true,
+        };
+        (is_elsewhere && self.place.is_none()).then_some(self)
     }
 
     /// How a copy was made, with how its source was.
@@ -159,17 +211,11 @@ impl Source {
         match &self.held {
             Held::Target => {}
             Held::Backup(backup) => {
-                report.method = format!("{} of the restored backup {}", report.method, backup.name);
-                report
-                    .remarks
-                    .extend(backup.restored.remarks().iter().cloned());
+                report.method = format!("{}{OF_BACKUP}{}", report.method, backup.name);
+                report.remarks.extend(backup.remarks().iter().cloned());
             }
             Held::Made(made) => {
-                report.method = format!(
-                    "{} of what `{}` made",
-                    report.method,
-                    made.command.program()
-                );
+                report.method = format!("{}{}", report.method, made.command.named());
             }
         }
         report
@@ -182,6 +228,8 @@ pub(crate) struct Base {
     /// Whether it is on the target's server, so that what acts on the whole server would act there.
     pub(crate) beside_target: bool,
     pub(crate) report: CopyReport,
+    /// What the copy would go with: it outlives all copies of the rehearsal, which are made after it.
+    _source: Option<Source>,
 }
 
 impl Base {
@@ -201,6 +249,7 @@ impl Base {
             beside_target: scratch.is_beside_source(),
             report: scratch.report().clone(),
             scratch,
+            _source: None,
         })
     }
 }
@@ -249,6 +298,39 @@ impl Made {
             None => Err(command.failed("printed no URL")),
         }
     }
+
+    /// Requires that what was printed leads to a database of the target's engine. What is no URL is not shown: nobody knows what is in it.
+    fn is_there(&self, project: &Project, engine: &dyn Engine) -> Result<(), SourceError> {
+        let command = &self.command;
+        let no_url = || command.failed("printed something that is no URL of a database");
+        let has_scheme = self.url.scheme().is_some();
+        let other = project.registry.engine(&self.url).map_err(|_| no_url())?;
+        if other.kind() != engine.kind() {
+            return Err(match has_scheme {
+                true => command.failed("prints the URL of another engine's database"),
+                false => no_url(),
+            });
+        }
+        let options = ConnectOptions {
+            application_name: Some("tightrope rehearse".to_owned()),
+            read_only: true,
+            must_exist: true,
+        };
+        match engine.connect(&self.url, &options).map(drop) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind == ErrorKind::BadUrl => Err(no_url()),
+            Err(error) if !has_scheme && is_nowhere(error.kind) => Err(no_url()),
+            Err(source) => Err(SourceError::NotThere {
+                program: command.program().to_owned(),
+                source,
+            }),
+        }
+    }
+}
+
+/// Whether such an error says that nothing is there; of what has no scheme that means that it was no path either.
+fn is_nowhere(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::DatabaseMissing | ErrorKind::Unreachable)
 }
 
 impl Drop for Made {
@@ -282,7 +364,13 @@ impl CopyCommand {
         command
     }
 
-    fn program(&self) -> &str {
+    /// What stands in a report on a copy of what it made.
+    fn named(&self) -> String {
+        format!(" of what `{}` made", self.program())
+    }
+
+    /// The program's name.
+    pub(super) fn program(&self) -> &str {
         self.make.first().map_or("", String::as_str)
     }
 

@@ -117,7 +117,7 @@ fn derive(
 ) -> Result<Vec<DerivedRollback>, RehearseError> {
     let cloner = engine.cloner().ok_or(RehearseError::NoCopies)?;
     let base = match from_target {
-        true => Source::open(project, engine, listener)?.copy(project, cloner, listener)?,
+        true => Source::open(project, engine, listener)?.into_base(project, cloner, listener)?,
         false => Base::of_target(project, true, cloner, listener)?,
     };
     let never = Derive::Never;

@@ -114,7 +114,8 @@ pub fn rehearse_upgrade(
     let after = cloner.copy_to(source.url(), to)?;
     let copy_there = source.report(after.report());
     copied(after.as_ref(), &copy_there);
-    drop(source);
+    // Held until the copy that is made next to it is gone, which is before this is.
+    let _source = source.if_shared();
     let before = here.scratch;
     let connect = |scratch: &dyn Scratch| -> Result<Box<dyn Session>, EngineError> {
         let options = ConnectOptions {

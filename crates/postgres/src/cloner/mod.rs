@@ -7,6 +7,7 @@ mod backup;
 mod dump;
 mod locale;
 mod maintenance;
+mod outlook;
 mod programs;
 mod roles;
 mod scratch;
@@ -15,7 +16,9 @@ mod template;
 
 use std::path::PathBuf;
 
-use tightrope_engine::{Cloner, CopyPlace, DatabaseUrl, EngineError, ErrorKind, Scratch};
+use tightrope_engine::{
+    Cloner, CopyOutlook, CopyPlace, DatabaseUrl, EngineError, ErrorKind, Scratch,
+};
 
 use crate::connect::{self, Target, UrlParts};
 use maintenance::Maintenance;
@@ -134,6 +137,10 @@ impl Cloner for PostgresCloner {
         let method = self.fill(&mut scratch, &mut source, same_server)?;
         scratch.describe(method, source.target.database())?;
         Ok(Box::new(scratch))
+    }
+
+    fn outlook(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<CopyOutlook, EngineError> {
+        outlook::of(source, place)
     }
 
     fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError> {

@@ -22,7 +22,7 @@ pub(super) fn copy_if_alone(
     name: &str,
 ) -> Result<Result<Vec<String>, String>, EngineError> {
     let database = source.target.database().to_owned();
-    if let Some(others) = others_on(&mut source.maintenance, &database)? {
+    if let Some(others) = others_on(&mut source.maintenance, &database, LINGERING)? {
         return Ok(Err(others));
     }
     match create_copy(&mut source.maintenance, name, &database) {
@@ -34,14 +34,29 @@ pub(super) fn copy_if_alone(
     }
 }
 
+/// Whether this user may use a database as a template.
+pub(super) fn may_copy(maintenance: &mut Maintenance, database: &str) -> Result<bool, EngineError> {
+    let sql = format!(
+        "select r.rolsuper or d.datistemplate or pg_has_role(d.datdba, 'usage') \
+         from pg_roles r, pg_database d where r.rolname = current_user and d.datname = {}",
+        literal(database)
+    );
+    let answer = maintenance.column(&sql)?.into_iter().flatten().next();
+    Ok(answer.as_deref() == Some("t"))
+}
+
 /// Who else is connected, after waiting a moment for them to go.
-fn others_on(maintenance: &mut Maintenance, database: &str) -> Result<Option<String>, EngineError> {
+pub(super) fn others_on(
+    maintenance: &mut Maintenance,
+    database: &str,
+    patience: Duration,
+) -> Result<Option<String>, EngineError> {
     let sql = format!(
         "select string_agg(distinct coalesce(nullif(application_name, ''), usename, 'somebody'), ', ') \
          from pg_stat_activity where datname = {} and pid <> pg_backend_pid() and backend_type = 'client backend'",
         literal(database)
     );
-    let deadline = Instant::now() + LINGERING;
+    let deadline = Instant::now() + patience;
     loop {
         let others = maintenance.column(&sql)?.into_iter().flatten().next();
         match others {
@@ -55,6 +70,12 @@ fn others_on(maintenance: &mut Maintenance, database: &str) -> Result<Option<Str
             Some(_) => thread::sleep(Duration::from_millis(20)),
         }
     }
+}
+
+/// Whether a template of that size is copied file by file, rather than through the log.
+pub(super) fn is_by_file(major: u32, bytes: u64) -> bool {
+    // Before 15 the server knows no other way.
+    major < 15 || bytes >= BIG
 }
 
 /// Copies a database as a template; it must have no sessions.

@@ -12,12 +12,15 @@ mod take;
 use std::path::{Path, PathBuf};
 
 use tightrope_engine::{
-    Backup, BackupFiles, BackupWatch, DatabaseId, DatabaseUrl, EngineError, Restored, TableContent,
-    TakeOptions, Taken, Unfit,
+    Backup, BackupFiles, BackupWatch, DatabaseId, DatabaseUrl, EngineError, Kinship, Restored,
+    TableContent, TakeOptions, Taken, Unfit,
 };
 
 use crate::clone::FileCloner;
+use crate::error::from_sqlite;
 use crate::url::FileUrl;
+use crate::waiting::LockTimeout;
+use crate::{connect, keep};
 
 /// The database in a backup's folder.
 const FILE: &str = "database.db";
@@ -41,6 +44,26 @@ impl Backup for FileCloner {
     fn identity(&self, url: &DatabaseUrl) -> Result<Option<DatabaseId>, EngineError> {
         let url = FileUrl::parse(url)?;
         Ok(url.path.exists().then(|| identity(&url)))
+    }
+
+    fn kinship(
+        &self,
+        target: &DatabaseUrl,
+        _: &DatabaseId,
+        restored: &DatabaseUrl,
+    ) -> Result<Kinship, EngineError> {
+        let (target, restored) = (FileUrl::parse(target)?, FileUrl::parse(restored)?);
+        Ok(match is_one_file(&target.path, &restored.path) {
+            true => Kinship::Itself,
+            // A file does not know where it was before.
+            false => Kinship::Unknown,
+        })
+    }
+
+    fn unsound(&self, url: &DatabaseUrl) -> Result<Option<String>, EngineError> {
+        let file = FileUrl::parse(url)?;
+        let connection = connect::open(&file, true, true, &LockTimeout::new())?;
+        keep::unsound(&connection).map_err(from_sqlite)
     }
 
     fn name_in(&self, url: &DatabaseUrl) -> Result<String, EngineError> {
@@ -93,6 +116,23 @@ impl Backup for FileCloner {
         };
         crate::clone::sweep(folder)
     }
+}
+
+/// Whether two paths lead to one file, by whatever names.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let number = |path: &Path| {
+            let about = std::fs::metadata(path).ok()?;
+            Some((about.dev(), about.ino()))
+        };
+        if let (Some(one), Some(other)) = (number(one), number(other)) {
+            return one == other;
+        }
+    }
+    let whole = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    whole(one) == whole(other)
 }
 
 /// A file is told by its whole path.

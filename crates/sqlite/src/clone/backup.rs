@@ -20,6 +20,9 @@ const RESTARTS: u32 = 3;
 /// How long the copy waits for a writer who holds the file.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The method in words.
+pub(super) const METHOD: &str = "backup API";
+
 /// How a copy was made.
 pub(super) struct Copied {
     /// The method in words.
@@ -48,11 +51,7 @@ pub(super) fn copy(source: &FileUrl, target: &Path) -> Result<Copied, EngineErro
     // The copy is thrown away after a crash, so nothing of it has to reach the disk.
     to.execute_batch("pragma synchronous = off; pragma journal_mode = off")
         .map_err(from_sqlite)?;
-    let write_ahead = from
-        .query_row("pragma main.journal_mode", [], |row| {
-            row.get::<_, String>(0)
-        })
-        .is_ok_and(|mode| mode == "wal");
+    let write_ahead = has_write_ahead(&from);
     let restarts = {
         let backup = Backup::new(&from, &mut to).map_err(from_sqlite)?;
         all_pages(&backup, write_ahead, source)?
@@ -65,9 +64,30 @@ pub(super) fn copy(source: &FileUrl, target: &Path) -> Result<Copied, EngineErro
         ));
     }
     Ok(Copied {
-        method: "backup API",
+        method: METHOD,
         remarks,
     })
+}
+
+fn has_write_ahead(connection: &Connection) -> bool {
+    let mode = connection.query_row("pragma main.journal_mode", [], |row| {
+        row.get::<_, String>(0)
+    });
+    mode.is_ok_and(|mode| mode == "wal")
+}
+
+/// What those who use a file notice while it is copied.
+pub(super) fn noticed(source: &FileUrl) -> Result<Vec<String>, EngineError> {
+    let from = connect::open(source, true, true, &LockTimeout::new())?;
+    Ok(vec![match has_write_ahead(&from) {
+        true => {
+            "reads and writes go on; the write-ahead log is not begun anew before the copy is done"
+                .to_owned()
+        }
+        false => format!(
+            "writers get in between every {PAGES} pages; if they change the file more than {RESTARTS} times meanwhile, they wait while it is copied in one go"
+        ),
+    }])
 }
 
 /// Copies page by page; with a write-ahead log in one go, since a reader is in no writer's way then. Gives the restarts.

@@ -8,14 +8,17 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use tightrope_engine::{
-    Cloner, CopyPlace, CopyReport, DatabaseUrl, EngineError, ErrorKind, Scratch,
+    Cloner, CopyOutlook, CopyPlace, CopyReport, DatabaseUrl, EngineError, ErrorKind, Scratch,
 };
 
-use crate::process::beside;
+use crate::process::{beside, free_bytes};
 use crate::url::FileUrl;
 use scratch::FileScratch;
 
 pub(crate) use tag::{Tag, sweep};
+
+/// What a disk writes at the least while a file is copied.
+const BYTES_PER_SECOND: u64 = 200 << 20;
 
 /// Copies database files by the library's backup interface.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +48,21 @@ impl Cloner for FileCloner {
             likeness: None,
         };
         Ok(Box::new(FileScratch::new(&source, tag, report)))
+    }
+
+    fn outlook(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<CopyOutlook, EngineError> {
+        let file = FileUrl::parse(source)?;
+        let folder = folder(&file, place)?;
+        let there = folder.ancestors().find(|folder| folder.is_dir());
+        Ok(CopyOutlook {
+            method: backup::METHOD,
+            because: None,
+            at: folder.display().to_string(),
+            bytes: self.size(source)?,
+            free_bytes: there.and_then(free_bytes),
+            bytes_per_second: BYTES_PER_SECOND,
+            on_source: backup::noticed(&file)?,
+        })
     }
 
     fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError> {

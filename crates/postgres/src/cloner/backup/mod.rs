@@ -6,6 +6,7 @@
 
 mod analyze;
 mod children;
+mod kinship;
 mod properties;
 mod restore;
 mod tables;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use tightrope_engine::{
     Backup, BackupFiles, BackupWatch, ConnectOptions, CopyPlace, DatabaseId, DatabaseUrl,
-    EngineError, ErrorKind, Restored, TableContent, TakeOptions, Taken, Unfit,
+    EngineError, ErrorKind, Kinship, Restored, TableContent, TakeOptions, Taken, Unfit,
 };
 
 use super::PostgresCloner;
@@ -47,6 +48,15 @@ impl Backup for PostgresCloner {
             Err(error) if error.kind == ErrorKind::DatabaseMissing => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn kinship(
+        &self,
+        target: &DatabaseUrl,
+        of: &DatabaseId,
+        restored: &DatabaseUrl,
+    ) -> Result<Kinship, EngineError> {
+        kinship::of(self, target, of, restored)
     }
 
     fn name_in(&self, url: &DatabaseUrl) -> Result<String, EngineError> {
