@@ -24,6 +24,7 @@ mod rehearse;
 mod rollback;
 mod run;
 mod seal;
+mod selecting;
 mod situation;
 mod status;
 mod verify;
@@ -64,6 +65,7 @@ pub use rollback::{
 };
 pub use run::{RunError, Watchers};
 pub use seal::{PreparedSeal, SealError, SealOptions, Sealable, Sealed, prepare_seal};
+pub use selecting::{Sampling, SecretSource, Selecting};
 pub use situation::{Drift, Situation, SituationError, Standing, version_key};
 pub use status::{
     AppliedStatus, AtWork, DriftReport, HalfDone, Log, OpenRunReport, Readiness, Status,

@@ -1,7 +1,7 @@
 //! The plan: what would run, in which transactions, with which locks, what is at risk, and how one would get back.
 
 use serde::Serialize;
-use tightrope_engine::{Server, UnknownScheme};
+use tightrope_engine::{CopyReport, Server, UnknownScheme};
 use tightrope_inverse::Loss;
 use tightrope_model::{
     Catalog, EngineKind, Finding, Footprint, NetPlan, ObjectKind, Place, Severity, Verdict,
@@ -374,11 +374,25 @@ fn planned(
             Ok(certificate) => CertificateStanding::Fresh {
                 issued_at: certificate.issued_at,
                 verdict: certificate.verdict,
-                copy: certificate.copy.method,
+                copy: copy_in_words(&certificate.copy),
             },
             Err(because) => CertificateStanding::Unproven { because },
         },
     }
+}
+
+/// `template`; `selective copy, on a sample of 5 %, masked`.
+fn copy_in_words(copy: &CopyReport) -> String {
+    let mut words = copy.method.clone();
+    if let Some(selection) = &copy.selection {
+        if let Some(share) = &selection.sample {
+            words.push_str(&format!(", on a sample of {share}"));
+        }
+        if !selection.masked.is_empty() {
+            words.push_str(", masked");
+        }
+    }
+    words
 }
 
 fn planned_statement(ready: &Ready<'_>, index: usize, dialect: EngineKind) -> PlannedStatement {

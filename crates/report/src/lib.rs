@@ -27,6 +27,7 @@ mod rollback;
 mod samples;
 mod schedule;
 mod seal;
+mod selection;
 mod status;
 mod style;
 mod watch;

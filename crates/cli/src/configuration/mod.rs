@@ -6,13 +6,14 @@ mod file;
 mod password;
 mod password_file;
 mod secret;
+mod selection;
 mod workload;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tightrope_engine::DatabaseUrl;
-use tightrope_lifecycle::{BackupSettings, Policy, WorkloadSettings};
+use tightrope_lifecycle::{BackupSettings, Policy, Selecting, WorkloadSettings};
 use tightrope_script::Format;
 
 use crate::errors::CommandError;
@@ -40,6 +41,8 @@ pub(crate) struct Configuration {
 pub(crate) struct Target {
     pub(crate) url: DatabaseUrl,
     pub(crate) copies: Copies,
+    /// What is masked in copies for people.
+    pub(crate) masks: Selecting,
     /// What its own table says of backups; none where it has none.
     pub(crate) backup: Option<BackupSettings>,
 }
@@ -113,6 +116,7 @@ impl Configuration {
             copy_limit_bytes: said.copy_limit_bytes.unwrap_or(default.copy_limit_bytes),
             strict: said.strict.unwrap_or(default.strict),
             least_likeness: said.least_likeness.map(|percent| percent.0),
+            samples: said.samples.unwrap_or(default.samples),
             dropped_columns: net
                 .dropped_columns
                 .map_or(default.dropped_columns, Into::into),
@@ -167,6 +171,12 @@ impl Configuration {
             .as_ref()
             .map(|rehearse| rehearse.copies(&self.home, chosen))
             .transpose()?;
+        let mut copies = copies.unwrap_or_default();
+        let masks = selection::masks(&target.mask, target.mask_key.as_ref(), &self.home)?;
+        if copies.masked {
+            copies.selecting.masks.clone_from(&masks.masks);
+            copies.selecting.mask_key.clone_from(&masks.mask_key);
+        }
         let backup = target
             .backup
             .as_ref()
@@ -174,7 +184,8 @@ impl Configuration {
             .transpose()?;
         Ok(Some(Target {
             url: target.url.read(&self.home, chosen)?,
-            copies: copies.unwrap_or_default(),
+            copies,
+            masks,
             backup,
         }))
     }

@@ -19,9 +19,11 @@ mod interrupted;
 mod keys;
 mod killed;
 mod life;
+mod masked;
 mod newest;
 mod places;
 mod room;
+mod sampled;
 mod shop;
 mod stage;
 #[path = "../crash/killed.rs"]

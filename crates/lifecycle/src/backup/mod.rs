@@ -39,4 +39,5 @@ pub(crate) use newest::{RestoredToCopy, restore_newest_proven};
 pub(crate) use prove::prove_found;
 pub(crate) use restore::{find, of_target};
 pub(crate) use settings::place_of;
+pub(crate) use watch::Watch;
 pub(crate) use way::way_back;

@@ -3,7 +3,7 @@ use tightrope_engine::{
 };
 use tightrope_model::{Differences, Likeness, Verdict, Version};
 use tightrope_script::{Folder, Migration};
-use tightrope_store::Certificate;
+use tightrope_store::{Certificate, Stale};
 
 use super::base::free_nets;
 use super::cluster::{self, ClusterRefusal};
@@ -44,6 +44,9 @@ pub struct Rehearsed {
     pub unwritten: Vec<(String, String)>,
     /// The queries of the application that were tried; none if no workload is configured.
     pub workload: Option<WorkloadNamed>,
+    /// Why the certificates do not count for `apply` although they were earned; none if they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub does_not_count: Option<String>,
 }
 
 /// A workload as it is named in reports.
@@ -170,7 +173,9 @@ pub(crate) fn rehearse_pending(
     };
     let mut copy = base.report.clone();
     if look.is_some() {
-        copy.likeness = Some(likeness(project, engine.as_ref(), base.scratch.as_ref())?);
+        let masked = copy.selection.as_ref().map_or(&[][..], |one| &one.masked);
+        let likeness = likeness(project, engine.as_ref(), base.scratch.as_ref(), &copy)?;
+        copy.likeness = Some(likeness.masked(masked));
     }
     if let (Some(least), Some(likeness)) = (project.policy.least_likeness, &copy.likeness)
         && !copy.is_like_enough(Some(least))
@@ -216,7 +221,18 @@ pub(crate) fn rehearse_pending(
             digest: witness.digest,
             queries: witness.workload.queries.len(),
         }),
+        does_not_count: None,
     };
+    if !project.policy.samples {
+        let certificates = rehearsed
+            .copy
+            .iter()
+            .filter_map(|copy| copy.selection.as_ref());
+        let sample = certificates
+            .filter_map(|selection| selection.sample.clone())
+            .next();
+        rehearsed.does_not_count = sample.map(|share| Stale::Sample(share).to_string());
+    }
     for (number, migration) in pending.iter().enumerate() {
         project.know_fill(migration, &stage.state.catalog)?;
         let label = migration.label();
@@ -251,9 +267,15 @@ fn likeness(
     project: &Project,
     engine: &dyn Engine,
     copy: &dyn Scratch,
+    report: &CopyReport,
 ) -> Result<Likeness, RehearseError> {
-    let source = project.connect(engine, Access::Read)?.surroundings()?;
-    let copied = connect_to(engine, copy)?.surroundings()?;
+    let mut source = project.connect(engine, Access::Read)?.surroundings()?;
+    let mut copied = connect_to(engine, copy)?.surroundings()?;
+    if let Some(sample) = report.selection.as_ref().filter(|one| one.is_sample()) {
+        // Better known than by statistics.
+        let (rows, of) = sample.rows();
+        (source.rows, copied.rows) = (Some(of), Some(rows));
+    }
     Ok(Likeness::of(&source, &copied))
 }
 

@@ -10,10 +10,11 @@ use std::time::Instant;
 use tightrope_engine::{Cloner, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, Scratch};
 
 use super::base::sweep;
-use crate::backup::{BackupError, RestoredToCopy, restore_newest_proven};
+use crate::backup::{BackupError, RestoredToCopy, Watch, restore_newest_proven};
 use crate::execute::elapsed_ms;
 use crate::project::Project;
-use crate::{Event, Listener};
+use crate::run::Watchers;
+use crate::{Event, Listener, Silent};
 
 /// What copies for rehearsal are made of.
 #[derive(Clone, Debug, Default)]
@@ -139,7 +140,10 @@ impl Source {
             url: self.place.clone(),
             empty: false,
         };
-        let scratch = copy(&self.url, &place, cloner, listener)?;
+        let scratch = match project.selecting.is_selective() {
+            true => select(&self.url, &place, project, cloner, listener)?,
+            false => copy(&self.url, &place, cloner, listener)?,
+        };
         let beside_target = match self.held {
             Held::Target => scratch.is_beside_source(),
             _ => cloner.is_one_server(&project.url, scratch.url())?,
@@ -217,6 +221,26 @@ fn copy(
         source: source.redacted(),
     });
     cloner.copy(source, place)
+}
+
+/// Copies what is selected of a database, likewise.
+fn select(
+    source: &DatabaseUrl,
+    place: &CopyPlace,
+    project: &Project,
+    cloner: &dyn Cloner,
+    listener: &dyn Listener,
+) -> Result<Box<dyn Scratch>, EngineError> {
+    let selection = project.selecting.selection()?;
+    sweep(source, cloner, place, listener)?;
+    listener.event(&Event::Copying {
+        source: source.redacted(),
+    });
+    let watch = Watch(Watchers {
+        listener,
+        edges: &Silent,
+    });
+    cloner.copy_selected(source, place, &selection, &watch)
 }
 
 /// A copy that a command has made. Dropping the value removes it, where the user has said by what.

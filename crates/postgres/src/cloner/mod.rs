@@ -10,12 +10,16 @@ mod maintenance;
 mod programs;
 mod roles;
 mod scratch;
+mod selective;
 mod settings;
 mod template;
 
 use std::path::PathBuf;
 
-use tightrope_engine::{Cloner, CopyPlace, DatabaseUrl, EngineError, ErrorKind, Scratch};
+use tightrope_engine::{
+    BackupWatch, Cloner, CopyPlace, DatabaseUrl, EngineError, ErrorKind, Scratch,
+};
+use tightrope_selection::Selection;
 
 use crate::connect::{self, Target, UrlParts};
 use maintenance::Maintenance;
@@ -133,6 +137,37 @@ impl Cloner for PostgresCloner {
         let mut scratch = PostgresScratch::claim(there, maintenance, same_server)?;
         let method = self.fill(&mut scratch, &mut source, same_server)?;
         scratch.describe(method, source.target.database())?;
+        Ok(Box::new(scratch))
+    }
+
+    fn copy_selected(
+        &self,
+        source: &DatabaseUrl,
+        place: &CopyPlace,
+        selection: &Selection,
+        watch: &dyn BackupWatch,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let url = place.url.as_ref().unwrap_or(source);
+        let (target, place_target) = (Target::parse(source)?, Target::parse(url)?);
+        let mut source = Source {
+            maintenance: Maintenance::beside(source, &target)?,
+            target,
+            like: None,
+        };
+        let mut maintenance = Maintenance::beside(url, &place_target)?;
+        let same_server = source.maintenance.started_at()? == maintenance.started_at()?;
+        let mut scratch = PostgresScratch::claim(url, maintenance, same_server)?;
+        let bin_dir = self.bin_dir.as_deref();
+        let report = selective::copy(
+            bin_dir,
+            &mut source,
+            &mut scratch,
+            same_server,
+            selection,
+            watch,
+        )?;
+        scratch.select(report);
+        scratch.describe("selective copy", source.target.database())?;
         Ok(Box::new(scratch))
     }
 

@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use tightrope_engine::{CopyReport, DatabaseUrl, EngineError, Scratch};
+use tightrope_selection::SelectionReport;
 
 use super::maintenance::Maintenance;
 use super::{poisoned, roles, scratch_name, template, with_database};
@@ -51,6 +52,7 @@ impl PostgresScratch {
                 milliseconds: 0,
                 remarks: Vec::new(),
                 likeness: None,
+                selection: None,
             },
             maintenance,
             started: Instant::now(),
@@ -66,6 +68,11 @@ impl PostgresScratch {
 
     pub(super) fn remark(&mut self, remarks: Vec<String>) {
         self.report.remarks.extend(remarks);
+    }
+
+    /// Notes what it holds.
+    pub(super) fn select(&mut self, selection: SelectionReport) {
+        self.report.selection = Some(selection);
     }
 
     /// Notes how the copy was made, in the report and on the database.

@@ -43,6 +43,7 @@ impl Cloner for FileCloner {
             milliseconds: milliseconds(began),
             remarks: copied.remarks,
             likeness: None,
+            selection: None,
         };
         Ok(Box::new(FileScratch::new(&source, tag, report)))
     }

@@ -69,6 +69,7 @@ impl Scratch for FileScratch {
             milliseconds: milliseconds(began),
             remarks: Vec::new(),
             likeness: None,
+            selection: None,
         };
         Ok(Box::new(FileScratch::new(&self.source, tag, report)))
     }
