@@ -96,6 +96,17 @@ pub trait Cloner: Send + Sync {
         ))
     }
 
+    /// Where a scratch database is made that becomes the database of that URL, which is not there yet.
+    ///
+    /// # Errors
+    /// When it is there already, or the place cannot be reached.
+    fn place_of_new(&self, url: &DatabaseUrl) -> Result<CopyPlace, EngineError> {
+        Ok(CopyPlace {
+            url: Some(url.clone()),
+            empty: false,
+        })
+    }
+
     /// The size of a database in bytes, to decide whether copying it unasked is polite.
     ///
     /// # Errors

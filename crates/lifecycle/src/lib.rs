@@ -9,6 +9,7 @@
 mod apply;
 mod backup;
 mod companion;
+mod copy;
 mod drill;
 mod events;
 mod execute;
@@ -41,6 +42,7 @@ pub use backup::{
     RestoreOptions, RestoredBackup, TakeBackupOptions, TimesOfRestore, carry_changes, end_logs,
     list_backups, prove_backup, prune_backups, restore_backup, take_backup,
 };
+pub use copy::{CopyError, CopyMade, CopyOptions, copy_for_people};
 pub use drill::{
     DrillChoice, DrillKindStatus, DrillStatus, drill_restore, drill_rollback, drill_status,
 };

@@ -10,6 +10,7 @@ mod backup;
 mod changes;
 mod check;
 mod conflicts;
+mod copy;
 mod derived;
 mod drill;
 mod error;
@@ -41,6 +42,7 @@ pub use backup::{
 };
 pub use changes::{carried, carried_json, logs_ended, logs_ended_json};
 pub use check::{findings, findings_json};
+pub use copy::{copy_made, copy_made_json};
 pub use derived::{WrittenRollback, derived_json, derived_written, derived_written_json};
 pub use drill::{drill, drill_json, drill_status, drill_status_json};
 pub use error::{ErrorReport, error, error_json};

@@ -11,6 +11,7 @@ mod follow;
 mod mask;
 mod report;
 mod sample;
+mod survey;
 
 pub use follow::{Follow, Hold, Missing, Refer};
 pub use mask::{
@@ -18,6 +19,9 @@ pub use mask::{
 };
 pub use report::{SampledTable, SelectionReport};
 pub use sample::{Sample, SampleError, Share};
+pub use survey::{
+    ColumnShape, KeyShape, Links, Masking, ReferenceShape, Survey, TableShape, Unmaskable,
+};
 
 /// What a copy is to hold; everything as it is where neither is given.
 #[derive(Clone, Debug, Default)]
@@ -32,5 +36,13 @@ impl Selection {
     /// Whether it selects anything: a copy without a selection is made by faster ways.
     pub fn is_selective(&self) -> bool {
         self.sample.is_some() || !self.masks.columns.is_empty()
+    }
+}
+
+/// What to do about a name that is not there.
+pub fn hint_at(near: Option<&str>) -> String {
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "names are written as reports write them: `customers`, and `shop.customers` in another schema than public".to_owned(),
     }
 }

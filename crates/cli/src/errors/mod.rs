@@ -2,6 +2,7 @@
 
 mod apply;
 mod backup;
+mod copy;
 mod engine;
 mod net;
 mod reading;

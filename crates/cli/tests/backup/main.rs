@@ -9,6 +9,7 @@ mod changes_in_order;
 mod changes_killed;
 mod changes_misfits;
 mod changes_renamed;
+mod copied;
 mod copies;
 mod credentials;
 mod damage;

@@ -171,6 +171,15 @@ impl Cloner for PostgresCloner {
         Ok(Box::new(scratch))
     }
 
+    fn place_of_new(&self, url: &DatabaseUrl) -> Result<CopyPlace, EngineError> {
+        let target = Target::parse(url)?;
+        Maintenance::anywhere(url, &target)?.require_free(target.database())?;
+        Ok(CopyPlace {
+            url: Some(url.clone()),
+            empty: false,
+        })
+    }
+
     fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError> {
         let target = Target::parse(source)?;
         Maintenance::anywhere(source, &target)?.size_of(target.database())

@@ -288,6 +288,25 @@ impl Masker {
         }
     }
 
+    /// What stands instead of a value that is not of the column's class, where an engine lets it be there.
+    pub fn mask_as(&self, class: ValueClass, value: &str) -> Option<String> {
+        let other = Self {
+            class,
+            ..self.clone()
+        };
+        other.mask(value)
+    }
+
+    /// Whether both give the same for every value.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.class == other.class
+    }
+
+    /// What values the column can hold.
+    pub fn class(&self) -> ValueClass {
+        self.class
+    }
+
     /// The kind.
     pub fn kind(&self) -> &MaskKind {
         &self.kind

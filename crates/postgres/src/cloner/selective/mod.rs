@@ -5,7 +5,6 @@
 //! masked rows is derived from the masks.
 
 mod lines;
-mod masking;
 mod rows;
 mod source;
 mod survey;
@@ -13,17 +12,16 @@ mod survey;
 use std::path::Path;
 
 use tightrope_engine::{BackupWatch, EngineError, ErrorKind, Scratch as _};
-use tightrope_selection::{Selection, SelectionReport};
+use tightrope_selection::{Masking, Selection, SelectionReport, Unmaskable, hint_at};
 
 use super::Source;
 use super::backup::analyze::analyze;
 use super::dump;
 use super::scratch::PostgresScratch;
 use crate::connect::Target;
-use masking::Masking;
 use rows::Rows;
 use source::Reading;
-use survey::Survey;
+use survey::PostgresSurvey;
 
 /// Copies what is selected into the scratch database, which is not there yet.
 pub(super) fn copy(
@@ -35,9 +33,9 @@ pub(super) fn copy(
     watch: &dyn BackupWatch,
 ) -> Result<SelectionReport, EngineError> {
     let mut reading = Reading::begin(&source.target)?;
-    let survey = Survey::read(&mut reading.client)?;
+    let survey = PostgresSurvey::read(&mut reading.client)?;
     // What cannot be selected is said before anything is made.
-    let masking = Masking::of(&survey, &selection.masks)?;
+    let masking = Masking::of(&survey.shape, &selection.masks).map_err(unmaskable)?;
     let wanted = rows::wanted(&mut reading, &survey, selection)?;
     reading.lock(&survey)?;
 
@@ -73,7 +71,7 @@ pub(super) fn copy(
             .map(|sample| sample.share.to_string()),
         seed: selection.sample.as_ref().map(|sample| sample.seed),
         tables: copied,
-        masked: masking.names(),
+        masked: masking.names().to_vec(),
     })
 }
 
@@ -90,9 +88,13 @@ fn without_values(mut error: EngineError, masking: &Masking) -> EngineError {
 
 /// What a selection names and the source does not have.
 fn unknown(what: String, near: Option<&str>) -> EngineError {
-    let error = EngineError::new(ErrorKind::DoesNotExist, what);
-    match near {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint("names are as in `tightrope status`: `customers`, or `shop.customers` in another schema than public"),
-    }
+    EngineError::new(ErrorKind::DoesNotExist, what).hint(hint_at(near))
+}
+
+fn unmaskable(error: Unmaskable) -> EngineError {
+    let kind = match error.is_unknown {
+        true => ErrorKind::DoesNotExist,
+        false => ErrorKind::Unsupported,
+    };
+    EngineError::new(kind, error.message).hint(error.hint)
 }

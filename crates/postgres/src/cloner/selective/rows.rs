@@ -6,11 +6,12 @@ use std::io::{BufRead as _, Write as _};
 use postgres::Client;
 use tightrope_engine::{BackupWatch, EngineError, ErrorKind};
 use tightrope_model::nearest;
-use tightrope_selection::{Follow, Hold, Refer, SampleError, SampledTable, Selection, Share};
+use tightrope_selection::{
+    Follow, Links, Masking, SampleError, SampledTable, Selection, Share, TableShape,
+};
 
-use super::masking::Masking;
 use super::source::{self, Reading};
-use super::survey::{Survey, Table};
+use super::survey::{PostgresSurvey, Table};
 use super::{lines, unknown};
 use crate::connect::Target;
 use crate::error;
@@ -24,7 +25,7 @@ const PAGES: f64 = 500.0;
 const PAGE_BYTES: f64 = 8192.0;
 
 /// Of tightrope's own tables, those that say what is applied. The others hold rows of the application, or what a run needs.
-const OWN: [&str; 4] = ["meta", "migration", "ledger", "snapshot"];
+const OWN: [&str; 5] = ["meta", "lease", "migration", "ledger", "snapshot"];
 
 /// What is wanted of one table.
 pub(super) struct Wanted {
@@ -37,12 +38,12 @@ pub(super) struct Wanted {
 /// What is wanted of every table.
 pub(super) fn wanted(
     reading: &mut Reading,
-    survey: &Survey,
+    survey: &PostgresSurvey,
     selection: &Selection,
 ) -> Result<Vec<Wanted>, EngineError> {
     let mut counts = Vec::with_capacity(survey.tables.len());
     if let Some(sample) = &selection.sample {
-        let all = survey.tables.iter().flat_map(|table| &table.names);
+        let all = survey.shape.tables.iter().flat_map(|table| &table.names);
         let known: Vec<&str> = all.map(String::as_str).collect();
         sample.know(&known).map_err(|error| match &error {
             SampleError::NoTable { table, .. } => {
@@ -65,7 +66,7 @@ pub(super) fn wanted(
                 let alike = survey.tables.iter().zip(&counts);
                 let alike = alike.filter(|(other, _)| other.whole == table.whole);
                 let rows = alike.map(|(_, (rows, _))| rows).sum();
-                let names = table.names.iter().map(String::as_str);
+                let names = survey.shape.tables[at].names.iter().map(String::as_str);
                 sample.share_of(names, rows).of(rows)
             }
             _ => Share::Whole.of(0),
@@ -90,17 +91,10 @@ fn is_left_out(reading: &Reading, table: &Table) -> bool {
 
 /// All that is needed to copy rows.
 pub(super) struct Rows<'a> {
-    pub(super) survey: &'a Survey,
+    pub(super) survey: &'a PostgresSurvey,
     pub(super) masking: &'a Masking,
     pub(super) wanted: &'a [Wanted],
     pub(super) watch: &'a dyn BackupWatch,
-}
-
-/// A table's part in following references.
-#[derive(Default)]
-struct Links {
-    holds: Vec<Hold>,
-    refers: Vec<Refer>,
 }
 
 /// Rows that came into the copy.
@@ -123,7 +117,7 @@ impl Rows<'_> {
         there
             .batch_execute("set synchronous_commit = off")
             .map_err(|error| error::of_own(&error))?;
-        let keys = self.survey.keys.iter();
+        let keys = self.survey.shape.keys.iter();
         let whole: Vec<bool> = keys
             .map(|key| {
                 key.tables
@@ -132,10 +126,10 @@ impl Rows<'_> {
             })
             .collect();
         let mut follow = Follow::new(&whole);
-        let links = self.links(&follow);
+        let links = self.survey.shape.links(&follow, self.masking);
         let mut counts = vec![Count::default(); self.survey.tables.len()];
         let all = self.survey.tables.len() as u64;
-        for (done, table) in self.survey.parents_first().into_iter().enumerate() {
+        for (done, table) in self.survey.shape.parents_first().into_iter().enumerate() {
             self.pick(reading, &mut there, table, &links, &mut follow, &mut counts)?;
             self.fetch(reading, &mut there, &links, &mut follow, &mut counts)?;
             self.watch.progress("tables copied", done as u64 + 1, all);
@@ -152,38 +146,6 @@ impl Rows<'_> {
         Ok(sampled.collect())
     }
 
-    /// What each table holds and refers to, as far as it has to be followed.
-    fn links(&self, follow: &Follow) -> Vec<Links> {
-        let mut links: Vec<Links> = self
-            .survey
-            .tables
-            .iter()
-            .map(|_| Links::default())
-            .collect();
-        for (number, key) in self.survey.keys.iter().enumerate() {
-            for table in key.tables.iter().filter(|_| follow.follows(number)) {
-                links[*table].holds.push(Hold {
-                    key: number,
-                    columns: key.columns.clone(),
-                });
-            }
-        }
-        for (reference, own) in self.survey.foreign_keys.iter().enumerate() {
-            let is_null = |column: &usize| {
-                let masker = self.masking.masker(own.from, *column);
-                masker.is_some_and(|masker| *masker.kind() == tightrope_selection::MaskKind::Null)
-            };
-            if follow.follows(own.key) && !own.columns.iter().any(is_null) {
-                links[own.from].refers.push(Refer {
-                    key: own.key,
-                    reference,
-                    columns: own.columns.clone(),
-                });
-            }
-        }
-        links
-    }
-
     /// Copies what is picked of a table.
     fn pick(
         &self,
@@ -195,7 +157,8 @@ impl Rows<'_> {
         counts: &mut [Count],
     ) -> Result<(), EngineError> {
         let (table, wanted) = (&self.survey.tables[at], &self.wanted[at]);
-        if wanted.share <= 0.0 || table.columns.is_empty() {
+        let shape = &self.survey.shape.tables[at];
+        if wanted.share <= 0.0 || shape.columns.is_empty() {
             return Ok(());
         }
         let sample = match wanted.share {
@@ -220,7 +183,7 @@ impl Rows<'_> {
             table.quoted(),
             table.condition
         );
-        let into = copy_in(table.quoted(), table);
+        let into = copy_in(&table.quoted(), shape);
         let admit = |_: usize, row: &[Option<&[u8]>]| {
             let is_new = follow.admit(&links[at].holds, &links[at].refers, row);
             counts[at].all += u64::from(is_new);
@@ -247,9 +210,10 @@ impl Rows<'_> {
     ) -> Result<(), EngineError> {
         // Every key is asked for once, so this ends.
         while let Some(missing) = follow.missing(BATCH) {
-            let key = &self.survey.keys[missing.key];
-            let by = &self.survey.foreign_keys[missing.reference];
-            let first = &self.survey.tables[key.tables[0]];
+            let key = &self.survey.shape.keys[missing.key];
+            let of = &self.survey.relations[missing.key];
+            let by = &self.survey.lookups[missing.reference];
+            let first = &self.survey.shape.tables[key.tables[0]];
             let mut arrays = Vec::new();
             let mut conditions = Vec::new();
             for (number, column) in key.columns.iter().enumerate() {
@@ -270,16 +234,16 @@ impl Rows<'_> {
                 .iter()
                 .map(|array| format!("{array}::text[]"))
                 .collect();
-            let relation = quote_qualified(&key.relation.schema, &key.relation.name);
+            let relation = quote_qualified(&of.name.schema, &of.name.name);
             let out = format!(
                 "copy (select t.tableoid::bigint, {} from {} {relation} t join unnest({}) k({}) on {}) to stdout",
                 self.selected(key.tables[0]).trim_start(),
-                if key.in_parts { "" } else { "only" },
+                if of.in_parts { "" } else { "only" },
                 arrays.join(", "),
                 names.join(", "),
                 conditions.join(" and ")
             );
-            let into = copy_in(relation.clone(), first);
+            let into = copy_in(&relation, first);
             let admit = |table: usize, row: &[Option<&[u8]>]| {
                 let is_new = follow.admit(&links[table].holds, &links[table].refers, row);
                 if is_new {
@@ -298,7 +262,7 @@ impl Rows<'_> {
 
     /// What is selected of a table's rows: its columns, or what the server makes instead.
     fn selected(&self, at: usize) -> String {
-        let columns = self.survey.tables[at].columns.iter().enumerate();
+        let columns = self.survey.shape.tables[at].columns.iter().enumerate();
         let columns = columns.map(|(column, known)| {
             let masker = self.masking.masker(at, column);
             match masker.and_then(tightrope_selection::Masker::sql) {
@@ -401,11 +365,11 @@ impl Rows<'_> {
     fn refused(&self, of: Of, error: &postgres::Error) -> EngineError {
         let tables = match of {
             Of::Table(table, _) => vec![table],
-            Of::Key(key) => self.survey.keys[key].tables.clone(),
+            Of::Key(key) => self.survey.shape.keys[key].tables.clone(),
         };
         let masked = tables
             .first()
-            .map(|table| self.masking.of_table(self.survey, *table));
+            .map(|table| self.masking.of_table(&self.survey.shape, *table));
         let masked = masked.unwrap_or_default();
         let told = error::of_own(error);
         let (false, Some(server)) = (masked.is_empty(), error.as_db_error()) else {
@@ -445,7 +409,7 @@ enum Of {
     Key(usize),
 }
 
-fn copy_in(relation: String, table: &Table) -> String {
+fn copy_in(relation: &str, table: &TableShape) -> String {
     let columns: Vec<String> = table
         .columns
         .iter()

@@ -3,7 +3,7 @@
 use postgres::{Client, SimpleQueryMessage};
 use tightrope_engine::EngineError;
 
-use super::survey::{Survey, Table};
+use super::survey::{PostgresSurvey, Table};
 use crate::connect::{self, Target};
 use crate::error;
 use crate::quote::literal;
@@ -60,7 +60,7 @@ impl Reading {
     }
 
     /// Keeps the tables as they are until everything is read: nobody can change or drop one meanwhile.
-    pub(super) fn lock(&mut self, survey: &Survey) -> Result<(), EngineError> {
+    pub(super) fn lock(&mut self, survey: &PostgresSurvey) -> Result<(), EngineError> {
         for tables in survey.tables.chunks(TOGETHER) {
             let names: Vec<String> = tables
                 .iter()
@@ -97,7 +97,7 @@ impl Reading {
     }
 
     /// What a person should know that is not in the copy.
-    pub(super) fn remarks(&mut self, survey: &Survey) -> Result<Vec<String>, EngineError> {
+    pub(super) fn remarks(&mut self, survey: &PostgresSurvey) -> Result<Vec<String>, EngineError> {
         let row = self
             .client
             .query_one("select count(*) from pg_largeobject_metadata", &[])

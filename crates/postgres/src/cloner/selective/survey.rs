@@ -4,7 +4,7 @@ use postgres::Client;
 use serde_json::Value;
 use tightrope_engine::EngineError;
 use tightrope_model::TableName;
-use tightrope_selection::ValueClass;
+use tightrope_selection::{ColumnShape, KeyShape, ReferenceShape, Survey, TableShape, ValueClass};
 
 use crate::error;
 use crate::quote::quote_qualified;
@@ -20,54 +20,34 @@ pub(super) struct Table {
     /// The outermost table that it is a part of; itself if it is none.
     pub(super) whole: i64,
     /// The partitioned tables that it is a part of, and itself.
-    pub(super) parts_of: Vec<i64>,
-    /// Its display name, then those of the tables that it is a part of or inherits from, from near to far.
-    pub(super) names: Vec<String>,
+    parts_of: Vec<i64>,
     /// Whether an extension made it: then only rows of this condition are copied.
     pub(super) of_extension: bool,
     pub(super) condition: String,
-    pub(super) columns: Vec<Column>,
-    /// The unique indexes with their columns.
-    pub(super) uniques: Vec<(String, Vec<String>)>,
 }
 
-/// A column that is copied.
-pub(super) struct Column {
-    pub(super) name: String,
-    pub(super) type_name: String,
-    pub(super) class: ValueClass,
-    pub(super) not_null: bool,
-}
-
-/// A foreign key of one table.
-pub(super) struct ForeignKey {
-    pub(super) name: String,
-    /// The places of the table and of the key in the survey.
-    pub(super) from: usize,
-    pub(super) key: usize,
-    pub(super) columns: Vec<usize>,
+/// How a reference is looked up: the types of its values, and the operators that compare them.
+pub(super) struct Lookup {
     pub(super) types: Vec<String>,
     pub(super) operators: Vec<String>,
 }
 
-/// A key that others refer to.
-pub(super) struct Key {
-    pub(super) relation: TableName,
+/// A table whose key others refer to.
+pub(super) struct Relation {
+    pub(super) name: TableName,
     oid: i64,
-    /// Whether the relation is partitioned, so that its rows are in its parts.
+    /// Whether it is partitioned, so that its rows are in its parts.
     pub(super) in_parts: bool,
+    /// The key's columns.
     names: Vec<String>,
-    /// The places of its columns, the same in all tables that hold it.
-    pub(super) columns: Vec<usize>,
-    /// The tables that hold rows with it.
-    pub(super) tables: Vec<usize>,
 }
 
-/// All of it.
-pub(super) struct Survey {
+/// All of it: what every engine has, and what is this one's own, in the same places.
+pub(super) struct PostgresSurvey {
+    pub(super) shape: Survey,
     pub(super) tables: Vec<Table>,
-    pub(super) keys: Vec<Key>,
-    pub(super) foreign_keys: Vec<ForeignKey>,
+    pub(super) relations: Vec<Relation>,
+    pub(super) lookups: Vec<Lookup>,
 }
 
 impl Table {
@@ -76,39 +56,38 @@ impl Table {
         quote_qualified(&self.name.schema, &self.name.name)
     }
 
-    /// The place of a column.
-    pub(super) fn place(&self, column: &str) -> Option<usize> {
-        self.columns.iter().position(|known| known.name == column)
-    }
-
     /// Whether it is tightrope's own.
     pub(super) fn is_own(&self) -> bool {
         self.name.schema == "tightrope"
     }
 }
 
-impl Survey {
+impl PostgresSurvey {
     /// Reads it, in the transaction that is open.
     pub(super) fn read(client: &mut Client) -> Result<Self, EngineError> {
-        let tables = client
+        let mut survey = Self {
+            shape: Survey::default(),
+            tables: Vec::new(),
+            relations: Vec::new(),
+            lookups: Vec::new(),
+        };
+        let rows = client
             .query(include_str!("sql/tables.sql"), &[])
             .map_err(|error| error::of_own(&error))?;
-        let tables: Vec<Table> = tables.iter().map(table).collect();
+        for row in &rows {
+            survey.tables.push(table(row));
+            survey.shape.tables.push(shape(row));
+        }
         let rows = client
             .query(include_str!("sql/foreign_keys.sql"), &[])
             .map_err(|error| error::of_own(&error))?;
-        let mut survey = Self {
-            tables,
-            keys: Vec::new(),
-            foreign_keys: Vec::new(),
-        };
         for row in &rows {
-            survey.add_foreign_key(row);
+            survey.add_reference(row);
         }
         Ok(survey)
     }
 
-    fn add_foreign_key(&mut self, row: &postgres::Row) {
+    fn add_reference(&mut self, row: &postgres::Row) {
         let from: i64 = row.get("from_table");
         let Some(from) = self.tables.iter().position(|table| table.oid == from) else {
             return;
@@ -119,105 +98,64 @@ impl Survey {
             all.map(|one| text(&one[name])).collect()
         };
         let places = texts("column");
-        let places = places.iter().map(|name| self.tables[from].place(name));
-        // What the server computes is no column here, and cannot be followed; it is in nobody's row.
+        let places = places
+            .iter()
+            .map(|name| self.shape.tables[from].place(name));
+        // What the server computes is no column here, and cannot be followed.
         let Some(places) = places.collect::<Option<Vec<usize>>>() else {
             return;
         };
-        let (oid, names) = (row.get("to_table"), texts("refers"));
-        let known = |key: &Key| key.oid == oid && key.names == names;
-        let key = match self.keys.iter().position(known) {
-            Some(key) => key,
-            None => {
-                let relation = TableName::new(
-                    row.get::<_, String>("to_schema"),
-                    row.get::<_, String>("to_name"),
-                );
-                let Some(key) = self.key(relation, oid, row.get("to_parts"), names) else {
-                    return;
-                };
-                self.keys.push(key);
-                self.keys.len() - 1
-            }
+        let Some(key) = self.key(row, texts("refers")) else {
+            return;
         };
-        self.foreign_keys.push(ForeignKey {
+        self.shape.references.push(ReferenceShape {
             name: row.get("name"),
             from,
             key,
             columns: places,
+        });
+        self.lookups.push(Lookup {
             types: texts("type"),
             operators: texts("operator"),
         });
     }
 
-    fn key(
-        &self,
-        relation: TableName,
-        oid: i64,
-        in_parts: bool,
-        names: Vec<String>,
-    ) -> Option<Key> {
-        let holds =
-            |(_, table): &(usize, &Table)| table.parts_of.contains(&oid) || table.oid == oid;
-        let tables: Vec<usize> = self
-            .tables
-            .iter()
-            .enumerate()
-            .filter(holds)
+    /// The place of the key that a reference is to.
+    fn key(&mut self, row: &postgres::Row, names: Vec<String>) -> Option<usize> {
+        let oid: i64 = row.get("to_table");
+        let known = |relation: &Relation| relation.oid == oid && relation.names == names;
+        if let Some(key) = self.relations.iter().position(known) {
+            return Some(key);
+        }
+        let holds = |table: &Table| table.parts_of.contains(&oid) || table.oid == oid;
+        let tables = self.tables.iter().enumerate();
+        let tables: Vec<usize> = tables
+            .filter(|(_, table)| holds(table))
             .map(|(at, _)| at)
             .collect();
-        let first = &self.tables[*tables.first()?];
+        let first = &self.shape.tables[*tables.first()?];
         let columns = names.iter().map(|name| first.place(name));
-        Some(Key {
-            columns: columns.collect::<Option<Vec<usize>>>()?,
-            relation,
-            oid,
-            in_parts,
-            names,
+        let columns = columns.collect::<Option<Vec<usize>>>()?;
+        let name = TableName::new(
+            row.get::<_, String>("to_schema"),
+            row.get::<_, String>("to_name"),
+        );
+        self.shape.keys.push(KeyShape {
+            relation: name.to_string(),
+            columns,
             tables,
-        })
-    }
-
-    /// The tables in an order in which, as far as there is one, those that are referred to come first.
-    pub(super) fn parents_first(&self) -> Vec<usize> {
-        let mut order = Vec::with_capacity(self.tables.len());
-        let mut seen = vec![false; self.tables.len()];
-        for table in 0..self.tables.len() {
-            // Depth first without recursion: a table goes in when all that it refers to is in.
-            let mut stack = vec![(table, false)];
-            while let Some((at, is_done)) = stack.pop() {
-                if is_done {
-                    order.push(at);
-                    continue;
-                }
-                if std::mem::replace(&mut seen[at], true) {
-                    continue;
-                }
-                stack.push((at, true));
-                let own = self.foreign_keys.iter().filter(|key| key.from == at);
-                let parents = own.flat_map(|own| &self.keys[own.key].tables);
-                stack.extend(
-                    parents
-                        .filter(|parent| !seen[**parent])
-                        .map(|at| (*at, false)),
-                );
-            }
-        }
-        order
+        });
+        self.relations.push(Relation {
+            name,
+            oid,
+            in_parts: row.get("to_parts"),
+            names,
+        });
+        Some(self.relations.len() - 1)
     }
 }
 
 fn table(row: &postgres::Row) -> Table {
-    let names: Value = json(row, "names");
-    let names = names.as_array().into_iter().flatten();
-    let names = names.map(|name| TableName::new(text(&name[0]), text(&name[1])).to_string());
-    let uniques: Value = json(row, "uniques");
-    let uniques = uniques.as_array().into_iter().flatten().map(|index| {
-        let columns = index[1].as_array().into_iter().flatten();
-        (text(&index[0]), columns.map(text).collect())
-    });
-    let columns: Value = json(row, "columns");
-    let columns = columns.as_array().into_iter().flatten().map(column);
     let parts: Value = json(row, "parts_of");
     let whole_number = |number: i64| u64::try_from(number).unwrap_or(0);
     Table {
@@ -233,17 +171,36 @@ fn table(row: &postgres::Row) -> Table {
             .flatten()
             .filter_map(Value::as_i64)
             .collect(),
-        names: names.collect(),
         of_extension: row.get("of_extension"),
         condition: row
             .get::<_, Option<String>>("condition")
             .unwrap_or_default(),
+    }
+}
+
+fn shape(row: &postgres::Row) -> TableShape {
+    let names: Value = json(row, "names");
+    let names = names.as_array().into_iter().flatten();
+    let names = names.map(|name| TableName::new(text(&name[0]), text(&name[1])).to_string());
+    let uniques: Value = json(row, "uniques");
+    let uniques = uniques.as_array().into_iter().flatten().map(|index| {
+        let columns = index[1].as_array().into_iter().flatten();
+        (
+            format!("index {}", text(&index[0])),
+            columns.map(text).collect(),
+        )
+    });
+    let columns: Value = json(row, "columns");
+    let columns = columns.as_array().into_iter().flatten().map(column);
+    TableShape {
+        names: names.collect(),
+        is_part: row.get::<_, i64>("whole") != row.get::<_, i64>("oid"),
         columns: columns.collect(),
         uniques: uniques.collect(),
     }
 }
 
-fn column(json: &Value) -> Column {
+fn column(json: &Value) -> ColumnShape {
     let modifier = json["modifier"].as_i64().unwrap_or(-1);
     let characters = usize::try_from(modifier - 4).ok();
     let class = match json["base"].as_str().unwrap_or_default() {
@@ -259,7 +216,7 @@ fn column(json: &Value) -> Column {
         "bytea" => ValueClass::Bytes,
         _ => ValueClass::Other,
     };
-    Column {
+    ColumnShape {
         name: text(&json["name"]),
         type_name: text(&json["type"]),
         class,
