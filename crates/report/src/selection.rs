@@ -110,10 +110,10 @@ mod tests {
         let mut page = Page::new(&style);
         show(&mut page, &selection);
         insta::assert_snapshot!(page.end("", 0), @r"
-        sample5 %, seed 7: 13 100 of about 250 200 rows, 400 of them because others
-              refer to them
-              orders 12 000 of 240 000, customers 900 of 10 000; 1 table whole
-        maskedcustomers.email: keep format
+        sample  5 %, seed 7: 13 100 of about 250 200 rows, 400 of them because others
+                refer to them
+                orders 12 000 of 240 000, customers 900 of 10 000; 1 table whole
+        masked  customers.email: keep format
         ");
     }
 }
