@@ -78,6 +78,7 @@ pub use watch::{
     Ask, Broken, CalledOff, Outcome, Watch, WatchError, WatchEvent, WatchListener, WatchReport,
     Watched, WayBackNow, begin_watch, criteria_of, take_over,
 };
+pub use ways_back::EXTRAPOLATED;
 pub use workload::{
     CaptureOptions, CaptureSource, Captured, CollationChange, CostChange, Moment, OnHarm,
     OpenOrder, PlanChange, QueryFailure, QueryName, Replay, ResultChange, UpgradeError, Upgraded,

@@ -7,7 +7,7 @@ use tightrope_model::{
     Catalog, EngineKind, Finding, Footprint, NetPlan, ObjectKind, Place, Severity, Verdict,
 };
 use tightrope_script::{Migration, StepRules};
-use tightrope_store::Certificate;
+use tightrope_store::{Certificate, Extrapolation};
 
 use crate::apply::fresh_certificate;
 use crate::execute::{Ready, is_transaction};
@@ -80,6 +80,12 @@ pub struct PlannedMigration {
     pub proof: CertificateStanding,
     /// How long the forward script took in rehearsal, in milliseconds.
     pub forward_ms: Option<u64>,
+    /// What that says of all rows, where the rehearsal was on a sample; none where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extrapolated: Option<Extrapolation>,
+    /// The share of the rows that it was rehearsed on; none where all were there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
     /// What it touched in rehearsal.
     pub footprint: Option<Footprint>,
     /// What the net will keep; none until it is rehearsed, or where no net can be spread.
@@ -360,6 +366,8 @@ fn planned(
         steps,
         destroys,
         forward_ms: known.map(|certificate| certificate.forward_ms),
+        extrapolated: known.and_then(|certificate| certificate.extrapolated.clone()),
+        sample: known.and_then(|certificate| certificate.sample().map(str::to_owned)),
         footprint: known.map(|certificate| certificate.footprint.clone()),
         losses: known
             .map(|certificate| certificate.losses.clone())

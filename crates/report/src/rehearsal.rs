@@ -107,6 +107,12 @@ pub(crate) fn migration(page: &mut Page<'_>, one: &MigrationRehearsal) {
     let style = page.style;
     page.gap();
     page.spread(&style.bold(&label(one)), &times(one));
+    if let Some(both) = &one.extrapolated {
+        page.field("  up       ", &selection::on_all_rows(Some(&both.forward)));
+        if let Some(rollback) = &both.rollback {
+            page.field("  down     ", &selection::on_all_rows(Some(rollback)));
+        }
+    }
     touched(page, &one.footprint);
     differences(page, &one.differences);
     if let Some(failure) = &one.failure {
@@ -313,6 +319,7 @@ pub(crate) mod tests {
             net: None,
             derived: None,
             workload: None,
+            extrapolated: None,
             certificate: None,
         }
     }

@@ -2,9 +2,10 @@
 
 use tightrope_model::grouped;
 use tightrope_selection::{SampledTable, SelectionReport};
+use tightrope_store::Extrapolated;
 
 use crate::page::Page;
-use crate::words::plural;
+use crate::words::{duration, plural};
 
 /// How many tables, or columns, are named.
 const MOST: usize = 4;
@@ -20,6 +21,23 @@ pub(crate) fn show(page: &mut Page<'_>, selection: &SelectionReport) {
     }
     if !selection.masked.is_empty() {
         page.field("masked  ", &some(&selection.masked));
+    }
+}
+
+/// `on all rows 12 s to 40 s, most likely 20 s: extrapolated from …`.
+pub(crate) fn on_all_rows(time: Option<&Extrapolated>) -> String {
+    match time {
+        Some(time) => format!(
+            "on all rows {} to {}, most likely {}: extrapolated from {} on the sample and {} without rows",
+            duration(time.least_ms),
+            duration(time.most_ms),
+            duration(time.likely_ms),
+            duration(time.on_sample_ms),
+            duration(time.without_rows_ms)
+        ),
+        None => {
+            "on all rows unknown: there is no second measurement to extrapolate from".to_owned()
+        }
     }
 }
 

@@ -38,6 +38,7 @@ impl Share {
     pub fn of(self, rows: u64) -> f64 {
         match self {
             Self::Whole => 1.0,
+            Self::Rows(0) => 0.0,
             Self::Percent(percent) => percent / 100.0,
             Self::Rows(wanted) if rows <= wanted => 1.0,
             Self::Rows(wanted) => wanted as f64 / rows as f64,
@@ -88,13 +89,28 @@ impl Sample {
     /// How many rows make a table small enough to be taken whole, if nobody says.
     pub const WHOLE_UP_TO: u64 = 1_000;
 
+    /// A sample of no rows at all: the schema alone.
+    pub fn without_rows() -> Self {
+        Self {
+            share: Share::Rows(0),
+            seed: 0,
+            whole_up_to: 0,
+            tables: BTreeMap::new(),
+        }
+    }
+
+    /// Whether no row is taken of any table, so that none need be counted.
+    pub fn is_without_rows(&self) -> bool {
+        self.share == Share::Rows(0) && self.whole_up_to == 0 && self.tables.is_empty()
+    }
+
     /// The share that is taken of a table: of the first of its names (its own, then those of its parents) that has one, else the
     /// share of all. `rows` is what the whole of it has.
     pub fn share_of<'n>(&self, names: impl IntoIterator<Item = &'n str>, rows: u64) -> Share {
         let named = names.into_iter().find_map(|name| self.tables.get(name));
         match named {
             Some(share) => *share,
-            None if rows <= self.whole_up_to => Share::Whole,
+            None if rows <= self.whole_up_to && self.whole_up_to > 0 => Share::Whole,
             None => self.share,
         }
     }
@@ -152,6 +168,8 @@ mod tests {
         assert_eq!(sample.share_of(["log_2026", "log"], 5), Share::Rows(3));
         assert_eq!(Share::Rows(3).of(6), 0.5);
         assert_eq!(Share::Rows(3).of(2), 1.0);
+        assert_eq!(Share::Rows(0).of(0), 0.0);
+        assert_eq!(Sample::without_rows().share_of(["a"], 0).of(0), 0.0);
     }
 
     #[test]

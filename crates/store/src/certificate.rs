@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use crate::Extrapolation;
 use serde::{Deserialize, Serialize};
 use tightrope_engine::CopyReport;
 use tightrope_inverse::Loss;
@@ -69,6 +70,9 @@ pub struct Certificate {
     /// The queries of the application that were tried in the rehearsal; none if none were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<WitnessedWorkload>,
+    /// What the times say of all rows, where they were measured on a sample; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extrapolated: Option<Extrapolation>,
     /// The digest over all the rest.
     pub seal: Option<Digest>,
 }
@@ -311,6 +315,7 @@ mod tests {
             net: None,
             losses: Vec::new(),
             workload: None,
+            extrapolated: None,
             seal: None,
         }
         .sealed()

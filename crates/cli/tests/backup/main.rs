@@ -25,6 +25,7 @@ mod newest;
 mod places;
 mod room;
 mod sampled;
+mod selected_at_random;
 mod shop;
 mod stage;
 #[path = "../crash/killed.rs"]

@@ -90,6 +90,7 @@ fn a_sample_follows_references_and_says_so(stage: &Stage) {
     assert_eq!(stage.state(), state, "the target is only read");
     let selection = &rehearsed["copy"]["selection"];
     assert_eq!(selection["sample"], "5 %");
+    assert!(selection["seed"].is_u64(), "whatever it was, it is said");
     assert_eq!(
         rows(selection, "countries"),
         (20, 20),
@@ -109,6 +110,15 @@ fn a_sample_follows_references_and_says_so(stage: &Stage) {
     assert!(likeness < 90, "{likeness}");
     let text = run(stage, "plan", 2).stdout;
     assert_says(&text, "on a sample of 5 %");
+    assert_says(&text, "on all rows");
+    let times = &certificate["extrapolated"];
+    let time = |way: &str, which: &str| times[way][which].as_u64().unwrap();
+    for way in ["forward", "rollback"] {
+        assert!(time(way, "least_ms") <= time(way, "likely_ms"), "{times}");
+        assert!(time(way, "likely_ms") <= time(way, "most_ms"), "{times}");
+    }
+    assert_eq!(rehearsed["migrations"][0]["extrapolated"], *times);
+    assert_says(&text, "extrapolated from a sample");
     // It counts, so nothing is rehearsed any more.
     let applied = run(stage, "apply --yes --json", 0).json();
     assert_eq!(applied["rehearsed"], Value::Null, "{applied}");
@@ -132,8 +142,6 @@ fn the_same_seed_picks_the_same_rows(stage: &Stage) {
         tables("sample = '1 %'\nseed = 42\ntables = { goods = 'whole', orders = { rows = 0 } }");
     assert_eq!(rows(&named, "goods"), (9000, 9000));
     assert_eq!(rows(&named, "orders").0, 0);
-    // Whatever the seed was, it is said.
-    assert!(tables("sample = '1 %'")["seed"].is_u64());
 }
 
 fn a_sample_does_not_count_unless_the_policy_says_so(stage: &Stage) {

@@ -8,6 +8,7 @@ mod base;
 mod certify;
 mod cluster;
 mod derived;
+mod extrapolate;
 mod generated;
 mod one;
 mod outcome;

@@ -7,6 +7,7 @@ use tightrope_store::{Certificate, Stale};
 
 use super::base::free_nets;
 use super::cluster::{self, ClusterRefusal};
+use super::extrapolate::{Hollow, extrapolate};
 use super::one::{Derive, Rehearsal, connect_to};
 use super::report::MigrationRehearsal;
 use super::source::{Base, Source, SourceError};
@@ -165,11 +166,13 @@ pub(crate) fn rehearse_pending(
         // What is refused in any case need not wait for a copy.
         cluster::refuse(&pending, engine.kind(), &[])?;
     }
-    let base = match look {
+    let (base, mut hollow) = match look {
         Some(_) => {
-            Source::open(project, engine.as_ref(), listener)?.copy(project, cloner, listener)?
+            let source = Source::open(project, engine.as_ref(), listener)?;
+            let base = source.copy(project, cloner, listener)?;
+            (base, Hollow::of(&source, project, cloner, listener)?)
         }
-        None => Base::of_target(project, true, cloner, listener)?,
+        None => (Base::of_target(project, true, cloner, listener)?, None),
     };
     let mut copy = base.report.clone();
     if look.is_some() {
@@ -202,6 +205,9 @@ pub(crate) fn rehearse_pending(
         cluster::refuse(&pending, engine.kind(), &rehearsal.roles)?;
     }
     free_nets(rehearsal.connect(base.scratch.as_ref())?.as_mut()).map_err(SituationError::from)?;
+    if let Some(hollow) = &hollow {
+        hollow.free_nets(&rehearsal)?;
+    }
     let mut stage = rehearsal.begin(base.scratch)?;
     let mut rehearsed = Rehearsed {
         server: match look {
@@ -241,7 +247,19 @@ pub(crate) fn rehearse_pending(
             number: number + 1,
             of: pending.len(),
         });
-        let one = rehearsal.rehearse(&mut stage, migration)?;
+        let mut one = rehearsal.rehearse(&mut stage, migration)?;
+        let times = (one.forward_ms, one.rollback_ms);
+        one.extrapolated = extrapolate(&mut hollow, &rehearsal, migration, times, &one.footprint)?;
+        if let Some(certificate) = one.certificate.take() {
+            one.certificate = Some(match one.extrapolated.clone() {
+                None => certificate,
+                extrapolated => Certificate {
+                    extrapolated,
+                    ..certificate
+                }
+                .sealed(),
+            });
+        }
         listener.event(&Event::Rehearsed {
             migration: label.clone(),
             verdict: one.verdict,

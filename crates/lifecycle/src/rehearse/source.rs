@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use tightrope_engine::{Cloner, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, Scratch};
 
+use tightrope_selection::{Sample, Selection};
+
 use super::base::sweep;
 use crate::backup::{BackupError, RestoredToCopy, Watch, restore_newest_proven};
 use crate::execute::elapsed_ms;
@@ -141,7 +143,10 @@ impl Source {
             empty: false,
         };
         let scratch = match project.selecting.is_selective() {
-            true => select(&self.url, &place, project, cloner, listener)?,
+            true => {
+                let selection = project.selecting.selection()?;
+                select(&self.url, &place, &selection, cloner, listener)?
+            }
             false => copy(&self.url, &place, cloner, listener)?,
         };
         let beside_target = match self.held {
@@ -154,6 +159,24 @@ impl Source {
             beside_target,
             report,
         })
+    }
+
+    /// Makes a copy of the schema alone.
+    pub(super) fn copy_without_rows(
+        &self,
+        project: &Project,
+        cloner: &dyn Cloner,
+        listener: &dyn Listener,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let place = CopyPlace {
+            url: self.place.clone(),
+            empty: false,
+        };
+        let selection = Selection {
+            sample: Some(Sample::without_rows()),
+            masks: project.selecting.selection()?.masks,
+        };
+        select(&self.url, &place, &selection, cloner, listener)
     }
 
     /// How a copy was made, with how its source was.
@@ -227,11 +250,10 @@ fn copy(
 fn select(
     source: &DatabaseUrl,
     place: &CopyPlace,
-    project: &Project,
+    selection: &Selection,
     cloner: &dyn Cloner,
     listener: &dyn Listener,
 ) -> Result<Box<dyn Scratch>, EngineError> {
-    let selection = project.selecting.selection()?;
     sweep(source, cloner, place, listener)?;
     listener.event(&Event::Copying {
         source: source.redacted(),
@@ -240,7 +262,7 @@ fn select(
         listener,
         edges: &Silent,
     });
-    cloner.copy_selected(source, place, &selection, &watch)
+    cloner.copy_selected(source, place, selection, &watch)
 }
 
 /// A copy that a command has made. Dropping the value removes it, where the user has said by what.

@@ -52,7 +52,8 @@ pub(super) fn wanted(
             SampleError::Share(_) => EngineError::new(ErrorKind::Other, error.to_string()),
         })?;
         for table in &survey.tables {
-            counts.push(match is_left_out(reading, table) {
+            let need_not = sample.is_without_rows() || is_left_out(reading, table);
+            counts.push(match need_not {
                 true => (0, false),
                 false => reading.count(table)?,
             });

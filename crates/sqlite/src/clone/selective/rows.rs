@@ -74,6 +74,7 @@ pub(super) fn wanted(
         let is_own = name.starts_with("tightrope_");
         let (share, seed, rows) = match &selection.sample {
             _ if is_own && !OWN.contains(&name) => (0.0, 0, 0),
+            Some(sample) if !is_own && sample.is_without_rows() => (0.0, 0, 0),
             Some(sample) if !is_own => {
                 let sql = format!("select count(*) from {}", quote(name));
                 let rows: i64 = from
