@@ -123,12 +123,7 @@ impl Context {
         };
         if let Some(url) = given {
             let url = configuration::with_password(&url);
-            return Ok(Some(Target {
-                backup: configuration.backup_at(&url)?,
-                url,
-                copies: Copies::default(),
-                masks: Selecting::default(),
-            }));
+            return configuration.target_at(url).map(Some);
         }
         configuration.target(self.options.target.as_deref())
     }

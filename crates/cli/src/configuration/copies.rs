@@ -69,6 +69,11 @@ impl Default for Copies {
 }
 
 impl RehearseTable {
+    /// Whether the target's masks are put on.
+    pub(super) fn is_masked(&self) -> bool {
+        self.masked.unwrap_or(true)
+    }
+
     pub(super) fn copies(&self, home: &Path, target: &str) -> Result<Copies, CommandError> {
         let wrong = |what: &str| {
             CommandError::new(Exit::Error, format!("`[targets.{target}.rehearse]` {what}"))
@@ -116,7 +121,7 @@ impl RehearseTable {
             place: place.transpose()?,
             of,
             selecting,
-            masked: self.masked.unwrap_or(true),
+            masked: self.is_masked(),
         })
     }
 

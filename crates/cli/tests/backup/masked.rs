@@ -13,6 +13,7 @@ on_both_engines!(
     masks_that_cannot_be_are_refused_with_their_names,
     a_mask_that_breaks_a_rule_names_it_and_shows_no_value,
     rehearsals_can_do_without_the_masks,
+    who_names_the_target_by_its_url_gets_masks_too,
     the_key_of_masks_is_a_secret,
 );
 
@@ -186,6 +187,19 @@ fn rehearsals_can_do_without_the_masks(stage: &Stage) {
         &format!("{mask}[targets.shop.rehearse]\nmasked = false"),
     );
     run(stage, "rehearse", 3);
+}
+
+fn who_names_the_target_by_its_url_gets_masks_too(stage: &Stage) {
+    stage.sql(SCHEMA);
+    add_witness(stage, "name like '%Berg'");
+    let mask = "[targets.shop.mask]\n'people.name' = 'keep format'\n";
+    configure(stage, mask);
+    stage.run(&["rehearse", "--url", &stage.url], 0);
+    configure(
+        stage,
+        &format!("{mask}[targets.shop.rehearse]\nmasked = false"),
+    );
+    stage.run(&["rehearse", "--url", &stage.url], 3);
 }
 
 fn the_key_of_masks_is_a_secret(stage: &Stage) {

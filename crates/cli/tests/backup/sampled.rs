@@ -12,6 +12,7 @@ on_both_engines!(
     a_sample_follows_references_and_says_so,
     the_same_seed_picks_the_same_rows,
     a_sample_does_not_count_unless_the_policy_says_so,
+    a_sample_is_taken_of_a_proven_backup,
     what_makes_no_sample_is_refused,
 );
 
@@ -159,6 +160,27 @@ fn a_sample_does_not_count_unless_the_policy_says_so(stage: &Stage) {
     );
     configure(stage, "sample = '10 %'", "[policy]\nsamples = true");
     run(stage, "apply --yes", 0);
+}
+
+fn a_sample_is_taken_of_a_proven_backup(stage: &Stage) {
+    stage.add_migration();
+    configure(
+        stage,
+        "from = 'backup'\nsample = '5 %'\nwhole_up_to = 600",
+        "[targets.shop.backup]\nto = 'backups'\n[policy]\nsamples = true",
+    );
+    run(stage, "backup --prove", 0);
+    let rehearsed = run(stage, "rehearse --json", 0).json();
+    let copy = &rehearsed["copy"];
+    assert!(
+        copy["method"]
+            .as_str()
+            .unwrap()
+            .starts_with("selective copy of the restored backup")
+    );
+    assert_eq!(rows(&copy["selection"], "customers"), (500, 500));
+    let (orders, of) = rows(&copy["selection"], "orders");
+    assert!(of == 3000 && orders < 600, "{orders}");
 }
 
 fn what_makes_no_sample_is_refused(stage: &Stage) {

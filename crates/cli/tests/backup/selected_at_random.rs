@@ -250,6 +250,7 @@ impl BackupWatch for Quiet {
     fn reached(&self, _: &'static str) {}
 }
 
+#[expect(clippy::print_stdout, reason = "the test runner keeps it for failures")]
 fn one_case(seed: u64, is_sqlite: bool) {
     println!("TIGHTROPE_SEED={seed}");
     let mut dice = Dice(seed);

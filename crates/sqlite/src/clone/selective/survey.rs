@@ -49,6 +49,9 @@ pub(super) struct FileSurvey {
 /// Modules whose tables can be copied by what they show.
 const MODULES: [&str; 5] = ["fts3", "fts4", "fts5", "rtree", "rtree_i32"];
 
+/// What the primary key is called among the unique indexes.
+const PRIMARY: &str = "primary key";
+
 impl FileSurvey {
     pub(super) fn read(from: &Connection) -> Result<Self, EngineError> {
         let mut survey = Self {
@@ -139,7 +142,7 @@ impl FileSurvey {
         let rowid = rowid.filter(|_| !without_rowid && !is_number);
         let mut uniques = uniques(from, name)?;
         if !key.is_empty() {
-            uniques.push(("primary key".to_owned(), key.clone()));
+            uniques.push((PRIMARY.to_owned(), key.clone()));
         }
         self.tables.push(FileTable {
             key: match rowid {
@@ -225,7 +228,8 @@ impl FileSurvey {
             };
             let own: Vec<String> = one.iter().map(|row| row.2.clone()).collect();
             let other: Option<Vec<String>> = one.iter().map(|row| row.3.clone()).collect();
-            let primary = self.shape.tables[parent].uniques.last();
+            let mut uniques = self.shape.tables[parent].uniques.iter();
+            let primary = uniques.find(|(index, _)| index == PRIMARY);
             let other = other.or_else(|| primary.map(|(_, columns)| columns.clone()));
             let (Some(own), Some(other)) = (
                 places(table, &own),
