@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tightrope_engine::{DatabaseUrl, Registry};
-use tightrope_lifecycle::Project;
+use tightrope_lifecycle::{Project, Selecting};
 use tightrope_postgres::PostgresEngine;
 use tightrope_report::Style;
 use tightrope_sqlite::SqliteEngine;
@@ -57,6 +57,7 @@ impl Context {
         let nowhere = Target {
             url: DatabaseUrl::new(""),
             copies: Copies::default(),
+            masks: Selecting::default(),
             backup: None,
         };
         self.project_on(command, configuration, nowhere)
@@ -76,6 +77,7 @@ impl Context {
             url: target.url,
             rehearse_url: target.copies.place,
             copies_of: target.copies.of,
+            selecting: target.copies.selecting,
             policy: configuration.policy(),
             workload: configuration.workload(),
             backup: configuration.backup(target.backup)?,
@@ -121,11 +123,7 @@ impl Context {
         };
         if let Some(url) = given {
             let url = configuration::with_password(&url);
-            return Ok(Some(Target {
-                backup: configuration.backup_at(&url)?,
-                url,
-                copies: Copies::default(),
-            }));
+            return configuration.target_at(url).map(Some);
         }
         configuration.target(self.options.target.as_deref())
     }

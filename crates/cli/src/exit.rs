@@ -59,8 +59,8 @@ pub(crate) const TABLE: [Row; 11] = [
         4,
         "refused",
         "Refused, and nothing was changed: no certificate, drift, a script changed after it was applied, a rehearsal that would change the target's server, no \
-         room for the net, a sealed migration, rows in conflict with `--conflicts stop`, a quarantined row that does not fit, no \
-         confirmation, another run to be finished first.",
+         room for the net, a sealed migration, rows in conflict with `--conflicts stop`, a quarantined row that does not fit, a \
+         copy for people without masks or under a name that is taken, no confirmation, another run to be finished first.",
     ),
     (
         Exit::Held,

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 use tightrope_model::Likeness;
+use tightrope_selection::{Selection, SelectionReport};
 
-use crate::{DatabaseUrl, EngineError};
+use crate::{BackupWatch, DatabaseUrl, EngineError, ErrorKind};
 
 /// Where a copy is made.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,9 @@ pub struct CopyReport {
     /// How like its source it is; none where there is no source, or nobody has compared them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub likeness: Option<Likeness>,
+    /// Which rows it holds and what of them is masked; none where it holds everything as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<SelectionReport>,
 }
 
 impl CopyReport {
@@ -97,6 +101,37 @@ pub trait Cloner: Send + Sync {
     /// When the source or the place cannot be reached.
     fn outlook(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<CopyOutlook, EngineError>;
 
+    /// Copies of the source what the selection says, into a new scratch database: a sample of the rows with whatever they refer to, and
+    /// masks in place of values, which are never written anywhere. The source is only read, in one snapshot.
+    ///
+    /// # Errors
+    /// When the engine cannot do that, when the selection names what the source does not have or what a column cannot hold, and as
+    /// [`Cloner::copy`].
+    fn copy_selected(
+        &self,
+        source: &DatabaseUrl,
+        place: &CopyPlace,
+        selection: &Selection,
+        watch: &dyn BackupWatch,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let _ = (source, place, selection, watch);
+        Err(EngineError::new(
+            ErrorKind::Unsupported,
+            "this engine copies databases only whole and unmasked",
+        ))
+    }
+
+    /// Where a scratch database is made that becomes the database of that URL, which is not there yet.
+    ///
+    /// # Errors
+    /// When it is there already, or the place cannot be reached.
+    fn place_of_new(&self, url: &DatabaseUrl) -> Result<CopyPlace, EngineError> {
+        Ok(CopyPlace {
+            url: Some(url.clone()),
+            empty: false,
+        })
+    }
+
     /// The size of a database in bytes, to decide whether copying it unasked is polite.
     ///
     /// # Errors
@@ -135,6 +170,23 @@ pub trait Scratch: Send {
     /// # Errors
     /// When the copy fails.
     fn fork(&self) -> Result<Box<dyn Scratch>, EngineError>;
+
+    /// Gives the scratch database the name in that URL, under which it stays; no session of ours may be open on it. A database that has
+    /// the name is never replaced.
+    ///
+    /// # Errors
+    /// When the name is taken; the scratch database is removed then.
+    fn keep_as(
+        self: Box<Self>,
+        url: &DatabaseUrl,
+        watch: &dyn BackupWatch,
+    ) -> Result<(), EngineError> {
+        let _ = (url, watch);
+        Err(EngineError::new(
+            ErrorKind::Unsupported,
+            "this engine's copies cannot be kept",
+        ))
+    }
 
     /// Whether it is on the server of its source, so that what acts on the whole server would act there.
     fn is_beside_source(&self) -> bool {

@@ -9,6 +9,7 @@
 mod apply;
 mod backup;
 mod companion;
+mod copy;
 mod drill;
 mod events;
 mod execute;
@@ -24,6 +25,7 @@ mod rehearse;
 mod rollback;
 mod run;
 mod seal;
+mod selecting;
 mod situation;
 mod status;
 mod verify;
@@ -41,6 +43,7 @@ pub use backup::{
     TakeBackupOptions, TimesOfRestore, adopt_backup, carry_changes, end_logs, list_backups,
     prove_backup, prune_backups, restore_backup, take_backup,
 };
+pub use copy::{CopyError, CopyMade, CopyOptions, copy_for_people};
 pub use drill::{
     DrillChoice, DrillKindStatus, DrillStatus, drill_restore, drill_rollback, drill_status,
 };
@@ -65,6 +68,7 @@ pub use rollback::{
 };
 pub use run::{RunError, Watchers};
 pub use seal::{PreparedSeal, SealError, SealOptions, Sealable, Sealed, prepare_seal};
+pub use selecting::{Sampling, SecretSource, Selecting};
 pub use situation::{Drift, Situation, SituationError, Standing, version_key};
 pub use status::{
     AppliedStatus, AtWork, DriftReport, HalfDone, Log, OpenRunReport, Readiness, Status,
@@ -75,6 +79,7 @@ pub use watch::{
     Ask, Broken, CalledOff, Outcome, Watch, WatchError, WatchEvent, WatchListener, WatchReport,
     Watched, WayBackNow, begin_watch, criteria_of, take_over,
 };
+pub use ways_back::EXTRAPOLATED;
 pub use workload::{
     CaptureOptions, CaptureSource, Captured, CollationChange, CostChange, Moment, OnHarm,
     OpenOrder, PlanChange, QueryFailure, QueryName, Replay, ResultChange, UpgradeError, Upgraded,

@@ -1,13 +1,13 @@
 //! The plan: what would run, in which transactions, with which locks, what is at risk, and how one would get back.
 
 use serde::Serialize;
-use tightrope_engine::{Engine, Server, UnknownScheme};
+use tightrope_engine::{CopyReport, Engine, Server, UnknownScheme};
 use tightrope_inverse::Loss;
 use tightrope_model::{
     Catalog, EngineKind, Finding, Footprint, NetPlan, ObjectKind, Place, Severity, Verdict,
 };
 use tightrope_script::{Folder, Migration, StepRules};
-use tightrope_store::Certificate;
+use tightrope_store::{Certificate, Extrapolation};
 
 use crate::apply::fresh_certificate;
 use crate::backup::whole;
@@ -83,6 +83,12 @@ pub struct PlannedMigration {
     pub proof: CertificateStanding,
     /// How long the forward script took in rehearsal, in milliseconds.
     pub forward_ms: Option<u64>,
+    /// What that says of all rows, where the rehearsal was on a sample; none where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extrapolated: Option<Extrapolation>,
+    /// The share of the rows that it was rehearsed on; none where all were there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
     /// What it touched in rehearsal.
     pub footprint: Option<Footprint>,
     /// What the net will keep; none until it is rehearsed, or where no net can be spread.
@@ -401,6 +407,8 @@ fn planned(
         steps,
         destroys,
         forward_ms: known.map(|certificate| certificate.forward_ms),
+        extrapolated: known.and_then(|certificate| certificate.extrapolated.clone()),
+        sample: known.and_then(|certificate| certificate.sample().map(str::to_owned)),
         footprint: known.map(|certificate| certificate.footprint.clone()),
         losses: known
             .map(|certificate| certificate.losses.clone())
@@ -415,11 +423,25 @@ fn planned(
             Ok(certificate) => CertificateStanding::Fresh {
                 issued_at: certificate.issued_at,
                 verdict: certificate.verdict,
-                copy: certificate.copy.method,
+                copy: copy_in_words(&certificate.copy),
             },
             Err(because) => CertificateStanding::Unproven { because },
         },
     }
+}
+
+/// `template`; `selective copy, on a sample of 5 %, masked`.
+fn copy_in_words(copy: &CopyReport) -> String {
+    let mut words = copy.method.clone();
+    if let Some(selection) = &copy.selection {
+        if let Some(share) = &selection.sample {
+            words.push_str(&format!(", on a sample of {share}"));
+        }
+        if !selection.masked.is_empty() {
+            words.push_str(", masked");
+        }
+    }
+    words
 }
 
 fn planned_statement(ready: &Ready<'_>, index: usize, dialect: EngineKind) -> PlannedStatement {

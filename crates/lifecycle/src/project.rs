@@ -12,6 +12,7 @@ use tightrope_store::Holder;
 use crate::backup::BackupSettings;
 use crate::net;
 use crate::rehearse::CopiesOf;
+use crate::selecting::Selecting;
 use crate::workload::WorkloadSettings;
 
 /// What every command works on: a folder of migrations, a database, and the policies between them.
@@ -31,6 +32,8 @@ pub struct Project {
     pub rehearse_url: Option<DatabaseUrl>,
     /// What copies for rehearsal are made of.
     pub copies_of: CopiesOf,
+    /// Which rows copies for rehearsal hold, and what of them is masked.
+    pub selecting: Selecting,
     /// What is allowed and how patient we are.
     pub policy: Policy,
     /// The queries of the application that are tried in rehearsals.
@@ -68,6 +71,8 @@ pub struct Policy {
     pub strict: bool,
     /// How like the target a copy has to be, in percent, so that a rehearsal on it counts; none asks for nothing.
     pub least_likeness: Option<u8>,
+    /// Whether a rehearsal on a sample counts: what breaks a rule only in rows that were not picked is not seen there.
+    pub samples: bool,
     /// What becomes of dropped columns.
     pub dropped_columns: DroppedColumns,
     /// How much the nets of all migrations may occupy, in bytes; none means as much as there is room for.
@@ -101,6 +106,7 @@ impl Default for Policy {
             copy_limit_bytes: 1 << 30,
             strict: false,
             least_likeness: None,
+            samples: false,
             dropped_columns: DroppedColumns::Auto,
             net_max_bytes: None,
             net_published: false,

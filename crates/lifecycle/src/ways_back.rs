@@ -8,6 +8,9 @@ use tightrope_store::Certificate;
 
 use crate::plan::WayBack;
 
+/// Where a time comes from that was measured on a sample.
+pub const EXTRAPOLATED: &str = "at the most, extrapolated from a sample and a copy without rows";
+
 /// A migration, and what is known about its way back.
 pub(crate) struct Way<'a> {
     pub(crate) migration: &'a Migration,
@@ -62,7 +65,10 @@ impl<'a> Way<'a> {
             way: 'b',
             what: "undo from the journal",
             milliseconds: self.rollback_ms(),
-            source: "rollback in rehearsal",
+            source: match self.sample() {
+                Some(_) => EXTRAPOLATED,
+                None => "rollback in rehearsal",
+            },
             loses: "nothing".to_owned(),
             proven: self.proven(),
             open: self.migration.rollback.is_some(),
@@ -81,7 +87,10 @@ impl<'a> Way<'a> {
                 (false, false) => "rollback script",
             },
             milliseconds: self.rollback_ms(),
-            source: "measured in rehearsal",
+            source: match self.sample() {
+                Some(_) => EXTRAPOLATED,
+                None => "measured in rehearsal",
+            },
             loses: match (declared, self.certificate) {
                 (Some(reason), _) => format!("closed: {reason}"),
                 (None, _) if !leads_back && self.may_be_derived() => {
@@ -104,8 +113,17 @@ impl<'a> Way<'a> {
         }
     }
 
+    fn sample(&self) -> Option<&'a str> {
+        self.certificate.and_then(Certificate::sample)
+    }
+
+    /// How long the way back takes; after a rehearsal on a sample, at the most.
     fn rollback_ms(&self) -> Option<u64> {
-        self.certificate.map(|certificate| certificate.rollback_ms)
+        if self.sample().is_none() {
+            return self.certificate.map(|certificate| certificate.rollback_ms);
+        }
+        let both = self.certificate?.extrapolated.as_ref()?;
+        both.rollback.map(|rollback| rollback.most_ms)
     }
 
     fn proven(&self) -> String {

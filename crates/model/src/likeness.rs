@@ -73,6 +73,23 @@ impl Likeness {
         }
     }
 
+    /// The same of a copy whose columns are masked: each is named with its mask, as in `customers.email: hash`.
+    #[must_use]
+    pub fn masked(mut self, columns: &[String]) -> Self {
+        for column in columns {
+            let (name, mask) = column.split_once(": ").unwrap_or((column, "masked"));
+            self.differences.push(Unlike {
+                what: format!("values of {name}"),
+                source: Some("as they are".to_owned()),
+                copy: Some(format!("masked: {mask}")),
+            });
+        }
+        if !columns.is_empty() {
+            self.percent = self.percent.min(99);
+        }
+        self
+    }
+
     /// What differs, in words: so many of the differences, and how many more.
     pub fn in_words(&self, most: usize) -> String {
         let shown = self.differences.iter().take(most).map(Unlike::in_words);
@@ -234,6 +251,18 @@ mod tests {
         assert_eq!(
             likeness.in_words(2),
             "version (15.13, on the copy 18.0), setting jit (on, on the copy none), 1 more"
+        );
+    }
+
+    #[test]
+    fn masked_columns_are_differences() {
+        let same = Likeness::of(&surroundings(), &surroundings());
+        assert_eq!(same.clone().masked(&[]), same);
+        let masked = same.masked(&["customers.email: hash".to_owned()]);
+        assert_eq!(masked.percent, 99);
+        assert_eq!(
+            masked.in_words(5),
+            "values of customers.email (as they are, on the copy masked: hash)"
         );
     }
 

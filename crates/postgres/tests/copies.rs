@@ -4,10 +4,13 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use support::{run, servers, session, url};
-use tightrope_engine::{CopyPlace, DatabaseUrl, Engine as _, Scratch};
+
+use tightrope_engine::{BackupWatch, CopyPlace, DatabaseUrl, Engine as _, Scratch};
 use tightrope_model::Value;
 use tightrope_postgres::PostgresEngine;
+use tightrope_selection::{Masks, Sample, Selection, Share};
 use tightrope_testkit::servers::{self as test_servers, TestDatabase};
 
 /// What tells a good copy from a bad one: gaps in attnums, rows, an order of making that no dump follows, privileges of the
@@ -144,6 +147,47 @@ fn where_others_are_connected_dump_and_restore_is_equal() {
         assert_eq!(scratch.report().method, "dump and restore");
         assert_eq!(scratch.report().remarks, [""; 0]);
         assert_equal(&url(&source), scratch.url());
+    }
+}
+
+struct Quiet;
+
+impl BackupWatch for Quiet {
+    fn progress(&self, _: &str, _: u64, _: u64) {}
+    fn reached(&self, _: &'static str) {}
+}
+
+#[test]
+fn a_selective_copy_of_everything_is_equal() {
+    for server in servers() {
+        let source = source(&server);
+        source
+            .execute("select setval('shop.numbers', 40); select nextval('shop.numbers')")
+            .unwrap();
+        let _other = source.connect().unwrap();
+        let everything = Selection {
+            sample: Some(Sample {
+                share: Share::Whole,
+                seed: 1,
+                whole_up_to: 0,
+                tables: BTreeMap::new(),
+            }),
+            masks: Masks::default(),
+        };
+        let engine = engine(server.major);
+        let cloner = engine.cloner().unwrap();
+        let copied =
+            cloner.copy_selected(&url(&source), &CopyPlace::default(), &everything, &Quiet);
+        let scratch = copied.unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!(scratch.report().remarks, [""; 0]);
+        assert_equal(&url(&source), scratch.url());
+        let next = |url: &DatabaseUrl| {
+            let rows = session(url)
+                .query("select nextval('shop.numbers')", &[])
+                .unwrap();
+            rows[0][0].integer()
+        };
+        assert_eq!(next(&url(&source)), next(scratch.url()));
     }
 }
 

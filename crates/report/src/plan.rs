@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use tightrope_engine::Server;
 use tightrope_lifecycle::{
-    CertificateStanding, Plan, PlannedMigration, PlannedStatement, PlannedStep, WayBack,
+    CertificateStanding, EXTRAPOLATED, Plan, PlannedMigration, PlannedStatement, PlannedStep,
+    WayBack,
 };
 
 use crate::check::short_findings;
@@ -11,7 +12,7 @@ use crate::page::{Page, pad};
 use crate::rehearsal::rows_in_words;
 use crate::status::{drift_lines, interrupted, server_in_words};
 use crate::words::{ago, bytes, cut, duration, plural};
-use crate::{Style, keeps};
+use crate::{Style, keeps, selection};
 
 /// How many statements of one step are shown.
 const MOST_STATEMENTS: usize = 12;
@@ -153,6 +154,10 @@ fn planned(page: &mut Page<'_>, migration: &PlannedMigration) {
     if let Some(forward_ms) = migration.forward_ms {
         page.line(format!("  forward  {} in rehearsal", duration(forward_ms)));
     }
+    if migration.sample.is_some() {
+        let forward = migration.extrapolated.as_ref().map(|both| both.forward);
+        page.field("           ", &selection::on_all_rows(forward.as_ref()));
+    }
     ways_back(page, &migration.ways_back);
     if let Some(decision) = &migration.decision {
         page.field("  decide   ", &style.careful(decision));
@@ -210,7 +215,7 @@ fn ways_back(page: &mut Page<'_>, ways: &[WayBack]) {
             page.line(format!("{line} {proven}"));
             page.field("       ", &format!("loses {}", way.loses));
             // Of the others the line says where the time is from.
-            if way.way == 'd' && way.milliseconds.is_some() {
+            if (way.way == 'd' || way.source == EXTRAPOLATED) && way.milliseconds.is_some() {
                 page.field("       ", &format!("time  {}", way.source));
             }
         } else {
@@ -264,6 +269,8 @@ pub(crate) mod tests {
                 copy: "template".to_owned(),
             },
             forward_ms: Some(20),
+            extrapolated: None,
+            sample: None,
             footprint: None,
             net: None,
             no_net: None,

@@ -7,7 +7,7 @@ use tightrope_model::{Footprint, LockHeld, differences_in_words, grouped};
 
 use crate::page::Page;
 use crate::words::{bytes, duration, plural, plural_of};
-use crate::{Style, place, samples, workload};
+use crate::{Style, place, samples, selection, workload};
 
 /// How many tables' rows are shown.
 const MOST_TABLES: usize = 8;
@@ -51,7 +51,15 @@ pub fn rehearsal(rehearsed: &Rehearsed, exit: u8, style: &Style) -> String {
         page.hint("`tightrope status` names every difference; take it back, or go on with `tightrope apply --accept-drift REASON`");
         page.gap();
     }
-    let next = if rehearsed.passed() && rehearsed.unlike.is_empty() && !rehearsed.drifted {
+    if let Some(why) = &rehearsed.does_not_count {
+        page.field(
+            "sample",
+            &format!("no certificate counts for `tightrope apply`: {why}"),
+        );
+        page.gap();
+    }
+    let counts = rehearsed.unlike.is_empty() && rehearsed.does_not_count.is_none();
+    let next = if rehearsed.passed() && counts && !rehearsed.drifted {
         " Apply with `tightrope apply`."
     } else {
         ""
@@ -81,6 +89,9 @@ fn copied(page: &mut Page<'_>, rehearsed: &Rehearsed, copy: &CopyReport) {
         let text = format!("{} % like the target: {differences}", likeness.percent);
         page.field("      ", &text);
     }
+    if let Some(held) = &copy.selection {
+        selection::show(page, held);
+    }
     copy_remarks(page, copy);
 }
 
@@ -96,6 +107,12 @@ pub(crate) fn migration(page: &mut Page<'_>, one: &MigrationRehearsal) {
     let style = page.style;
     page.gap();
     page.spread(&style.bold(&label(one)), &times(one));
+    if let Some(both) = &one.extrapolated {
+        page.field("  up       ", &selection::on_all_rows(Some(&both.forward)));
+        if let Some(rollback) = &both.rollback {
+            page.field("  down     ", &selection::on_all_rows(Some(rollback)));
+        }
+    }
     touched(page, &one.footprint);
     differences(page, &one.differences);
     if let Some(failure) = &one.failure {
@@ -302,6 +319,7 @@ pub(crate) mod tests {
             net: None,
             derived: None,
             workload: None,
+            extrapolated: None,
             certificate: None,
         }
     }
@@ -435,6 +453,7 @@ pub(crate) mod tests {
                 milliseconds: 3_400,
                 remarks: Vec::new(),
                 likeness: None,
+                selection: None,
             }),
             unlike: Differences::default(),
             migrations: vec![data_differs(), failed()],
@@ -442,6 +461,7 @@ pub(crate) mod tests {
             drifted: false,
             unwritten: Vec::new(),
             workload: None,
+            does_not_count: None,
         };
         insta::assert_snapshot!(rehearsal(&rehearsed, 3, &test_style()), @r#"
         copy  template of shop@staging:5432, 2.1 GB in 3.4 s

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use crate::Extrapolation;
 use serde::{Deserialize, Serialize};
 use tightrope_engine::CopyReport;
 use tightrope_inverse::Loss;
@@ -69,6 +70,9 @@ pub struct Certificate {
     /// The queries of the application that were tried in the rehearsal; none if none were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<WitnessedWorkload>,
+    /// What the times say of all rows, where they were measured on a sample; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extrapolated: Option<Extrapolation>,
     /// The digest over all the rest.
     pub seal: Option<Digest>,
 }
@@ -110,6 +114,8 @@ pub struct CertificateTarget {
     pub with_queries: bool,
     /// How like the target the copy has to have been, in percent.
     pub least_likeness: Option<u8>,
+    /// Whether a rehearsal on a sample counts.
+    pub samples: bool,
 }
 
 /// Why a certificate does not count (any more).
@@ -143,6 +149,11 @@ pub enum Stale {
         None => "was not compared with the target: [policy] least_likeness asks for that".to_owned(),
     })]
     Unlike(Option<u8>),
+    /// The copy was a sample, and these do not count.
+    #[error(
+        "it was rehearsed on a sample ({0}), which shows nothing of the other rows: [policy] samples = true lets it count"
+    )]
+    Sample(String),
 }
 
 /// Why a file is no certificate.
@@ -211,6 +222,11 @@ impl Certificate {
         Ok(certificate)
     }
 
+    /// The share of the rows that it was earned on, in words; none where all were there.
+    pub fn sample(&self) -> Option<&str> {
+        self.copy.selection.as_ref()?.sample.as_deref()
+    }
+
     /// Everything that makes the certificate stale for a target; none means it is fresh.
     pub fn stale(&self, target: &CertificateTarget) -> Vec<Stale> {
         let checks = [
@@ -241,6 +257,10 @@ impl Certificate {
             (
                 !self.copy.is_like_enough(target.least_likeness),
                 Stale::Unlike(self.copy.likeness.as_ref().map(|like| like.percent)),
+            ),
+            (
+                self.sample().is_some() && !target.samples,
+                Stale::Sample(self.sample().unwrap_or_default().to_owned()),
             ),
         ];
         checks
@@ -289,11 +309,13 @@ mod tests {
                 milliseconds: 1,
                 remarks: Vec::new(),
                 likeness: None,
+                selection: None,
             },
             derived: false,
             net: None,
             losses: Vec::new(),
             workload: None,
+            extrapolated: None,
             seal: None,
         }
         .sealed()
@@ -311,7 +333,28 @@ mod tests {
             tool_version: certificate.tool_version,
             with_queries: false,
             least_likeness: None,
+            samples: false,
         }
+    }
+
+    #[test]
+    fn a_sample_counts_only_where_a_policy_says_so() {
+        let mut on_sample = certificate();
+        on_sample.copy.selection = Some(tightrope_selection::SelectionReport {
+            sample: Some("5 %".to_owned()),
+            ..Default::default()
+        });
+        let on_sample = Certificate::parse(&on_sample.sealed().to_text()).unwrap();
+        assert_eq!(
+            on_sample.stale(&target()),
+            [Stale::Sample("5 %".to_owned())]
+        );
+        let lenient = CertificateTarget {
+            samples: true,
+            ..target()
+        };
+        assert_eq!(on_sample.stale(&lenient), []);
+        assert_eq!(certificate().stale(&lenient), []);
     }
 
     #[test]

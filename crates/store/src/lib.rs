@@ -11,6 +11,7 @@
 mod applied;
 mod certificate;
 mod error;
+mod extrapolation;
 mod forward;
 mod journal;
 mod layout;
@@ -23,6 +24,7 @@ mod watch;
 pub use applied::{AppliedMigration, StoredScript};
 pub use certificate::{Certificate, CertificateError, CertificateTarget, Stale, WitnessedWorkload};
 pub use error::StoreError;
+pub use extrapolation::{Extrapolated, Extrapolation};
 pub use forward::{ForwardImage, KeptImage};
 pub use journal::{
     Direction, Edge, JournalEntry, MigrationBegun, OpenMigration, OpenRun, RunBegun, StepBegun,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Registry, RunStatement, Session};
 use tightrope_lifecycle::{
     ApplyError, ApplyOptions, BackupSettings, CopiesOf, Left, MigrationRehearsal, Policy, Project,
-    RehearseOptions, RollbackError, RollbackOptions, Silent, Watchers, prepare_apply,
+    RehearseOptions, RollbackError, RollbackOptions, Selecting, Silent, Watchers, prepare_apply,
     prepare_rollback, rehearse,
 };
 use tightrope_model::{EngineKind, Fingerprint, TableChecksum, Verdict};
@@ -77,6 +77,7 @@ impl Phases {
             placeholders: std::collections::BTreeMap::new(),
             url,
             rehearse_url: None,
+            selecting: Selecting::default(),
             copies_of: CopiesOf::Target,
             workload: tightrope_lifecycle::WorkloadSettings::default(),
             backup: BackupSettings::default(),

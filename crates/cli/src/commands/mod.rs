@@ -4,6 +4,7 @@ mod apply;
 mod backup;
 mod changes;
 mod check;
+mod copy;
 mod demo;
 mod derived;
 mod drill;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Backup(backup::Args),
     Restore(restore::Args),
     Drill(drill::Args),
+    Copy(copy::Args),
     Review(review::Args),
     Workload(workload::Args),
 }
@@ -69,6 +71,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<Exit, CommandE
         Command::Backup(args) => backup::run(args, context),
         Command::Restore(args) => restore::run(args, context),
         Command::Drill(args) => drill::run(args, context),
+        Command::Copy(args) => copy::run(args, context),
         Command::Review(args) => review::run(args, context),
         Command::Workload(args) => workload::run(args, context),
     }

@@ -52,7 +52,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         &progress,
     )?;
     drop(progress);
-    let proven = rehearsed.passed() && rehearsed.unlike.is_empty();
+    let proven =
+        rehearsed.passed() && rehearsed.unlike.is_empty() && rehearsed.does_not_count.is_none();
     let exit = exit(proven);
     context.terminal.show(
         |style| tightrope_report::rehearsal(&rehearsed, exit.code(), style),

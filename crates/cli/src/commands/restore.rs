@@ -69,6 +69,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         None => configuration::Target {
             url: into.clone(),
             copies: configuration::Copies::default(),
+            masks: tightrope_lifecycle::Selecting::default(),
             backup: None,
         },
     };

@@ -63,6 +63,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         _ => context.known_target(&configuration)?.unwrap_or(Target {
             url: DatabaseUrl::new(""),
             copies: Copies::default(),
+            masks: tightrope_lifecycle::Selecting::default(),
             backup: None,
         }),
     };

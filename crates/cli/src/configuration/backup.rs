@@ -213,7 +213,7 @@ impl BackupTable {
 }
 
 /// A secret that does not stand in the file itself.
-fn hidden(secret: &Secret, home: &Path, whose: &str) -> Result<String, CommandError> {
+pub(super) fn hidden(secret: &Secret, home: &Path, whose: &str) -> Result<String, CommandError> {
     if secret.is_written_down() {
         return Err(CommandError::new(
             Exit::Error,

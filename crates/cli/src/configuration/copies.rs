@@ -1,13 +1,16 @@
 //! How copies for rehearsal are made: where, and of what.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 use tightrope_engine::DatabaseUrl;
-use tightrope_lifecycle::{CopiesOf, CopyCommand};
+use tightrope_lifecycle::{CopiesOf, CopyCommand, Sampling, Selecting};
+use tightrope_selection::Sample;
 
 use super::password::with_password;
 use super::secret::Secret;
+use super::selection::ShareValue;
 use crate::errors::CommandError;
 use crate::exit::Exit;
 
@@ -23,6 +26,17 @@ pub(super) struct RehearseTable {
     command: Option<Vec<String>>,
     /// What removes that one.
     remove: Option<Vec<String>>,
+    /// How much of every table they hold.
+    sample: Option<ShareValue>,
+    /// What decides which rows are picked.
+    seed: Option<u32>,
+    /// Up to how many rows a table is taken whole.
+    whole_up_to: Option<u64>,
+    /// How much of single tables they hold.
+    #[serde(default)]
+    tables: BTreeMap<String, ShareValue>,
+    /// Whether the target's masks are put on.
+    masked: Option<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -33,14 +47,33 @@ enum FromWord {
 }
 
 /// How copies of a target are made.
-#[derive(Default)]
 pub(crate) struct Copies {
     /// The server, or the folder; none means beside what is copied.
     pub(crate) place: Option<DatabaseUrl>,
     pub(crate) of: CopiesOf,
+    /// Which rows they hold, and what of them is masked.
+    pub(crate) selecting: Selecting,
+    /// Whether the target's masks are put on.
+    pub(crate) masked: bool,
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self {
+            place: None,
+            of: CopiesOf::default(),
+            selecting: Selecting::default(),
+            masked: true,
+        }
+    }
 }
 
 impl RehearseTable {
+    /// Whether the target's masks are put on.
+    pub(super) fn is_masked(&self) -> bool {
+        self.masked.unwrap_or(true)
+    }
+
     pub(super) fn copies(&self, home: &Path, target: &str) -> Result<Copies, CommandError> {
         let wrong = |what: &str| {
             CommandError::new(Exit::Error, format!("`[targets.{target}.rehearse]` {what}"))
@@ -48,9 +81,11 @@ impl RehearseTable {
         };
         let place = self.url.as_ref().map(|url| url.read(home, target));
         let of = match (&self.command, self.from) {
-            (None, None) if self.url.is_none() => {
+            (None, None)
+                if self.url.is_none() && self.sample.is_none() && self.masked.is_none() =>
+            {
                 return Err(wrong(
-                    "says neither where copies are made (`url`) nor of what (`from`, `command`)",
+                    "says neither where copies are made (`url`) nor of what (`from`, `command`, `sample`, `masked`)",
                 ));
             }
             (None, _) if self.remove.is_some() => {
@@ -78,9 +113,40 @@ impl RehearseTable {
             (None, Some(FromWord::Backup)) => CopiesOf::Backup,
             (None, None | Some(FromWord::Target)) => CopiesOf::Target,
         };
+        let selecting = Selecting {
+            sample: self.sampling().map_err(|what| wrong(&what))?,
+            ..Selecting::default()
+        };
         Ok(Copies {
             place: place.transpose()?,
             of,
+            selecting,
+            masked: self.is_masked(),
         })
+    }
+
+    fn sampling(&self) -> Result<Option<Sampling>, String> {
+        let Some(ShareValue(share)) = self.sample else {
+            let left = [
+                ("seed", self.seed.is_some()),
+                ("whole_up_to", self.whole_up_to.is_some()),
+                ("tables", !self.tables.is_empty()),
+            ];
+            return match left.iter().find(|(_, is_there)| *is_there) {
+                Some((key, _)) => Err(format!(
+                    "has `{key}`, and no `sample` that it could be about"
+                )),
+                None => Ok(None),
+            };
+        };
+        let tables = self.tables.iter();
+        Ok(Some(Sampling {
+            seed: self.seed.map(u64::from),
+            whole_up_to: self.whole_up_to.unwrap_or(Sample::WHOLE_UP_TO),
+            tables: tables
+                .map(|(name, share)| (name.clone(), share.0))
+                .collect(),
+            ..Sampling::of(share)
+        }))
     }
 }

@@ -8,6 +8,7 @@ use tightrope_model::{Place, nearest};
 use super::backup::{BackupPolicyWord, BackupTable};
 use super::copies::RehearseTable;
 use super::secret::Secret;
+use super::selection::MaskValue;
 use super::workload::WorkloadTable;
 use crate::errors::CommandError;
 use crate::exit::Exit;
@@ -51,6 +52,11 @@ pub(super) struct TargetTable {
     pub(super) url: Secret,
     pub(super) rehearse: Option<RehearseTable>,
     pub(super) backup: Option<BackupTable>,
+    /// What stands in place of personal data in every copy, by `table.column`.
+    #[serde(default)]
+    pub(super) mask: BTreeMap<String, MaskValue>,
+    /// What masks are derived from.
+    pub(super) mask_key: Option<Secret>,
 }
 
 /// What is not set is at its default.
@@ -66,6 +72,7 @@ pub(super) struct PolicyTable {
     pub(super) copy_limit_bytes: Option<u64>,
     pub(super) strict: Option<bool>,
     pub(super) least_likeness: Option<Percent>,
+    pub(super) samples: Option<bool>,
     pub(super) backup: Option<BackupPolicyWord>,
     pub(super) drills: Option<bool>,
 }
@@ -284,6 +291,14 @@ mod tests {
             "copy_limit_bytes",
             "strict",
             "least_likeness",
+            "samples",
+            "sample",
+            "seed",
+            "whole_up_to",
+            "tables",
+            "masked",
+            "mask",
+            "mask_key",
             "backup",
             "drills",
             "to",

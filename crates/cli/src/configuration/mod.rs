@@ -6,13 +6,14 @@ mod file;
 mod password;
 mod password_file;
 mod secret;
+mod selection;
 mod workload;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tightrope_engine::DatabaseUrl;
-use tightrope_lifecycle::{BackupSettings, Policy, WorkloadSettings};
+use tightrope_lifecycle::{BackupSettings, Policy, Selecting, WorkloadSettings};
 use tightrope_script::Format;
 
 use crate::errors::CommandError;
@@ -40,6 +41,8 @@ pub(crate) struct Configuration {
 pub(crate) struct Target {
     pub(crate) url: DatabaseUrl,
     pub(crate) copies: Copies,
+    /// What is masked in copies for people.
+    pub(crate) masks: Selecting,
     /// What its own table says of backups; none where it has none.
     pub(crate) backup: Option<BackupSettings>,
 }
@@ -114,6 +117,7 @@ impl Configuration {
             copy_limit_bytes: said.copy_limit_bytes.unwrap_or(default.copy_limit_bytes),
             strict: said.strict.unwrap_or(default.strict),
             least_likeness: said.least_likeness.map(|percent| percent.0),
+            samples: said.samples.unwrap_or(default.samples),
             dropped_columns: net
                 .dropped_columns
                 .map_or(default.dropped_columns, Into::into),
@@ -168,6 +172,12 @@ impl Configuration {
             .as_ref()
             .map(|rehearse| rehearse.copies(&self.home, chosen))
             .transpose()?;
+        let mut copies = copies.unwrap_or_default();
+        let masks = selection::masks(&target.mask, target.mask_key.as_ref(), &self.home)?;
+        if copies.masked {
+            copies.selecting.masks.clone_from(&masks.masks);
+            copies.selecting.mask_key.clone_from(&masks.mask_key);
+        }
         let backup = target
             .backup
             .as_ref()
@@ -175,31 +185,41 @@ impl Configuration {
             .transpose()?;
         Ok(Some(Target {
             url: target.url.read(&self.home, chosen)?,
-            copies: copies.unwrap_or_default(),
+            copies,
+            masks,
             backup,
         }))
     }
 
-    /// What the own table of the target with that URL says of backups: who names the database by its URL means that target all
-    /// the same. A URL that only a command gives is not asked for.
-    pub(crate) fn backup_at(
-        &self,
-        url: &DatabaseUrl,
-    ) -> Result<Option<BackupSettings>, CommandError> {
-        for (name, target) in &self.file.targets {
-            let Some(backup) = &target.backup else {
-                continue;
-            };
+    /// What the own tables of the target with that URL say of backups and of masks: who names the database by its URL means that target
+    /// all the same. A URL that only a command gives is not asked for.
+    pub(crate) fn target_at(&self, url: DatabaseUrl) -> Result<Target, CommandError> {
+        let (mut backup, mut copies) = (None, Copies::default());
+        let known = self.file.targets.iter().filter(|(name, target)| {
             let is_it = |known: DatabaseUrl| {
                 known.secret() == url.secret()
-                    || file_of(&known).is_some_and(|file| Some(file) == file_of(url))
+                    || file_of(&known).is_some_and(|file| Some(file) == file_of(&url))
             };
             // A target that cannot be read is another one: this one was.
-            if !target.url.is_of_a_command() && target.url.read(&self.home, name).is_ok_and(is_it) {
-                return backup.settings(&self.home).map(Some);
+            !target.url.is_of_a_command() && target.url.read(&self.home, name).is_ok_and(is_it)
+        });
+        let known: Vec<&file::TargetTable> = known.map(|(_, target)| target).collect();
+        if let Some(own) = known.iter().find_map(|target| target.backup.as_ref()) {
+            backup = Some(own.settings(&self.home)?);
+        }
+        let mut masks = Selecting::default();
+        if let Some(target) = known.iter().find(|target| !target.mask.is_empty()) {
+            masks = selection::masks(&target.mask, target.mask_key.as_ref(), &self.home)?;
+            if target.rehearse.as_ref().is_none_or(|own| own.is_masked()) {
+                copies.selecting.clone_from(&masks);
             }
         }
-        Ok(None)
+        Ok(Target {
+            url,
+            copies,
+            masks,
+            backup,
+        })
     }
 
     /// What is asked of backups: by the target's own table, else by the one for all; with what `apply` asks for.

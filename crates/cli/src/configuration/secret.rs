@@ -13,6 +13,7 @@ use crate::errors::CommandError;
 use crate::exit::Exit;
 
 /// Where a URL comes from. It has no `Debug`: it may be the secret itself.
+#[derive(Clone)]
 pub(super) enum Secret {
     Plain(String),
     Environment(String),

@@ -3,6 +3,7 @@
 mod adopt;
 mod apply;
 mod backup;
+mod copy;
 mod engine;
 mod net;
 mod reading;

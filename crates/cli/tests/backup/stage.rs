@@ -10,7 +10,9 @@ use tightrope_model::{Fingerprint, TableChecksum};
 use tightrope_postgres::PostgresEngine;
 use tightrope_sqlite::SqliteEngine;
 use tightrope_testkit::process::{Outcome, Tightrope};
-use tightrope_testkit::servers::{PostgresServer, TestDatabase, postgres, postgres_majors};
+use tightrope_testkit::servers::{
+    PostgresServer, TestDatabase, client_bin_dir, postgres, postgres_majors,
+};
 
 /// What a database is: its schema and the rows of every table.
 pub(crate) type State = (Fingerprint, Vec<TableChecksum>);
@@ -204,6 +206,16 @@ impl Stage {
             None => format!("sqlite://{kept}"),
             Some(_) => format!("{}/{kept}", self.url.rsplit_once('/').unwrap().0),
         }
+    }
+
+    /// What `pg_dump` says of a database.
+    pub(crate) fn dump(&self, url: &str) -> String {
+        let folder = client_bin_dir(postgres_majors()[0]);
+        let program = folder.map_or_else(|| "pg_dump".into(), |folder| folder.join("pg_dump"));
+        let output = Command::new(program).arg("--dbname").arg(url).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     pub(crate) fn tightrope(&self, arguments: &[&str]) -> Tightrope {

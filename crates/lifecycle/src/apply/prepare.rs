@@ -292,6 +292,7 @@ pub(crate) fn fresh_certificate(
         tool_version: project.tool_version.clone(),
         with_queries: project.workload.file.is_some(),
         least_likeness: project.policy.least_likeness,
+        samples: project.policy.samples,
     };
     let stale = certificate.stale(&target);
     if project.policy.strict && certificate.verdict != tightrope_model::Verdict::Exact {
@@ -312,6 +313,10 @@ pub(crate) fn fresh_certificate(
     }
 }
 
+/// Why a rehearsal that `apply` would make is not made.
+const SAMPLES_DO_NOT_COUNT: &str =
+    "copies of this target are samples, and [policy] samples does not let a rehearsal on one count";
+
 fn rehearse_for(
     project: &Project,
     folder: &Folder,
@@ -327,6 +332,14 @@ fn rehearse_for(
             rehearsed: None,
         });
     };
+    if project.selecting.sample.is_some() && !project.policy.samples {
+        let mut reasons = reasons;
+        reasons.push(("copy".to_owned(), SAMPLES_DO_NOT_COUNT.to_owned()));
+        return Err(ApplyError::NotProven {
+            reasons,
+            rehearsed: None,
+        });
+    }
     let size = cloner.size(&project.url)?;
     if project.copies_are_beside_target() && size > project.policy.copy_limit_bytes {
         return Err(ApplyError::NotProven {

@@ -41,4 +41,5 @@ pub(crate) use newest::{BackupToCopy, RestoredToCopy, backup_to_copy, restore_ne
 pub(crate) use prove::prove_found;
 pub(crate) use restore::{find, of_target};
 pub(crate) use settings::place_of;
+pub(crate) use watch::Watch;
 pub(crate) use way::way_back;

@@ -14,7 +14,7 @@ use crate::rehearse::{CopiesOf, Source, State};
 use crate::rollback::{RollbackOptions, RolledBack, prepare_rollback};
 use crate::run::Watchers;
 use crate::situation::{Situation, Standing};
-use crate::{ApplyOptions, Event, prepare_apply};
+use crate::{ApplyOptions, Event, Selecting, prepare_apply};
 
 /// How many rows each table gets while the window is open.
 const WRITES: usize = 5;
@@ -83,6 +83,7 @@ fn on_copy(project: &Project, copy: &dyn Scratch) -> Project {
         url: copy.url().clone(),
         rehearse_url: None,
         copies_of: CopiesOf::Target,
+        selecting: Selecting::default(),
         backup: BackupSettings::default(),
         ..project.clone()
     };

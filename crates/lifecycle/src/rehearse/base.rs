@@ -53,7 +53,7 @@ impl<'a> Rehearsal<'a> {
 
 /// Frees the change logs and the nets that a copy has brought along: what the target writes down of its open windows is no part of a rehearsal,
 /// and would be in the way of the net that is spread there.
-pub(super) fn free_nets(session: &mut dyn Session) -> Result<(), StoreError> {
+pub(crate) fn free_nets(session: &mut dyn Session) -> Result<(), StoreError> {
     logged::free(session)?;
     if !session.has_store()? {
         return Ok(());

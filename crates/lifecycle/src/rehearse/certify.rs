@@ -90,6 +90,7 @@ impl Rehearsal<'_> {
             net: None,
             losses: Vec::new(),
             workload: None,
+            extrapolated: None,
             seal: None,
         }
     }

@@ -8,6 +8,7 @@ mod base;
 mod certify;
 mod cluster;
 mod derived;
+mod extrapolate;
 mod generated;
 mod one;
 mod outcome;
@@ -33,7 +34,7 @@ pub use source::{CopiesOf, CopyCommand, SourceError};
 pub use versions::UnknownVersion;
 pub use write::{DeriveWhich, DerivedRollback, derive_rollbacks};
 
-pub(crate) use base::sweep;
+pub(crate) use base::{free_nets, sweep};
 pub(crate) use cluster::{makes_roles, refuse_busy};
 pub(crate) use outlook::{OutlookError, copies};
 pub(crate) use run::{read_certificate, rehearse_pending};

@@ -109,6 +109,7 @@ pub(super) fn report(migration: &Migration, outcome: Outcome, forward: Ran) -> M
         net: None,
         derived: None,
         workload: None,
+        extrapolated: None,
         certificate: None,
     }
 }

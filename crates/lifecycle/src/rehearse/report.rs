@@ -1,7 +1,7 @@
 use serde::Serialize;
 use tightrope_inverse::Loss;
 use tightrope_model::{Change, DataDifference, Difference, Footprint, NetPlan, Verdict, grouped};
-use tightrope_store::Certificate;
+use tightrope_store::{Certificate, Extrapolation};
 
 use crate::execute::FailureReport;
 use crate::workload::WorkloadTrial;
@@ -137,6 +137,9 @@ pub struct MigrationRehearsal {
     pub derived: Option<DerivedRehearsal>,
     /// What the queries of the application have to say; none if none were tried.
     pub workload: Option<WorkloadTrial>,
+    /// What the times say of all rows, where they were measured on a sample; none where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extrapolated: Option<Extrapolation>,
     /// The certificate, if it was earned.
     #[serde(skip)]
     pub certificate: Option<Certificate>,

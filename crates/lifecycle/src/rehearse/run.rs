@@ -3,10 +3,11 @@ use tightrope_engine::{
 };
 use tightrope_model::{Differences, Likeness, Verdict, Version};
 use tightrope_script::{Folder, Migration};
-use tightrope_store::Certificate;
+use tightrope_store::{Certificate, Stale};
 
 use super::base::free_nets;
 use super::cluster::{self, ClusterRefusal};
+use super::extrapolate::{Hollow, extrapolate};
 use super::one::{Derive, Rehearsal, connect_to};
 use super::report::MigrationRehearsal;
 use super::source::{Base, Source, SourceError};
@@ -44,6 +45,9 @@ pub struct Rehearsed {
     pub unwritten: Vec<(String, String)>,
     /// The queries of the application that were tried; none if no workload is configured.
     pub workload: Option<WorkloadNamed>,
+    /// Why the certificates do not count for `apply` although they were earned; none if they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub does_not_count: Option<String>,
 }
 
 /// A workload as it is named in reports.
@@ -162,14 +166,19 @@ pub(crate) fn rehearse_pending(
         // What is refused in any case need not wait for a copy.
         cluster::refuse(&pending, engine.kind(), &[])?;
     }
-    let base = match look {
-        Some(_) => Source::open(project, engine.as_ref(), listener)?
-            .into_base(project, cloner, listener)?,
-        None => Base::of_target(project, true, cloner, listener)?,
+    let (base, mut hollow) = match look {
+        Some(_) => {
+            let source = Source::open(project, engine.as_ref(), listener)?;
+            let hollow = Hollow::of(&source, project, cloner, listener)?;
+            (source.into_base(project, cloner, listener)?, hollow)
+        }
+        None => (Base::of_target(project, true, cloner, listener)?, None),
     };
     let mut copy = base.report.clone();
     if look.is_some() {
-        copy.likeness = Some(likeness(project, engine.as_ref(), base.scratch.as_ref())?);
+        let masked = copy.selection.as_ref().map_or(&[][..], |one| &one.masked);
+        let likeness = likeness(project, engine.as_ref(), base.scratch.as_ref(), &copy)?;
+        copy.likeness = Some(likeness.masked(masked));
     }
     if let (Some(least), Some(likeness)) = (project.policy.least_likeness, &copy.likeness)
         && !copy.is_like_enough(Some(least))
@@ -196,6 +205,9 @@ pub(crate) fn rehearse_pending(
         cluster::refuse(&pending, engine.kind(), &rehearsal.roles)?;
     }
     free_nets(rehearsal.connect(base.scratch.as_ref())?.as_mut()).map_err(SituationError::from)?;
+    if let Some(hollow) = &hollow {
+        hollow.free_nets(&rehearsal)?;
+    }
     let mut stage = rehearsal.begin(base.scratch)?;
     let mut rehearsed = Rehearsed {
         server: match look {
@@ -215,7 +227,18 @@ pub(crate) fn rehearse_pending(
             digest: witness.digest,
             queries: witness.workload.queries.len(),
         }),
+        does_not_count: None,
     };
+    if !project.policy.samples {
+        let certificates = rehearsed
+            .copy
+            .iter()
+            .filter_map(|copy| copy.selection.as_ref());
+        let sample = certificates
+            .filter_map(|selection| selection.sample.clone())
+            .next();
+        rehearsed.does_not_count = sample.map(|share| Stale::Sample(share).to_string());
+    }
     for (number, migration) in pending.iter().enumerate() {
         project.know_fill(migration, &stage.state.catalog)?;
         let label = migration.label();
@@ -224,7 +247,19 @@ pub(crate) fn rehearse_pending(
             number: number + 1,
             of: pending.len(),
         });
-        let one = rehearsal.rehearse(&mut stage, migration)?;
+        let mut one = rehearsal.rehearse(&mut stage, migration)?;
+        let times = (one.forward_ms, one.rollback_ms);
+        one.extrapolated = extrapolate(&mut hollow, &rehearsal, migration, times, &one.footprint)?;
+        if let Some(certificate) = one.certificate.take() {
+            one.certificate = Some(match one.extrapolated.clone() {
+                None => certificate,
+                extrapolated => Certificate {
+                    extrapolated,
+                    ..certificate
+                }
+                .sealed(),
+            });
+        }
         listener.event(&Event::Rehearsed {
             migration: label.clone(),
             verdict: one.verdict,
@@ -250,9 +285,15 @@ fn likeness(
     project: &Project,
     engine: &dyn Engine,
     copy: &dyn Scratch,
+    report: &CopyReport,
 ) -> Result<Likeness, RehearseError> {
-    let source = project.connect(engine, Access::Read)?.surroundings()?;
-    let copied = connect_to(engine, copy)?.surroundings()?;
+    let mut source = project.connect(engine, Access::Read)?.surroundings()?;
+    let mut copied = connect_to(engine, copy)?.surroundings()?;
+    if let Some(sample) = report.selection.as_ref().filter(|one| one.is_sample()) {
+        // Better known than by statistics.
+        let (rows, of) = sample.rows();
+        (source.rows, copied.rows) = (Some(of), Some(rows));
+    }
     Ok(Likeness::of(&source, &copied))
 }
 

@@ -12,11 +12,14 @@ use tightrope_engine::{
     Scratch,
 };
 
+use tightrope_selection::{Sample, Selection};
+
 use super::base::sweep;
-use crate::backup::{BackupError, RestoredToCopy, restore_newest_proven};
+use crate::backup::{BackupError, RestoredToCopy, Watch, restore_newest_proven};
 use crate::execute::elapsed_ms;
 use crate::project::Project;
-use crate::{Event, Listener};
+use crate::run::Watchers;
+use crate::{Event, Listener, Silent};
 
 /// What copies for rehearsal are made of.
 #[derive(Clone, Debug, Default)]
@@ -165,7 +168,13 @@ impl Source {
             url: self.place.clone(),
             empty: false,
         };
-        let scratch = copy(&self.url, &place, cloner, listener)?;
+        let scratch = match project.selecting.is_selective() {
+            true => {
+                let selection = project.selecting.selection()?;
+                select(&self.url, &place, &selection, cloner, listener)?
+            }
+            false => copy(&self.url, &place, cloner, listener)?,
+        };
         let beside_target = match self.held {
             Held::Target => scratch.is_beside_source(),
             _ => cloner.is_one_server(&project.url, scratch.url())?,
@@ -202,6 +211,24 @@ impl Source {
             Held::Made(_) => true,
         };
         (is_elsewhere && self.place.is_none()).then_some(self)
+    }
+
+    /// Makes a copy of the schema alone.
+    pub(super) fn copy_without_rows(
+        &self,
+        project: &Project,
+        cloner: &dyn Cloner,
+        listener: &dyn Listener,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let place = CopyPlace {
+            url: self.place.clone(),
+            empty: false,
+        };
+        let selection = Selection {
+            sample: Some(Sample::without_rows()),
+            masks: project.selecting.selection()?.masks,
+        };
+        select(&self.url, &place, &selection, cloner, listener)
     }
 
     /// How a copy was made, with how its source was.
@@ -266,6 +293,25 @@ fn copy(
         source: source.redacted(),
     });
     cloner.copy(source, place)
+}
+
+/// Copies what is selected of a database, likewise.
+fn select(
+    source: &DatabaseUrl,
+    place: &CopyPlace,
+    selection: &Selection,
+    cloner: &dyn Cloner,
+    listener: &dyn Listener,
+) -> Result<Box<dyn Scratch>, EngineError> {
+    sweep(source, cloner, place, listener)?;
+    listener.event(&Event::Copying {
+        source: source.redacted(),
+    });
+    let watch = Watch(Watchers {
+        listener,
+        edges: &Silent,
+    });
+    cloner.copy_selected(source, place, selection, &watch)
 }
 
 /// A copy that a command has made. Dropping the value removes it, where the user has said by what.

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use tightrope_engine::{
-    ConnectOptions, CopyPlace, CopyReport, DatabaseUrl, EngineError, Scratch, Server, Session,
-    UnknownScheme,
+    ConnectOptions, CopyPlace, CopyReport, DatabaseUrl, EngineError, ErrorKind, Scratch, Server,
+    Session, UnknownScheme,
 };
 
 use super::load::{Witness, WorkloadFailure};
@@ -93,6 +93,9 @@ pub fn rehearse_upgrade(
     if other.kind() != engine.kind() {
         return Err(refused());
     }
+    if project.selecting.is_selective() {
+        return Err(whole_copies_only().into());
+    }
     let witness = Witness::of(project, engine.kind())?.ok_or(UpgradeError::NoWorkload)?;
     let there = CopyPlace {
         url: Some(to.clone()),
@@ -160,4 +163,13 @@ fn collations(
         to: of(&there, name),
     });
     Ok(changes.filter(|change| change.from != change.to).collect())
+}
+
+/// Both servers have to hold the same rows, and masks or samples are made for one copy.
+fn whole_copies_only() -> EngineError {
+    EngineError::new(
+        ErrorKind::Unsupported,
+        "an upgrade is rehearsed on whole copies, and copies of this target are samples or masked",
+    )
+    .hint("leave `sample` out, and set `masked = false` under [targets.NAME.rehearse], if the other server may hold everything")
 }

@@ -20,10 +20,32 @@ pub(super) fn copy(
     scratch: &PostgresScratch,
     same_server: bool,
 ) -> Result<Vec<String>, EngineError> {
+    let transfer = prepare(bin_dir, source, scratch, same_server)?;
+    let mut remarks = transfer.remarks.clone();
+    remarks.extend(transfer.run(source, scratch, &[], &[])?);
+    Ok(remarks)
+}
+
+/// What dumps the source and restores it into a scratch database that is made and empty.
+pub(super) struct Transfer {
+    programs: Programs,
+    /// Options of `pg_restore`.
+    options: Vec<&'static str>,
+    /// What a person should know of the empty database.
+    pub(super) remarks: Vec<String>,
+}
+
+/// Makes the scratch database, empty, with all that a dump expects to be there.
+pub(super) fn prepare(
+    bin_dir: Option<&Path>,
+    source: &mut Source,
+    scratch: &PostgresScratch,
+    same_server: bool,
+) -> Result<Transfer, EngineError> {
     let database = source.target.database().to_owned();
     let programs = Programs::find(bin_dir, source.maintenance.major)?;
     let mut remarks = Vec::new();
-    let mut options: Vec<&str> = Vec::new();
+    let mut options = Vec::new();
     if !same_server {
         let roles = roles::named_in(&mut source.maintenance, &database)?;
         remarks.extend(roles::make_missing(&mut *scratch.maintenance()?, &roles)?);
@@ -38,17 +60,34 @@ pub(super) fn copy(
     remarks.extend(template::create_empty(source, scratch)?);
     let place = Target::parse(scratch.url())?;
     match_start(&source.target, &place)?;
+    Ok(Transfer {
+        programs,
+        options,
+        remarks,
+    })
+}
 
-    let mut dump = programs.command("pg_dump");
-    dump.args(["--format=custom", "--compress=0", "--no-subscriptions"]);
-    point_at(&mut dump, &source.target, &database);
-    let mut restore = programs.command("pg_restore");
-    restore
-        .arg(format!("--dbname={}", scratch.name()))
-        .args(&options);
-    point_at(&mut restore, &place, scratch.name());
-    remarks.extend(pipe(dump, restore)?);
-    Ok(remarks)
+impl Transfer {
+    /// Dumps and restores, with more options for each; gives what could not be restored and does not matter.
+    pub(super) fn run(
+        &self,
+        source: &Source,
+        scratch: &PostgresScratch,
+        dump_options: &[&str],
+        restore_options: &[&str],
+    ) -> Result<Vec<String>, EngineError> {
+        let mut dump = self.programs.command("pg_dump");
+        dump.args(["--format=custom", "--compress=0", "--no-subscriptions"])
+            .args(dump_options);
+        point_at(&mut dump, &source.target, source.target.database());
+        let mut restore = self.programs.command("pg_restore");
+        restore
+            .arg(format!("--dbname={}", scratch.name()))
+            .args(&self.options)
+            .args(restore_options);
+        point_at(&mut restore, &Target::parse(scratch.url())?, scratch.name());
+        pipe(dump, restore)
+    }
 }
 
 /// Whether the source's server has tablespaces that the copy's has not.

@@ -150,6 +150,22 @@ impl Maintenance {
         self.execute(&format!("drop database if exists {}", quote(name)))
     }
 
+    /// Refuses a name that a database has.
+    pub(super) fn require_free(&mut self, database: &str) -> Result<(), EngineError> {
+        let sql = format!(
+            "select datname from pg_database where datname = {}",
+            literal(database)
+        );
+        match self.column(&sql)?.is_empty() {
+            true => Ok(()),
+            false => Err(EngineError::new(
+                ErrorKind::AlreadyExists,
+                format!("the database `{database}` is there already"),
+            )
+            .hint("name another one, or drop it first: nothing is ever copied over a database")),
+        }
+    }
+
     /// The size in bytes.
     pub(super) fn size_of(&mut self, database: &str) -> Result<u64, EngineError> {
         let sql = format!("select pg_database_size({})", literal(database));

@@ -11,14 +11,16 @@ mod outlook;
 mod programs;
 mod roles;
 mod scratch;
+mod selective;
 mod settings;
 mod template;
 
 use std::path::PathBuf;
 
 use tightrope_engine::{
-    Cloner, CopyOutlook, CopyPlace, DatabaseUrl, EngineError, ErrorKind, Scratch,
+    BackupWatch, Cloner, CopyOutlook, CopyPlace, DatabaseUrl, EngineError, ErrorKind, Scratch,
 };
+use tightrope_selection::Selection;
 
 use crate::connect::{self, Target, UrlParts};
 use maintenance::Maintenance;
@@ -141,6 +143,46 @@ impl Cloner for PostgresCloner {
 
     fn outlook(&self, source: &DatabaseUrl, place: &CopyPlace) -> Result<CopyOutlook, EngineError> {
         outlook::of(source, place)
+    }
+
+    fn copy_selected(
+        &self,
+        source: &DatabaseUrl,
+        place: &CopyPlace,
+        selection: &Selection,
+        watch: &dyn BackupWatch,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let url = place.url.as_ref().unwrap_or(source);
+        let (target, place_target) = (Target::parse(source)?, Target::parse(url)?);
+        let mut source = Source {
+            maintenance: Maintenance::beside(source, &target)?,
+            target,
+            like: None,
+        };
+        let mut maintenance = Maintenance::beside(url, &place_target)?;
+        let same_server = source.maintenance.started_at()? == maintenance.started_at()?;
+        let mut scratch = PostgresScratch::claim(url, maintenance, same_server)?;
+        let bin_dir = self.bin_dir.as_deref();
+        let report = selective::copy(
+            bin_dir,
+            &mut source,
+            &mut scratch,
+            same_server,
+            selection,
+            watch,
+        )?;
+        scratch.select(report);
+        scratch.describe("selective copy", source.target.database())?;
+        Ok(Box::new(scratch))
+    }
+
+    fn place_of_new(&self, url: &DatabaseUrl) -> Result<CopyPlace, EngineError> {
+        let target = Target::parse(url)?;
+        Maintenance::anywhere(url, &target)?.require_free(target.database())?;
+        Ok(CopyPlace {
+            url: Some(url.clone()),
+            empty: false,
+        })
     }
 
     fn size(&self, source: &DatabaseUrl) -> Result<u64, EngineError> {

@@ -1,11 +1,14 @@
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tightrope_engine::{CopyReport, DatabaseUrl, EngineError, Scratch};
+use tightrope_engine::{BackupWatch, CopyReport, DatabaseUrl, EngineError, ErrorKind, Scratch};
+use tightrope_selection::SelectionReport;
 
 use super::maintenance::Maintenance;
 use super::{poisoned, roles, scratch_name, template, with_database};
+use crate::connect::Target;
 use crate::quote::{literal, quote};
 
 /// A scratch database; its forks share its maintenance connection.
@@ -18,7 +21,12 @@ pub(super) struct PostgresScratch {
     beside_source: bool,
     /// What roles are marked with; the maintenance connection holds the name in it for as long as it lives.
     mark: String,
+    /// Whether the database has another name by now, under which it stays.
+    is_kept: bool,
 }
+
+/// How long sessions that have just been closed may linger.
+const LINGERING: Duration = Duration::from_secs(2);
 
 impl PostgresScratch {
     /// Claims the name of a scratch database that is yet to be made at the place of the URL: from here on it is removed on
@@ -51,11 +59,13 @@ impl PostgresScratch {
                 milliseconds: 0,
                 remarks: Vec::new(),
                 likeness: None,
+                selection: None,
             },
             maintenance,
             started: Instant::now(),
             beside_source: false,
             mark: String::new(),
+            is_kept: false,
         })
     }
 
@@ -66,6 +76,11 @@ impl PostgresScratch {
 
     pub(super) fn remark(&mut self, remarks: Vec<String>) {
         self.report.remarks.extend(remarks);
+    }
+
+    /// Notes what it holds.
+    pub(super) fn select(&mut self, selection: SelectionReport) {
+        self.report.selection = Some(selection);
     }
 
     /// Notes how the copy was made, in the report and on the database.
@@ -113,6 +128,42 @@ impl Scratch for PostgresScratch {
         Ok(Box::new(fork))
     }
 
+    fn keep_as(
+        mut self: Box<Self>,
+        url: &DatabaseUrl,
+        watch: &dyn BackupWatch,
+    ) -> Result<(), EngineError> {
+        let name = Target::parse(url)?.database().to_owned();
+        {
+            let mut maintenance = self.maintenance()?;
+            maintenance.require_free(&name)?;
+            maintenance.execute(&format!(
+                "comment on database {} is null",
+                quote(&self.name)
+            ))?;
+            watch.reached("before the name");
+            let rename = format!(
+                "alter database {} rename to {}",
+                quote(&self.name),
+                quote(&name)
+            );
+            let deadline = Instant::now() + LINGERING;
+            loop {
+                match maintenance.execute(&rename) {
+                    Ok(()) => break,
+                    // The server tells nobody when a session of ours has ended.
+                    Err(error) if error.kind == ErrorKind::InUse && Instant::now() < deadline => {
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        self.is_kept = true;
+        watch.reached("name given");
+        Ok(())
+    }
+
     fn is_beside_source(&self) -> bool {
         self.beside_source
     }
@@ -131,7 +182,9 @@ impl Drop for PostgresScratch {
         let is_last = Arc::strong_count(&self.maintenance) == 1;
         if let Ok(mut maintenance) = self.maintenance.lock() {
             // A database that cannot be dropped now is swept later, once its name is free.
-            let _ = maintenance.drop_database(&self.name);
+            if !self.is_kept {
+                let _ = maintenance.drop_database(&self.name);
+            }
             if is_last {
                 let _ = roles::drop_marked(&mut maintenance, &self.mark, &[]);
             }

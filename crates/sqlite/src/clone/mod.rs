@@ -2,14 +2,18 @@
 
 mod backup;
 mod scratch;
+mod selective;
 mod tag;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use tightrope_engine::{
-    Cloner, CopyOutlook, CopyPlace, CopyReport, DatabaseUrl, EngineError, ErrorKind, Scratch,
+    BackupWatch, Cloner, CopyOutlook, CopyPlace, CopyReport, DatabaseUrl, EngineError, ErrorKind,
+    Scratch,
 };
+
+use tightrope_selection::Selection;
 
 use crate::process::{beside, free_bytes};
 use crate::url::FileUrl;
@@ -46,6 +50,7 @@ impl Cloner for FileCloner {
             milliseconds: milliseconds(began),
             remarks: copied.remarks,
             likeness: None,
+            selection: None,
         };
         Ok(Box::new(FileScratch::new(&source, tag, report)))
     }
@@ -62,6 +67,39 @@ impl Cloner for FileCloner {
             free_bytes: there.and_then(free_bytes),
             bytes_per_second: BYTES_PER_SECOND,
             on_source: backup::noticed(&file)?,
+        })
+    }
+
+    fn copy_selected(
+        &self,
+        source: &DatabaseUrl,
+        place: &CopyPlace,
+        selection: &Selection,
+        watch: &dyn BackupWatch,
+    ) -> Result<Box<dyn Scratch>, EngineError> {
+        let source = FileUrl::parse(source)?;
+        let began = Instant::now();
+        let tag = Tag::make(&folder(&source, place)?)?;
+        let selected = selective::copy(&source, tag.database(), selection, watch)?;
+        let report = CopyReport {
+            method: "selective copy".to_owned(),
+            bytes: std::fs::metadata(tag.database())
+                .ok()
+                .map(|file| file.len()),
+            milliseconds: milliseconds(began),
+            remarks: selected.remarks,
+            likeness: None,
+            selection: Some(selected.report),
+        };
+        Ok(Box::new(FileScratch::new(&source, tag, report)))
+    }
+
+    fn place_of_new(&self, url: &DatabaseUrl) -> Result<CopyPlace, EngineError> {
+        let file = FileUrl::parse(url)?;
+        scratch::require_free(&file.path)?;
+        Ok(CopyPlace {
+            url: Some(file.url_of(file.folder())),
+            empty: false,
         })
     }
 

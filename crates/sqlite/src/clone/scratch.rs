@@ -1,7 +1,8 @@
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
-use tightrope_engine::{CopyReport, DatabaseUrl, EngineError, ErrorKind, Scratch};
+use tightrope_engine::{BackupWatch, CopyReport, DatabaseUrl, EngineError, ErrorKind, Scratch};
 
 use super::milliseconds;
 use super::tag::{PARTS, Tag};
@@ -31,6 +32,39 @@ impl FileScratch {
     }
 }
 
+/// Refuses a name at which there is something, a file of a database that is gone included: it would be taken for one of the new one.
+pub(super) fn require_free(path: &Path) -> Result<(), EngineError> {
+    let there = PARTS.into_iter().map(|part| beside(path, part));
+    match there
+        .into_iter()
+        .find(|path| path.symlink_metadata().is_ok())
+    {
+        None => Ok(()),
+        Some(there) => Err(taken(&there)),
+    }
+}
+
+fn taken(path: &Path) -> EngineError {
+    EngineError::new(
+        ErrorKind::AlreadyExists,
+        format!("{} is there already", path.display()),
+    )
+    .hint("name another file, or move that one away: nothing is ever copied over a file")
+}
+
+fn unkept(path: &Path, error: &std::io::Error) -> EngineError {
+    let kind = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => return taken(path),
+        std::io::ErrorKind::StorageFull => ErrorKind::OutOfSpace,
+        _ => ErrorKind::Other,
+    };
+    EngineError::new(
+        kind,
+        format!("the copy cannot get the name {}", path.display()),
+    )
+    .detail(error.to_string())
+}
+
 impl Scratch for FileScratch {
     fn url(&self) -> &DatabaseUrl {
         &self.url
@@ -42,6 +76,28 @@ impl Scratch for FileScratch {
 
     fn report(&self) -> &CopyReport {
         &self.report
+    }
+
+    fn keep_as(
+        self: Box<Self>,
+        url: &DatabaseUrl,
+        watch: &dyn BackupWatch,
+    ) -> Result<(), EngineError> {
+        let to = FileUrl::parse(url)?;
+        require_free(&to.path)?;
+        let unkept = |error: std::io::Error| unkept(&to.path, &error);
+        let whole = self.tag.database();
+        fs::File::open(whole)
+            .and_then(|file| file.sync_all())
+            .map_err(unkept)?;
+        watch.reached("before the name");
+        // A second name for the same file: unlike a rename it never replaces anything. The first one goes with this value.
+        fs::hard_link(whole, &to.path).map_err(unkept)?;
+        fs::File::open(to.folder())
+            .and_then(|folder| folder.sync_all())
+            .map_err(unkept)?;
+        watch.reached("name given");
+        Ok(())
     }
 
     fn fork(&self) -> Result<Box<dyn Scratch>, EngineError> {
@@ -69,6 +125,7 @@ impl Scratch for FileScratch {
             milliseconds: milliseconds(began),
             remarks: Vec::new(),
             likeness: None,
+            selection: None,
         };
         Ok(Box::new(FileScratch::new(&self.source, tag, report)))
     }

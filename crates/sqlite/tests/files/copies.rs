@@ -1,12 +1,15 @@
 //! Copies of a database to rehearse on.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::{Database, must, state};
 use tightrope_engine::{
-    Cloner, ConnectOptions, CopyPlace, DatabaseUrl, Engine, ErrorKind, Scratch, Session,
+    BackupWatch, Cloner, ConnectOptions, CopyPlace, DatabaseUrl, Engine, EngineError, ErrorKind,
+    Scratch, Session,
 };
 use tightrope_model::Value;
+use tightrope_selection::{MaskKey, MaskKind, Masks, Sample, Selection, Share};
 use tightrope_sqlite::SqliteEngine;
 
 const BASE: &str = "create table t (id integer primary key, a text); pragma user_version = 3; pragma application_id = 9;
@@ -198,4 +201,124 @@ fn the_size_is_that_of_the_files() {
     let engine = SqliteEngine::new();
     let size = engine.cloner().unwrap().size(&database.url()).unwrap();
     assert_eq!(size, std::fs::metadata(database.path()).unwrap().len());
+}
+
+struct Quiet;
+
+impl BackupWatch for Quiet {
+    fn progress(&self, _: &str, _: u64, _: u64) {}
+    fn reached(&self, _: &'static str) {}
+}
+
+fn select(database: &Database, selection: &Selection) -> Result<Box<dyn Scratch>, EngineError> {
+    let engine = SqliteEngine::new();
+    let cloner = engine.cloner().unwrap();
+    cloner.copy_selected(&database.url(), &CopyPlace::default(), selection, &Quiet)
+}
+
+fn everything() -> Selection {
+    Selection {
+        sample: Some(Sample {
+            share: Share::Whole,
+            seed: 1,
+            whole_up_to: 0,
+            tables: BTreeMap::new(),
+        }),
+        masks: Masks::default(),
+    }
+}
+
+fn hashed(column: &str) -> Selection {
+    Selection {
+        sample: None,
+        masks: Masks {
+            key: MaskKey::from_secret("x"),
+            columns: BTreeMap::from([(column.to_owned(), MaskKind::Hash)]),
+        },
+    }
+}
+
+#[test]
+fn a_selective_copy_of_everything_is_equal() {
+    for pragmas in [
+        "pragma page_size = 8192; pragma auto_vacuum = incremental; pragma journal_mode = wal",
+        "pragma encoding = 'UTF-16le'",
+    ] {
+        let database = Database::new(&format!(
+            "{pragmas}; {BASE};
+             create table counted (id integer primary key autoincrement, \"odd name\" blob default x'00', c as (id * 2) stored);
+             insert into counted (\"odd name\") values (x'0102'), (null), ('text'), (1.5); delete from counted where id = 4;
+             create table pairs (a text, b integer, primary key (a, b)) without rowid; insert into pairs values ('x', 1), ('x', 2);
+             create table loose (rowid, v); insert into loose values (7, 'seven');
+             insert into loose (oid, rowid, v) values (99, 8, 'eight');
+             create view both as select * from pairs; create index odd on counted (\"odd name\") where c > 2;
+             create trigger stop before insert on pairs begin select raise(abort, 'fired'); end;
+             create virtual table words using fts5(body); insert into words (rowid, body) values (5, 'deep words');
+             create virtual table found using fts5(a, content = 't', content_rowid = 'id'); insert into found (found) values ('rebuild');
+             create virtual table boxes using rtree(id, low, high); insert into boxes values (3, 1.0, 2.0); analyze;"
+        ));
+        let mut source = database.session();
+        let original = state(source.as_mut());
+        let scratch = select(&database, &everything()).unwrap();
+        let mut copied = session(scratch.as_ref());
+        assert_eq!(state(copied.as_mut()), original);
+        for question in [
+            "pragma page_size",
+            "pragma encoding",
+            "pragma auto_vacuum",
+            "pragma journal_mode",
+            "pragma user_version",
+            "pragma application_id",
+            "select group_concat(name || seq) from sqlite_sequence",
+            "select group_concat(oid) from loose",
+            "select rowid from words where words match 'deep'",
+            "select count(*) from found where found match 'a*'",
+            "select id from boxes where low < 1.5",
+            "select count(*) from sqlite_stat1",
+            "pragma integrity_check",
+        ] {
+            let (here, there) = (
+                text(source.as_mut(), question),
+                text(copied.as_mut(), question),
+            );
+            assert_eq!(here, there, "{question}");
+        }
+        drop((copied, scratch, source));
+        assert!(
+            database
+                .files()
+                .iter()
+                .all(|name| !name.contains("scratch"))
+        );
+    }
+}
+
+#[test]
+fn words_of_a_masked_table_are_in_no_index() {
+    let database = Database::new(
+        "create table posts (id integer primary key, body text); insert into posts values (1, 'confidential');
+         create virtual table found using fts5(body, content = 'posts', content_rowid = 'id'); insert into found (found) values ('rebuild');
+         create virtual table own using fts4(body); insert into own values ('confidential');",
+    );
+    let scratch = select(&database, &hashed("posts.body")).unwrap();
+    let mut copied = session(scratch.as_ref());
+    assert_eq!(text(copied.as_mut(), "select count(*) from own"), "0");
+    assert_eq!(text(copied.as_mut(), "select count(*) from found"), "1");
+    drop(copied);
+    let path = database.folder.path().join(scratch.name());
+    let bytes = std::fs::read(path).unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("confidential"));
+    assert_eq!(scratch.report().remarks.len(), 1, "{:?}", scratch.report());
+}
+
+#[test]
+fn what_a_mask_cannot_be_put_on_is_refused_and_nothing_is_left() {
+    let database = Database::new(
+        "create table files (id integer primary key, body); insert into files values (1, x'01')",
+    );
+    let Err(error) = select(&database, &hashed("files.body")) else {
+        panic!("a blob was masked as text");
+    };
+    assert!(error.message.contains("`files.body`"), "{error:?}");
+    assert_eq!(database.files(), ["shop.db"]);
 }

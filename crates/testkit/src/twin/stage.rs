@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine, Registry, RunStatement, Session};
 use tightrope_lifecycle::{
     ApplyError, ApplyOptions, BackupSettings, CopiesOf, Policy, Project, RehearseError,
-    RehearseOptions, RollbackError, RollbackOptions, Silent, Watchers, prepare_apply,
+    RehearseOptions, RollbackError, RollbackOptions, Selecting, Silent, Watchers, prepare_apply,
     prepare_rollback, rehearse,
 };
 use tightrope_model::EngineKind;
@@ -180,6 +180,7 @@ impl Stage {
             placeholders: std::collections::BTreeMap::new(),
             url: self.url(),
             rehearse_url: None,
+            selecting: Selecting::default(),
             copies_of: CopiesOf::Target,
             workload: tightrope_lifecycle::WorkloadSettings::default(),
             backup: BackupSettings::default(),

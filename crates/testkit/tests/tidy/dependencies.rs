@@ -9,6 +9,7 @@ const LEVELS: &[&[&str]] = &[
     &["inverse"],
     &["judge"],
     &["workload"],
+    &["selection"],
     &["engine"],
     ENGINES,
     &["store"],

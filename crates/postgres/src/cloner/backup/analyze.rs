@@ -22,7 +22,7 @@ const TABLES: &str = "select * from (\
      where c.relkind in ('r', 'm', 'p') and not c.relispartition and not c.relisshared) t order by bytes desc, 1";
 
 /// Takes the statistics of a database with up to `jobs` sessions.
-pub(super) fn analyze(database: &Target, jobs: u32) -> Result<(), EngineError> {
+pub(in crate::cloner) fn analyze(database: &Target, jobs: u32) -> Result<(), EngineError> {
     let mut first = open(database)?;
     let work = Work {
         statements: statements(&mut first)?,

@@ -4,7 +4,7 @@
 //! snapshot from connections of its own. A restore goes into a scratch database, which is looked at there; it gets its name
 //! by being renamed, and what had that name before is renamed in the same transaction.
 
-mod analyze;
+pub(super) mod analyze;
 mod children;
 mod kinship;
 mod properties;
