@@ -288,6 +288,11 @@ fn plan_says_where_copies_come_from_and_what_they_cost(stage: &Stage) {
         assert_says(because, "this user neither owns it nor is a superuser");
         stage.sql(&format!("drop role {user}"));
     }
+    configure(stage, "sample = '10 %'");
+    let sampled = copies();
+    assert_eq!(sampled["method"], "selective copy");
+    assert!(sampled["room"][0]["bytes"].as_u64().unwrap() < room / 5);
+    configure(stage, "from = 'target'");
     // What was measured is told as soon as it was; where all is proven, no copy is needed.
     run(stage, "rehearse", 0);
     assert_eq!(

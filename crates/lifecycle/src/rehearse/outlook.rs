@@ -4,6 +4,7 @@ use serde::Serialize;
 use tightrope_backup::predict;
 use tightrope_engine::{Cloner, CopyOutlook, CopyPlace, EngineError};
 use tightrope_script::Folder;
+use tightrope_selection::Share;
 use tightrope_store::Certificate;
 
 use super::run::read_certificate;
@@ -72,7 +73,7 @@ pub(crate) fn copies(
         url: project.rehearse_url.clone(),
         empty: false,
     };
-    let there = cloner.outlook(&project.url, &place)?;
+    let there = selective(project, cloner.outlook(&project.url, &place)?);
     let outlook = Outlook {
         measured: last_measured(folder, &project.copies_of, &there),
         many: if derives { 3 } else { 2 },
@@ -83,6 +84,26 @@ pub(crate) fn copies(
         CopiesOf::Backup => outlook.of_backup(project, backup_to_copy(project)?),
         CopiesOf::Command(command) => outlook.of_command(project, command),
     })
+}
+
+/// The same where copies hold a part of the rows, or masks: these are read and written row by row, whatever would be the fastest way to copy
+/// the whole. Of a sample it is told how much the share of every table takes; what it refers to comes on top.
+fn selective(project: &Project, whole: CopyOutlook) -> CopyOutlook {
+    if !project.selecting.is_selective() {
+        return whole;
+    }
+    let sample = project.selecting.sample.as_ref();
+    let share = sample.map_or(Share::Whole, |sample| sample.share);
+    CopyOutlook {
+        method: "selective copy",
+        because: None,
+        bytes: match share {
+            Share::Percent(percent) => (whole.bytes as f64 * percent / 100.0) as u64,
+            Share::Whole | Share::Rows(_) => whole.bytes,
+        },
+        on_source: vec!["what is copied is read once, in one snapshot".to_owned()],
+        ..whole
+    }
 }
 
 /// What is known before it is looked at what copies are made of.
