@@ -270,6 +270,9 @@ mod tests {
             "policy",
             "placeholders",
             "rehearse",
+            "folder",
+            "bin",
+            "checkpoint",
             "url",
         ]
         .into_iter()

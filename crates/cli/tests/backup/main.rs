@@ -20,6 +20,7 @@ mod keys;
 mod killed;
 mod life;
 mod newest;
+mod physical_copies;
 mod places;
 mod room;
 mod shop;

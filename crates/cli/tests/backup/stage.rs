@@ -10,7 +10,7 @@ use tightrope_model::{Fingerprint, TableChecksum};
 use tightrope_postgres::PostgresEngine;
 use tightrope_sqlite::SqliteEngine;
 use tightrope_testkit::process::{Outcome, Tightrope};
-use tightrope_testkit::servers::{TestDatabase, postgres, postgres_majors};
+use tightrope_testkit::servers::{PostgresServer, TestDatabase, postgres, postgres_majors};
 
 /// What a database is: its schema and the rows of every table.
 pub(crate) type State = (Fingerprint, Vec<TableChecksum>);
@@ -70,7 +70,22 @@ impl Stage {
     }
 
     pub(crate) fn postgres() -> Self {
-        let server = postgres(postgres_majors()[0]).unwrap();
+        Self::in_database_of(&postgres(postgres_majors()[0]).unwrap())
+    }
+
+    /// On a server of a test's own: others would be in a copy of all its files. Its folder is one that a server's account can enter.
+    pub(crate) fn on(server: &PostgresServer) -> Self {
+        let stage = Self::in_database_of(server);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let open = fs::Permissions::from_mode(0o711);
+            fs::set_permissions(stage.path(""), open).unwrap();
+        }
+        stage
+    }
+
+    fn in_database_of(server: &PostgresServer) -> Self {
         let database = server.create_database().unwrap();
         let stage = Self {
             url: database.url(),

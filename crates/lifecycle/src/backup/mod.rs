@@ -33,10 +33,12 @@ pub use settings::{BackupPolicy, BackupSettings};
 pub use take::{BackupTaken, TakeBackupOptions, take_backup};
 
 pub(crate) use error::whole;
+pub(crate) use files::sweep_ground;
 pub(crate) use gate::require;
 pub(crate) use list::{TargetNow, of_this_database};
 pub(crate) use newest::{RestoredToCopy, restore_newest_proven};
 pub(crate) use prove::prove_found;
 pub(crate) use restore::{find, of_target};
 pub(crate) use settings::place_of;
+pub(crate) use watch::Watch;
 pub(crate) use way::way_back;

@@ -9,6 +9,7 @@ mod certify;
 mod cluster;
 mod derived;
 mod generated;
+mod on_server;
 mod one;
 mod outcome;
 mod report;

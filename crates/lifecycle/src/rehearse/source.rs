@@ -1,19 +1,25 @@
-//! What copies for rehearsal are made of: the target, its newest proven backup, or a copy that a command makes elsewhere.
+//! What copies for rehearsal are made of: the target, its newest proven backup, a physical copy of it, or a copy that a command makes
+//! elsewhere.
 //!
 //! Whatever it is, tightrope copies it once more and rehearses on that: a source is only read. How like the target it is, is measured on the
 //! copy, and a certificate counts only on the schema that it was earned on; so a source that is old or wrong is found out.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use tightrope_engine::{Cloner, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, Scratch};
+use tightrope_engine::{
+    Cloner, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, Ground, Restored, Scratch,
+};
 
 use super::base::sweep;
-use crate::backup::{BackupError, RestoredToCopy, restore_newest_proven};
+use super::on_server::OnServer;
+use crate::backup::{BackupError, RestoredToCopy, Watch, restore_newest_proven, sweep_ground};
 use crate::execute::elapsed_ms;
 use crate::project::Project;
-use crate::{Event, Listener};
+use crate::run::Watchers;
+use crate::{Event, Listener, Silent};
 
 /// What copies for rehearsal are made of.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +29,8 @@ pub enum CopiesOf {
     Target,
     /// The newest backup of it that is proven, restored where copies are made.
     Backup,
+    /// A copy of all its server's files, on a throw-away server there.
+    Physical(Ground),
     /// A copy that a command makes elsewhere.
     Command(CopyCommand),
 }
@@ -60,6 +68,12 @@ pub enum SourceError {
     /// The backup.
     #[error("cannot make the copy to rehearse on from a backup")]
     Backup(#[from] Box<BackupError>),
+    /// The engine has no physical copies.
+    #[error("this engine has no servers, and no physical copies to rehearse on")]
+    NotPhysical,
+    /// The physical copy.
+    #[error("cannot make a physical copy to rehearse on")]
+    Physical(#[source] EngineError),
 }
 
 /// A source that is open: as long as it is held, it is there.
@@ -75,8 +89,12 @@ pub(crate) struct Source {
 enum Held {
     Target,
     Backup(RestoredToCopy),
+    Physical(ThrowAway),
     Made(Made),
 }
+
+/// A throw-away server, which lives as long as the last copy on it.
+pub(super) type ThrowAway = Arc<Mutex<Box<dyn Restored>>>;
 
 impl Source {
     /// Makes the source ready, as the project says where its copies come from.
@@ -98,6 +116,14 @@ impl Source {
                     database: project.url.redacted(),
                 })?;
                 (newest.restored.url().clone(), None, Held::Backup(newest))
+            }
+            CopiesOf::Physical(ground) => {
+                let copied = copy_physically(project, engine, ground, listener)?;
+                (
+                    copied.url().clone(),
+                    project.rehearse_url.clone(),
+                    Held::Physical(Arc::new(Mutex::new(copied))),
+                )
             }
             CopiesOf::Command(command) => {
                 listener.event(&Event::Copying {
@@ -145,6 +171,10 @@ impl Source {
             _ => cloner.is_one_server(&project.url, scratch.url())?,
         };
         let report = self.report(scratch.report());
+        let scratch = match &self.held {
+            Held::Physical(server) => OnServer::hold(scratch, server),
+            _ => scratch,
+        };
         Ok(Base {
             scratch,
             beside_target,
@@ -164,6 +194,12 @@ impl Source {
                     .remarks
                     .extend(backup.restored.remarks().iter().cloned());
             }
+            Held::Physical(server) => {
+                report.method = format!("{} of a physical copy", report.method);
+                if let Ok(server) = server.lock() {
+                    report.remarks.extend(server.remarks().iter().cloned());
+                }
+            }
             Held::Made(made) => {
                 report.method = format!(
                     "{} of what `{}` made",
@@ -174,6 +210,31 @@ impl Source {
         }
         report
     }
+}
+
+/// Copies the target's files, where what dead processes have left of servers is removed first; and says so.
+fn copy_physically(
+    project: &Project,
+    engine: &dyn Engine,
+    ground: &Ground,
+    listener: &dyn Listener,
+) -> Result<Box<dyn Restored>, SourceError> {
+    let physical = engine.physical().ok_or(SourceError::NotPhysical)?;
+    sweep_ground(physical, &ground.folder, listener).map_err(SourceError::Physical)?;
+    listener.event(&Event::Copying {
+        source: format!(
+            "{} with all its server's files to {}",
+            project.url.redacted(),
+            ground.folder.display()
+        ),
+    });
+    let watch = Watch(Watchers {
+        listener,
+        edges: &Silent,
+    });
+    physical
+        .copy(&project.url, ground, &watch)
+        .map_err(SourceError::Physical)
 }
 
 /// The first copy of a rehearsal.

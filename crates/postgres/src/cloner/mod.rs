@@ -7,6 +7,8 @@ mod backup;
 mod dump;
 mod locale;
 mod maintenance;
+#[cfg(unix)]
+mod physical;
 mod programs;
 mod roles;
 mod scratch;

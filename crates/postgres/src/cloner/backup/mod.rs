@@ -22,6 +22,8 @@ use super::PostgresCloner;
 use crate::connect::Target;
 use crate::session::PostgresSession;
 
+pub(super) use children::Running;
+
 /// The dump in a backup's folder.
 const DUMP: &str = "dump";
 
@@ -104,7 +106,7 @@ impl Backup for PostgresCloner {
 }
 
 /// A session that only reads.
-fn reading(url: &DatabaseUrl) -> Result<PostgresSession, EngineError> {
+pub(super) fn reading(url: &DatabaseUrl) -> Result<PostgresSession, EngineError> {
     let options = ConnectOptions {
         application_name: Some("tightrope backup".to_owned()),
         read_only: true,
