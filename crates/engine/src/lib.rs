@@ -23,8 +23,8 @@ mod url;
 mod vitals;
 
 pub use backup::{
-    Backup, BackupFiles, BackupWatch, DatabaseId, Restored, TableContent, TakeOptions, Taken,
-    Unfit, tables_named,
+    Backup, BackupFiles, BackupKind, BackupWatch, DatabaseId, Restored, TableContent, TakeOptions,
+    Taken, Unfit, tables_named,
 };
 pub use capabilities::Capabilities;
 pub use changes::{
@@ -34,7 +34,7 @@ pub use changes::{
 pub use clone::{Cloner, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
 pub use net::{Fill, ForwardColumn, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
-pub use physical::{Ground, Physical, ServerPrograms};
+pub use physical::{Cluster, Ground, KeptCluster, Physical, ServerPrograms};
 pub use queries::{Queries, QueryRows, StatementRecord};
 pub use registry::{Registry, UnknownScheme};
 pub use session::{

@@ -37,8 +37,9 @@ pub use apply::{
 pub use backup::{
     BackupError, BackupListed, BackupPolicy, BackupProven, BackupSettings, BackupTaken, CarriedOut,
     CarryOptions, LogEnded, LogStanding, ProveOptions, Pruned, ReplayUntil, ReplayedChanges,
-    RestoreOptions, RestoredBackup, TakeBackupOptions, TimesOfRestore, carry_changes, end_logs,
-    list_backups, prove_backup, prune_backups, restore_backup, take_backup,
+    RestoreClusterOptions, RestoreOptions, RestoredBackup, RestoredCluster, TakeBackupOptions,
+    TimesOfRestore, carry_changes, end_logs, list_backups, prove_backup, prune_backups,
+    restore_backup, restore_cluster, take_backup,
 };
 pub use drill::{
     DrillChoice, DrillKindStatus, DrillStatus, drill_restore, drill_rollback, drill_status,

@@ -4,6 +4,7 @@
 //! snapshot; proving one restores it elsewhere and compares; and `apply` can ask for one that is proven.
 
 mod changes;
+mod cluster;
 mod compare;
 mod error;
 mod files;
@@ -24,6 +25,7 @@ pub use changes::{
     CarriedOut, CarryOptions, LogEnded, LogStanding, ReplayUntil, ReplayedChanges, carry_changes,
     end_logs,
 };
+pub use cluster::{RestoreClusterOptions, RestoredCluster, restore_cluster};
 pub use error::BackupError;
 pub use list::{BackupListed, list_backups};
 pub use prove::{BackupProven, ProveOptions, prove_backup};

@@ -115,7 +115,7 @@ impl Source {
                 let newest = newest.ok_or_else(|| SourceError::NoneProven {
                     database: project.url.redacted(),
                 })?;
-                (newest.restored.url().clone(), None, Held::Backup(newest))
+                (newest.url.clone(), None, Held::Backup(newest))
             }
             CopiesOf::Physical(ground) => {
                 let copied = copy_physically(project, engine, ground, listener)?;
@@ -173,6 +173,9 @@ impl Source {
         let report = self.report(scratch.report());
         let scratch = match &self.held {
             Held::Physical(server) => OnServer::hold(scratch, server),
+            Held::Backup(backup) if backup.is_on_throw_away => {
+                OnServer::hold(scratch, &backup.restored)
+            }
             _ => scratch,
         };
         Ok(Base {
@@ -190,9 +193,7 @@ impl Source {
             Held::Target => {}
             Held::Backup(backup) => {
                 report.method = format!("{} of the restored backup {}", report.method, backup.name);
-                report
-                    .remarks
-                    .extend(backup.restored.remarks().iter().cloned());
+                report.remarks.extend(backup.remarks.iter().cloned());
             }
             Held::Physical(server) => {
                 report.method = format!("{} of a physical copy", report.method);
@@ -232,9 +233,10 @@ fn copy_physically(
         listener,
         edges: &Silent,
     });
-    physical
+    let copied: Box<dyn Restored> = physical
         .copy(&project.url, ground, &watch)
-        .map_err(SourceError::Physical)
+        .map_err(SourceError::Physical)?;
+    Ok(copied)
 }
 
 /// The first copy of a rehearsal.

@@ -6,7 +6,7 @@
 
 mod analyze;
 mod children;
-mod properties;
+pub(super) mod properties;
 mod restore;
 mod tables;
 mod take;
@@ -23,6 +23,8 @@ use crate::connect::Target;
 use crate::session::PostgresSession;
 
 pub(super) use children::Running;
+#[cfg(unix)]
+pub(super) use take::{own_tables, sum_up};
 
 /// The dump in a backup's folder.
 const DUMP: &str = "dump";
@@ -116,7 +118,7 @@ pub(super) fn reading(url: &DatabaseUrl) -> Result<PostgresSession, EngineError>
 }
 
 /// A database is told by its cluster's number and its name; by its host where the number may not be read.
-fn identity(session: &mut PostgresSession) -> Result<DatabaseId, EngineError> {
+pub(super) fn identity(session: &mut PostgresSession) -> Result<DatabaseId, EngineError> {
     use tightrope_engine::Session as _;
     let name = session.server().database.clone();
     let cluster = match session.query_own(

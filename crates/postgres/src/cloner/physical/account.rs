@@ -82,6 +82,14 @@ impl Account {
         }
         chown(path, Some(user), Some(group))
     }
+
+    /// What stands before a command that somebody types as this process's user.
+    pub(super) fn typed(self) -> &'static str {
+        match self.0 {
+            Some(_) => "runuser -u postgres -- ",
+            None => "",
+        }
+    }
 }
 
 /// An account's number and its group's in the text of `/etc/passwd`.

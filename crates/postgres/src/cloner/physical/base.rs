@@ -1,5 +1,6 @@
 //! The copy of a cluster's files by `pg_basebackup`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use tightrope_engine::{BackupWatch, EngineError, ErrorKind};
@@ -30,6 +31,14 @@ pub(super) struct Source {
     pub(super) bytes: u64,
     /// The size of the one database.
     pub(super) database_bytes: u64,
+    pub(super) is_standby: bool,
+}
+
+impl Tablespace {
+    /// What its folder is called, and the link to it.
+    pub(super) fn name(&self) -> &str {
+        &self.oid
+    }
 }
 
 impl Source {
@@ -37,7 +46,7 @@ impl Source {
     pub(super) fn look(session: &mut PostgresSession) -> Result<Self, EngineError> {
         let sql = "select current_setting('wal_level'), current_setting('max_wal_senders'), \
                    (select (rolsuper or rolreplication)::text from pg_catalog.pg_roles where rolname = current_user), \
-                   current_user::text, \
+                   current_user::text, pg_is_in_recovery()::text, \
                    (select coalesce(sum(case when has_database_privilege(oid, 'connect') then pg_database_size(oid) else 0 end), 0)::bigint \
                     from pg_catalog.pg_database), pg_database_size(current_database())";
         let rows = session.query_own(sql, &[])?;
@@ -74,8 +83,9 @@ impl Source {
         }
         Ok(Self {
             tablespaces: tablespaces(session)?,
-            bytes: number(4),
-            database_bytes: number(5),
+            bytes: number(5),
+            database_bytes: number(6),
+            is_standby: text(4) == "true",
         })
     }
 
@@ -234,6 +244,28 @@ pub(super) fn in_words(mut error: EngineError, target: &Target) -> EngineError {
         );
     }
     error
+}
+
+/// Makes the links to tablespaces in the data lead where they lie now, or will.
+pub(super) fn link_tablespaces(
+    data: &Path,
+    there: &Path,
+    lie_in: &Path,
+) -> Result<(), EngineError> {
+    let failed = |path: &Path, error: &std::io::Error| cannot("link the tablespace", path, error);
+    let entries = match fs::read_dir(lie_in) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(lie_in, &error)),
+    };
+    for entry in entries {
+        let oid = entry.map_err(|error| failed(lie_in, &error))?.file_name();
+        let link = data.join("pg_tblspc").join(&oid);
+        super::server::remove(&link)
+            .and_then(|()| std::os::unix::fs::symlink(there.join(&oid), &link))
+            .map_err(|error| failed(&link, &error))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

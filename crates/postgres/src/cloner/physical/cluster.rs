@@ -1,8 +1,8 @@
 //! A whole cluster on a throw-away server.
 
 use tightrope_engine::{
-    BackupWatch, ConnectOptions, DatabaseUrl, EngineError, ErrorKind, Ground, Restored,
-    Session as _,
+    BackupWatch, Cluster, ConnectOptions, DatabaseUrl, EngineError, ErrorKind, Ground, KeptCluster,
+    Restored, Session as _,
 };
 use tightrope_model::Value;
 
@@ -21,11 +21,15 @@ const COPIES: u64 = 2;
 
 /// A cluster on a throw-away server, seen from one of its databases.
 pub(super) struct ThrowAway {
-    server: Server,
-    url: DatabaseUrl,
-    name: String,
-    remarks: Vec<String>,
-    bootstrap: String,
+    pub(super) server: Server,
+    pub(super) url: DatabaseUrl,
+    pub(super) name: String,
+    pub(super) remarks: Vec<String>,
+    pub(super) account: Account,
+    pub(super) installation: Installation,
+    pub(super) facts: Facts,
+    /// What its own `postgresql.auto.conf` said.
+    pub(super) settings: String,
 }
 
 /// Copies the cluster of the source, and starts a server on the copy.
@@ -65,6 +69,7 @@ pub(super) fn copy(
         account,
         installation: &installation,
         facts: &facts,
+        up_to: None,
     };
     let server = Server::start(home, &start, watch)?;
     watch.reached("server started");
@@ -76,7 +81,10 @@ pub(super) fn copy(
         name: server.home().name(),
         server,
         remarks,
-        bootstrap: facts.bootstrap,
+        account,
+        installation,
+        facts,
+        settings: String::new(),
     };
     copied.made_usable(&role, &database)
 }
@@ -115,9 +123,9 @@ pub(super) fn unlogged_remark(unlogged: &[(String, String)]) -> Option<String> {
 impl ThrowAway {
     /// Lets the role make databases there, as a rehearsal needs, and undoes what others had prepared to commit: it would keep everybody
     /// from copying the database.
-    fn made_usable(mut self, role: &str, database: &str) -> Result<Self, EngineError> {
+    pub(super) fn made_usable(mut self, role: &str, database: &str) -> Result<Self, EngineError> {
         let mut session = self.session_of_all(database)?;
-        if role != self.bootstrap {
+        if role != self.facts.bootstrap {
             session.execute_own(&format!("alter role {} createdb", quote(role)))?;
         }
         let prepared = session.query_own(
@@ -133,6 +141,12 @@ impl ThrowAway {
                 prepared.len()
             ));
         }
+        self.looked_at(database)
+    }
+
+    /// Looks what is not as it was where it comes from.
+    pub(super) fn looked_at(mut self, database: &str) -> Result<Self, EngineError> {
+        let mut session = self.session_of_all(database)?;
         self.remarks.extend(other_collation(&mut session)?);
         Ok(self)
     }
@@ -187,5 +201,15 @@ impl Restored for ThrowAway {
             "a database of a throw-away server cannot get a name on another server",
         )
         .hint("keep the whole cluster in a folder of its own"))
+    }
+}
+
+impl Cluster for ThrowAway {
+    fn keep_as(
+        self: Box<Self>,
+        folder: &std::path::Path,
+        watch: &dyn BackupWatch,
+    ) -> Result<KeptCluster, EngineError> {
+        super::restore::keep(*self, folder, watch)
     }
 }

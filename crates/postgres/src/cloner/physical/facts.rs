@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tightrope_engine::EngineError;
+use tightrope_engine::{EngineError, ErrorKind};
 use tightrope_model::Value;
 
 use crate::session::PostgresSession;
@@ -20,6 +20,14 @@ const BEHAVIOUR: &str = "'array_nulls', 'backslash_quote', 'bytea_output', 'chec
     'random_page_cost', 'search_path', 'seq_page_cost', 'standard_conforming_strings', 'TimeZone', 'timezone_abbreviations', \
     'transform_null_equals', 'work_mem', 'xmlbinary', 'xmloption'";
 
+/// Names among a backup's properties.
+const BOOTSTRAP: &str = "bootstrap_role";
+const SETTINGS: &str = "server_settings";
+const PRELOADED: &str = "preloaded_libraries";
+const ARCHIVES: &str = "archives";
+const SUBSCRIPTIONS: &str = "subscriptions";
+const WAITS: &str = "waits_for_standbys";
+
 /// A cluster, as far as its copy depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
@@ -29,6 +37,10 @@ pub(super) struct Facts {
     pub(super) settings: BTreeMap<String, String>,
     /// Libraries that its server loads; a copy's server loads none.
     pub(super) preloaded: String,
+    /// Whether its server archives.
+    pub(super) archives: bool,
+    /// Whether its commits wait for standbys.
+    pub(super) waits_for_standbys: bool,
     /// How many subscriptions all its databases have.
     pub(super) subscriptions: u64,
 }
@@ -49,6 +61,7 @@ impl Facts {
             .collect();
         let sql = "select (select rolname::text from pg_catalog.pg_roles where oid = 10), \
                    (select reset_val from pg_catalog.pg_settings where name = 'shared_preload_libraries'), \
+                   (current_setting('archive_mode') <> 'off')::text, (current_setting('synchronous_standby_names') <> '')::text, \
                    (select count(*) from pg_catalog.pg_stat_subscription)";
         let rows = session.query_own(sql, &[])?;
         let row = rows.first().map(Vec::as_slice).unwrap_or_default();
@@ -56,11 +69,51 @@ impl Facts {
             bootstrap: text(row, 0),
             settings,
             preloaded: text(row, 1),
+            archives: text(row, 2) == "true",
+            waits_for_standbys: text(row, 3) == "true",
             subscriptions: row
-                .get(2)
+                .get(4)
                 .and_then(Value::integer)
                 .and_then(|count| u64::try_from(count).ok())
                 .unwrap_or(0),
+        })
+    }
+
+    /// Writes them into a backup's properties.
+    pub(super) fn write(&self, properties: &mut BTreeMap<String, String>) {
+        let mut set = |name: &str, value: String| drop(properties.insert(name.to_owned(), value));
+        set(BOOTSTRAP, self.bootstrap.clone());
+        set(SETTINGS, serde_json::json!(self.settings).to_string());
+        set(PRELOADED, self.preloaded.clone());
+        set(ARCHIVES, self.archives.to_string());
+        set(WAITS, self.waits_for_standbys.to_string());
+        set(SUBSCRIPTIONS, self.subscriptions.to_string());
+    }
+
+    /// Reads them back from a backup's properties.
+    pub(super) fn of(properties: &BTreeMap<String, String>) -> Result<Self, EngineError> {
+        let property = |name: &str| {
+            properties.get(name).cloned().ok_or_else(|| {
+                EngineError::new(
+                    ErrorKind::Damaged,
+                    format!("the backup's manifest does not say its `{name}`"),
+                )
+            })
+        };
+        let settings = serde_json::from_str(&property(SETTINGS)?).map_err(|error| {
+            EngineError::new(
+                ErrorKind::Damaged,
+                "the settings in the backup's manifest cannot be read",
+            )
+            .detail(error.to_string())
+        })?;
+        Ok(Self {
+            bootstrap: property(BOOTSTRAP)?,
+            settings,
+            preloaded: property(PRELOADED)?,
+            archives: property(ARCHIVES)? == "true",
+            waits_for_standbys: property(WAITS)? == "true",
+            subscriptions: property(SUBSCRIPTIONS)?.parse().unwrap_or(0),
         })
     }
 

@@ -18,7 +18,7 @@ const USUAL: [&str; 5] = [
 ];
 
 /// The programs that have to be in the folder.
-const NEEDED: [&str; 2] = ["postgres", "pg_basebackup"];
+const NEEDED: [&str; 4] = ["postgres", "pg_basebackup", "pg_receivewal", "pg_waldump"];
 
 /// The server's programs of one major version.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,11 +9,18 @@ mod cluster;
 mod facts;
 mod home;
 mod installation;
+mod lsn;
+mod restore;
 mod server;
+mod take;
+mod wal;
 
 use std::path::Path;
 
-use tightrope_engine::{BackupWatch, DatabaseUrl, EngineError, Ground, Physical, Restored};
+use tightrope_engine::{
+    BackupFiles, BackupWatch, Cluster, DatabaseUrl, EngineError, Ground, Physical, ServerPrograms,
+    TakeOptions, Taken,
+};
 
 use super::PostgresCloner;
 
@@ -23,9 +30,40 @@ impl Physical for PostgresCloner {
         source: &DatabaseUrl,
         ground: &Ground,
         watch: &dyn BackupWatch,
-    ) -> Result<Box<dyn Restored>, EngineError> {
+    ) -> Result<Box<dyn Cluster>, EngineError> {
         let copied = cluster::copy(self.bin_dir.as_deref(), source, ground, watch)?;
         Ok(Box::new(copied))
+    }
+
+    fn take(
+        &self,
+        source: &DatabaseUrl,
+        folder: &Path,
+        programs: &ServerPrograms,
+        options: &TakeOptions,
+        watch: &dyn BackupWatch,
+    ) -> Result<Taken, EngineError> {
+        take::take(
+            self.bin_dir.as_deref(),
+            source,
+            folder,
+            programs,
+            options,
+            watch,
+        )
+    }
+
+    fn restore(
+        &self,
+        files: &BackupFiles<'_>,
+        database: &str,
+        ground: &Ground,
+        to_keep: bool,
+        watch: &dyn BackupWatch,
+    ) -> Result<Box<dyn Cluster>, EngineError> {
+        let clients = self.bin_dir.as_deref();
+        let restored = restore::restore(clients, files, database, ground, to_keep, watch)?;
+        Ok(Box::new(restored))
     }
 
     fn sweep(&self, folder: &Path) -> Result<Vec<String>, EngineError> {

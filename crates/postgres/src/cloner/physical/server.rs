@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use super::account::Account;
 use super::facts::Facts;
 use super::home::{Home, PORT, cannot};
 use super::installation::Installation;
+use super::lsn::Lsn;
 use crate::connect::{self, Target};
 
 /// Between two looks at whether it is ready.
@@ -27,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// How long a server may replay its log: bounds a wait that nobody watches.
 const LONGEST_START: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long a stopped server may take.
+const LONGEST_STOP: Duration = Duration::from_secs(600);
 
 /// How much of its log is shown where it does not start.
 const TAIL: u64 = 4_096;
@@ -38,13 +42,15 @@ const RECOVERY_SIGNAL: &str = "recovery.signal";
 const STANDBY_SIGNAL: &str = "standby.signal";
 
 /// Settings that the server reads last, wherever the others are.
-const AUTO_SETTINGS: &str = "postgresql.auto.conf";
+pub(super) const AUTO_SETTINGS: &str = "postgresql.auto.conf";
 
 /// How a server is started.
 pub(super) struct Start<'a> {
     pub(super) account: Account,
     pub(super) installation: &'a Installation,
     pub(super) facts: &'a Facts,
+    /// Recover up to the record at this position, with it, and no further; none means all that the log has.
+    pub(super) up_to: Option<Lsn>,
 }
 
 /// A server that runs. Dropping the value ends it and removes its folder.
@@ -62,10 +68,10 @@ impl Server {
         how: &Start<'_>,
         watch: &dyn BackupWatch,
     ) -> Result<Self, EngineError> {
-        prepare(&home)?;
+        prepare(&home, how)?;
         let mut settings = how.facts.settings.clone();
         loop {
-            configure(&home, &settings)?;
+            configure(&home, how, &settings)?;
             how.account
                 .own_all(home.folder())
                 .map_err(|error| cannot("give the server its folder", home.folder(), &error))?;
@@ -103,6 +109,25 @@ impl Server {
     pub(super) fn url_of_all(&self, database: &str) -> DatabaseUrl {
         url(&self.home, &self.bootstrap, database)
     }
+
+    /// Stops it in order, so that its data is whole; gives the folder.
+    pub(super) fn stop(&mut self) -> Result<&Home, EngineError> {
+        signal(&self.child, Signal::INT);
+        let deadline = Instant::now() + LONGEST_STOP;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(&self.home),
+                Ok(None) if Instant::now() < deadline => thread::sleep(LOOK),
+                _ => {
+                    return Err(EngineError::new(
+                        ErrorKind::Other,
+                        "the throw-away server did not stop in order",
+                    )
+                    .detail(log_tail(&self.home)));
+                }
+            }
+        }
+    }
 }
 
 impl Drop for Server {
@@ -111,8 +136,8 @@ impl Drop for Server {
     }
 }
 
-/// Takes out of the data what would lead the server elsewhere.
-fn prepare(home: &Home) -> Result<(), EngineError> {
+/// Takes out of the data what would lead the server elsewhere, and tells it whether it has a target.
+fn prepare(home: &Home, how: &Start<'_>) -> Result<(), EngineError> {
     let data = home.data();
     let failed = |error: &std::io::Error| cannot("prepare the data in", &data, error);
     for name in [
@@ -125,11 +150,14 @@ fn prepare(home: &Home) -> Result<(), EngineError> {
     }
     // It would be read after our own settings, and says whom to follow and where to archive.
     fs::write(data.join(AUTO_SETTINGS), "").map_err(|error| failed(&error))?;
+    if how.up_to.is_some() {
+        fs::write(data.join(RECOVERY_SIGNAL), "").map_err(|error| failed(&error))?;
+    }
     Ok(())
 }
 
 /// Removes a file that need not be there.
-fn remove(path: &Path) -> std::io::Result<()> {
+pub(super) fn remove(path: &Path) -> std::io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -137,7 +165,11 @@ fn remove(path: &Path) -> std::io::Result<()> {
 }
 
 /// Writes the settings, none of which comes from the data.
-fn configure(home: &Home, settings: &BTreeMap<String, String>) -> Result<(), EngineError> {
+fn configure(
+    home: &Home,
+    how: &Start<'_>,
+    settings: &BTreeMap<String, String>,
+) -> Result<(), EngineError> {
     let mut text = String::new();
     let mut set = |name: &str, value: &str| {
         let value = value.replace('\\', "\\\\").replace('\'', "''");
@@ -169,6 +201,14 @@ fn configure(home: &Home, settings: &BTreeMap<String, String>) -> Result<(), Eng
     set("max_wal_senders", "0");
     set("max_logical_replication_workers", "0");
     set("restart_after_crash", "off");
+    if let Some(target) = how.up_to {
+        // All of the log lies in the data: there is nothing to fetch, and the server wants to be told how.
+        set("restore_command", "exit 1");
+        set("recovery_target_lsn", &target.to_string());
+        set("recovery_target_inclusive", "on");
+        set("recovery_target_action", "promote");
+        set("recovery_target_timeline", "current");
+    }
     for off in ["fsync", "full_page_writes", "synchronous_commit"] {
         set(off, "off");
     }
@@ -336,6 +376,20 @@ fn end(child: &mut Child) {
     // One that has ended already cannot be killed, and that is as good.
     let _ = child.kill();
     let _ = child.wait();
+}
+
+/// The command that starts a server on a folder of data, for people.
+pub(super) fn start_command(account: Account, installation: &Installation, data: &Path) -> String {
+    let program: PathBuf = installation.folder().join("pg_ctl");
+    // Its account may write there, and perhaps nowhere else around.
+    let log = data.join("start.log");
+    format!(
+        "{}{} -D '{}' -l '{}' start",
+        account.typed(),
+        program.display(),
+        data.display(),
+        log.display()
+    )
 }
 
 #[cfg(test)]
