@@ -138,7 +138,7 @@ fn sums_are_those_of_the_position_and_of_no_commit_less() {
             let physical = engine.physical().unwrap();
             physical.take(&url, &into, &ServerPrograms::default(), &options, &Silent)
         };
-        let taken: Result<Vec<Taken>, _> = (0..3).map(take).collect();
+        let taken: Result<Vec<Taken>, _> = (0..2).map(take).collect();
         is_over.store(true, Ordering::Relaxed);
         taken.unwrap()
     });

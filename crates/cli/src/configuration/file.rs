@@ -272,6 +272,7 @@ mod tests {
             "rehearse",
             "folder",
             "bin",
+            "kind",
             "checkpoint",
             "url",
         ]

@@ -44,11 +44,18 @@ impl Account {
 
     /// Requires that the account can get into a folder that is there.
     pub(super) fn require_way_to(self, folder: &Path) -> Result<(), EngineError> {
-        let Some((user, _)) = self.0 else {
+        let Some((user, group)) = self.0 else {
             return Ok(());
         };
         let closed = |above: &&Path| {
-            fs::metadata(above).is_ok_and(|found| found.mode() & 0o001 == 0 && found.uid() != user)
+            fs::metadata(above).is_ok_and(|found| {
+                let right = match (found.uid() == user, found.gid() == group) {
+                    (true, _) => 0o100,
+                    (false, true) => 0o010,
+                    (false, false) => 0o001,
+                };
+                found.mode() & right == 0
+            })
         };
         let Some(closed) = folder.ancestors().find(closed) else {
             return Ok(());

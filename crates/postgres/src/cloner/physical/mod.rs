@@ -10,6 +10,7 @@ mod facts;
 mod home;
 mod installation;
 mod lsn;
+mod pack;
 mod restore;
 mod server;
 mod take;

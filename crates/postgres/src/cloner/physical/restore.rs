@@ -14,8 +14,9 @@ use super::facts::Facts;
 use super::home::{Home, cannot, private};
 use super::installation::Installation;
 use super::lsn::Lsn;
+use super::pack::unpack;
 use super::server::{AUTO_SETTINGS, Server, Start, start_command};
-use super::take::{CLUSTER, FOLDERS, MAJOR, POSITION, ROLE, TABLESPACES};
+use super::take::{CLUSTER, FOLDERS, MAJOR, POSITION, ROLE, SMALL, TABLESPACES};
 
 /// What a server needs beside what it replays.
 const MARGIN_BYTES: u64 = 256 << 20;
@@ -118,6 +119,9 @@ impl Copied {
             files: Vec::new(),
             bytes: 0,
         };
+        let archive = files.folder.join(SMALL);
+        let about = fs::metadata(&archive).map_err(|error| cannot("read", &archive, &error))?;
+        found.bytes = about.len();
         for top in [CLUSTER, TABLESPACES] {
             found
                 .list(files.folder, Path::new(top))
@@ -174,6 +178,14 @@ impl Copied {
             done += bytes;
             watch.progress("bytes of the cluster copied", done, self.bytes);
         }
+        let archive = files.folder.join(SMALL);
+        unpack(&archive, &mut |path, content| {
+            let to = place(path);
+            fs::write(&to, content)?;
+            fs::set_permissions(&to, Permissions::from_mode(0o600))
+        })
+        .map_err(|error| cannot("unpack the small files of the backup into", data, &error))?;
+        watch.progress("bytes of the cluster copied", self.bytes, self.bytes);
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ use super::facts::Facts;
 use super::home::cannot;
 use super::installation::Installation;
 use super::lsn::Lsn;
+use super::pack::pack;
 use super::wal::{Commit, Seen, Wal, position};
 use crate::connect::Target;
 use crate::quote::quote_qualified;
@@ -32,6 +33,9 @@ pub(super) const TABLESPACES: &str = "tablespaces";
 
 /// A file with the paths of all folders: a place keeps files alone, and a server misses an empty folder.
 pub(super) const FOLDERS: &str = "folders";
+
+/// The archive of its small files.
+pub(super) const SMALL: &str = "small.tar";
 
 /// Names among a backup's properties.
 pub(super) const POSITION: &str = "recovery_target_lsn";
@@ -97,6 +101,10 @@ pub(super) fn take(
     .copy(watch)?;
     watch.reached("cluster copied");
     let first = start_of(&data)?;
+    let behind = one(
+        &mut session,
+        "select pg_catalog.pg_current_wal_insert_lsn()::text",
+    )?;
     let number = |text: String| text.parse::<u64>().unwrap_or(0);
     let setting = "select setting from pg_catalog.pg_settings where name = ";
     let segment_bytes = number(one(&mut session, &format!("{setting}'wal_segment_size'"))?);
@@ -111,6 +119,7 @@ pub(super) fn take(
         page_bytes: page_bytes.max(1),
         source,
         first,
+        behind: behind.parse().unwrap_or(first),
         began,
     };
     let instant = search.find(&mut session, watch)?;
@@ -189,7 +198,7 @@ fn start_of(data: &Path) -> Result<Lsn, EngineError> {
     })
 }
 
-/// Takes the links to tablespaces out, which lead where nothing will be, and writes down which folders there are.
+/// Takes the links to tablespaces out, which lead where nothing will be, writes down which folders there are, and packs what is small.
 fn finish(folder: &Path, look: &Source) -> Result<(), EngineError> {
     for tablespace in &look.tablespaces {
         let link = folder
@@ -203,7 +212,13 @@ fn finish(folder: &Path, look: &Source) -> Result<(), EngineError> {
         .map_err(|error| cannot("list the folders of", folder, &error))?;
     folders.sort();
     let path = folder.join(FOLDERS);
-    fs::write(&path, folders.join("\n")).map_err(|error| cannot("write", &path, &error))
+    fs::write(&path, folders.join("\n")).map_err(|error| cannot("write", &path, &error))?;
+    // Segments of the log stay what they are: files whose loss is told by their name.
+    let log = Path::new(CLUSTER).join("pg_wal");
+    let archive = folder.join(SMALL);
+    let stays = |path: &Path| path.starts_with(&log);
+    pack(folder, &[CLUSTER, TABLESPACES], stays, &archive)
+        .map_err(|error| cannot("pack small files into", &archive, &error))
 }
 
 fn list_folders(home: &Path, below: &str, folders: &mut Vec<String>) -> std::io::Result<()> {
@@ -229,6 +244,8 @@ struct Search<'a> {
     source: &'a DatabaseUrl,
     /// Where the backup's log begins.
     first: Lsn,
+    /// A position behind all that the files hold: recovery cannot stop before it.
+    behind: Lsn,
     /// The server's time before the backup began.
     began: String,
 }
@@ -300,6 +317,15 @@ impl Search<'_> {
                     .clone_into(&mut why);
                 continue;
             };
+            if position
+                < self
+                    .behind
+                    .before_header(self.page_bytes, self.wal.segment_bytes)
+            {
+                "a commit that was written while the files were copied is not seen yet"
+                    .clone_into(&mut why);
+                continue;
+            }
             if names(&all_tables(session)?) != names(&shapes) {
                 "tables were made or dropped".clone_into(&mut why);
                 continue;
