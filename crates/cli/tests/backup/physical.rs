@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use tightrope_testkit::servers::{OwnServer, PostgresServer, bin_dir, postgres_majors};
 
@@ -319,6 +320,46 @@ fn a_physical_backup_killed_at_every_edge_is_whole_or_not_there() {
         );
     }
     panic!("more than {MOST_EDGES} edges");
+}
+
+#[test]
+fn a_backup_killed_while_files_are_copied_leaves_nothing_that_looks_whole() {
+    let server = own_server();
+    let stage = stage_on(&server);
+    let fast = fs::read_to_string(stage.path("tightrope.toml")).unwrap();
+    stage.write("tightrope.toml", &format!("{fast}checkpoint = 'spread'\n"));
+    let mut child = stage
+        .command(&["backup"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let halves = || -> Vec<PathBuf> {
+        let entries = fs::read_dir(stage.path("backups"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths
+            .filter(|path| path.to_string_lossy().ends_with(".part"))
+            .collect()
+    };
+    while !halves()
+        .iter()
+        .any(|half| half.join("data/cluster").exists())
+    {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(stage.listed(), Vec::<String>::new());
+    stage.write("tightrope.toml", &fast);
+    stage.run(&["backup", "--prove"], 0);
+    assert_eq!(stage.listed(), ["proven"]);
+    assert_eq!(halves(), Vec::<PathBuf>::new());
+    let slots = "select count(*)::text from pg_replication_slots where not temporary";
+    assert_eq!(stage.one(slots), "0");
 }
 
 #[test]

@@ -22,6 +22,7 @@ use super::PostgresCloner;
 use crate::connect::Target;
 use crate::session::PostgresSession;
 
+#[cfg(unix)]
 pub(super) use children::Running;
 #[cfg(unix)]
 pub(super) use take::{own_tables, sum_up};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tightrope_engine::{
     BackupKind, BackupWatch, ConnectOptions, DatabaseUrl, EngineError, ErrorKind, ServerPrograms,
-    Session as _, TakeOptions, Taken,
+    Session as _, TableContent, TakeOptions, Taken,
 };
 use tightrope_model::{TableChecksum, TableName, TableShape, Value};
 
@@ -89,6 +89,7 @@ pub(super) fn take(
     let mut properties = properties::read(&mut Maintenance::anywhere(source, &target)?, &name)?;
     let database = identity(&mut session)?;
     let began = one(&mut session, "select clock_timestamp()::text")?;
+    drop(session);
     let data = folder.join(CLUSTER);
     Base {
         installation: &installation,
@@ -100,56 +101,28 @@ pub(super) fn take(
     }
     .copy(watch)?;
     watch.reached("cluster copied");
-    let first = start_of(&data)?;
-    let behind = one(
-        &mut session,
-        "select pg_catalog.pg_current_wal_insert_lsn()::text",
-    )?;
-    let number = |text: String| text.parse::<u64>().unwrap_or(0);
-    let setting = "select setting from pg_catalog.pg_settings where name = ";
-    let segment_bytes = number(one(&mut session, &format!("{setting}'wal_segment_size'"))?);
-    let page_bytes = number(one(&mut session, &format!("{setting}'wal_block_size'"))?);
-    let search = Search {
-        wal: Wal {
-            installation: &installation,
-            target: &target,
-            folder: data.join("pg_wal"),
-            segment_bytes: segment_bytes.max(1),
-        },
-        page_bytes: page_bytes.max(1),
-        source,
-        first,
-        behind: behind.parse().unwrap_or(first),
-        began,
+    // The first session may be long gone: copying takes hours where there is much to copy.
+    let mut session = reading(source)?;
+    let wal = Wal {
+        installation: &installation,
+        target: &target,
+        folder: data.join("pg_wal"),
+        segment_bytes: size_setting(&mut session, "wal_segment_size")?,
     };
+    let search = Search::begin(&mut session, wal, source, &data, began)?;
     let instant = search.find(&mut session, watch)?;
     watch.reached("position found");
-    let catalog = session.catalog()?;
-    let mut tables = sum_up(&mut session, instant.shapes, options, watch)?;
+    let fingerprint = session.catalog()?.fingerprint();
     let unlogged = unlogged(&mut session)?;
-    for table in &mut tables {
-        let name = &table.shape.table;
-        // Its rows are in no log: what comes back is an empty table.
-        if unlogged
-            .iter()
-            .any(|one| (&one.0, &one.1) == (&name.schema, &name.name))
-        {
-            table.checksum = table.checksum.is_some().then(empty);
-        }
-    }
+    let tables = sums(&mut session, instant.shapes, &unlogged, options, watch)?;
     session.roll_back()?;
     finish(folder, &look)?;
     watch.reached("cluster written");
     facts.write(&mut properties);
     properties.insert(POSITION.to_owned(), instant.record.to_string());
     properties.insert(MAJOR.to_owned(), session.major.to_string());
-    properties.extend(
-        session
-            .server()
-            .user
-            .clone()
-            .map(|role| (ROLE.to_owned(), role)),
-    );
+    let role = session.server().user.clone();
+    properties.extend(role.map(|role| (ROLE.to_owned(), role)));
     Ok(Taken {
         kind: BackupKind::Physical,
         method: "pg_basebackup, files and log".to_owned(),
@@ -159,12 +132,33 @@ pub(super) fn take(
         taken_at: instant.taken_at,
         position: Some(instant.record.to_string()),
         properties,
-        fingerprint: catalog.fingerprint(),
+        fingerprint,
         tables,
         source_bytes: look.database_bytes,
         remarks: unlogged_remark(&unlogged).into_iter().collect(),
         mark: None,
     })
+}
+
+/// Sums up the tables as they will come back: of unlogged ones, whose rows are in no log, nothing does.
+fn sums(
+    session: &mut PostgresSession,
+    shapes: Vec<TableShape>,
+    unlogged: &[(String, String)],
+    options: &TakeOptions,
+    watch: &dyn BackupWatch,
+) -> Result<Vec<TableContent>, EngineError> {
+    let mut tables = sum_up(session, shapes, options, watch)?;
+    for table in &mut tables {
+        let TableName { schema, name } = &table.shape.table;
+        if unlogged
+            .iter()
+            .any(|one| (&one.0, &one.1) == (schema, name))
+        {
+            table.checksum = table.checksum.is_some().then(empty);
+        }
+    }
+    Ok(tables)
 }
 
 fn empty() -> TableChecksum {
@@ -180,6 +174,13 @@ fn one(session: &mut PostgresSession, sql: &str) -> Result<String, EngineError> 
     let rows = session.query_own(sql, &[])?;
     let text = rows.first().and_then(|row| row.first()?.text());
     Ok(text.unwrap_or_default().to_owned())
+}
+
+/// A setting of the server that is a number of bytes, and is never nothing.
+fn size_setting(session: &mut PostgresSession, name: &str) -> Result<u64, EngineError> {
+    let sql = format!("select setting from pg_catalog.pg_settings where name = '{name}'");
+    let size = one(session, &sql)?.parse().ok().filter(|size| *size > 0);
+    size.ok_or_else(|| EngineError::new(ErrorKind::Other, format!("the server has no `{name}`")))
 }
 
 /// Where the log begins that has to be replayed onto the files: `START WAL LOCATION: 0/2000028 (file …)`.
@@ -250,6 +251,12 @@ struct Search<'a> {
     began: String,
 }
 
+/// What was read of the log until now.
+struct ReadLog {
+    commits: Vec<Commit>,
+    up_to: Lsn,
+}
+
 /// An instant whose position is known; the session's transaction sees it.
 struct Found {
     /// The last record that belongs to it.
@@ -258,83 +265,57 @@ struct Found {
     shapes: Vec<TableShape>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// A search in the log of files that have just been copied.
+    fn begin(
+        session: &mut PostgresSession,
+        wal: Wal<'a>,
+        source: &'a DatabaseUrl,
+        data: &Path,
+        began: String,
+    ) -> Result<Self, EngineError> {
+        let page_bytes = size_setting(session, "wal_block_size")?;
+        let behind: Lsn = one(
+            session,
+            "select pg_catalog.pg_current_wal_insert_lsn()::text",
+        )?
+        .parse()
+        .map_err(|()| unclear())?;
+        Ok(Self {
+            behind: behind.before_header(page_bytes, wal.segment_bytes),
+            first: start_of(data)?,
+            wal,
+            page_bytes,
+            source,
+            began,
+        })
+    }
+
     /// Finds one. The session is in a transaction that sees it, and keeps every table from being emptied or written anew.
     fn find(
         &self,
         session: &mut PostgresSession,
         watch: &dyn BackupWatch,
     ) -> Result<Found, EngineError> {
-        let mut commits: Vec<Commit> = Vec::new();
-        let mut read_up_to = self.first;
+        let mut read = ReadLog {
+            commits: Vec::new(),
+            up_to: self.first,
+        };
+        let mut holder = None;
         let mut why = String::new();
-        let mut holder: Option<PostgresSession> = None;
         for attempt in 1..=TRIES {
             if attempt > 1 {
                 session.roll_back()?;
                 thread::sleep((Duration::from_millis(5) * attempt).min(LONGEST_PAUSE));
                 watch.progress("instants tried", u64::from(attempt), 0);
             }
-            let shapes = all_tables(session)?;
-            session.execute_own("begin isolation level repeatable read, read only")?;
-            session.in_transaction = true;
-            if let Err(error) = lock(session, &shapes) {
-                let passes = error.kind.may_pass() || error.kind == ErrorKind::DoesNotExist;
-                if !passes {
-                    return Err(error);
-                }
-                why = error.message;
-                continue;
+            if attempt > QUIET_TRIES && holder.is_none() {
+                holder = Some(PostgresSession::open(self.source, &holding())?);
             }
-            let holds = attempt > QUIET_TRIES;
-            if holds {
-                let holder = match &mut holder {
-                    Some(holder) => holder,
-                    None => holder.insert(PostgresSession::open(self.source, &holding())?),
-                };
-                if let Err(error) = hold_writers(holder, &shapes) {
-                    holder.roll_back()?;
-                    why = format!("writers were not held: {}", error.message);
-                    continue;
-                }
+            match self.attempt(session, holder.as_mut(), &mut read)? {
+                Ok(found) => return Ok(found),
+                Err(reason) => why = reason,
             }
-            let look = self.look(session);
-            if let Some(holder) = &mut holder {
-                holder.roll_back()?;
-            }
-            let look = look?;
-            if look.waits_long {
-                "a commit has been waiting for a synchronous standby since before the backup began"
-                    .clone_into(&mut why);
-                continue;
-            }
-            self.wait_for_disk(session, look.end)?;
-            self.wal.fetch(look.end)?;
-            commits.extend(self.wal.commits(read_up_to, look.end)?);
-            read_up_to = read_up_to.max(look.end);
-            let Some(position) = position(&commits, &look.seen, look.end, holds) else {
-                "two transactions became visible in another order than their commits were written"
-                    .clone_into(&mut why);
-                continue;
-            };
-            if position
-                < self
-                    .behind
-                    .before_header(self.page_bytes, self.wal.segment_bytes)
-            {
-                "a commit that was written while the files were copied is not seen yet"
-                    .clone_into(&mut why);
-                continue;
-            }
-            if names(&all_tables(session)?) != names(&shapes) {
-                "tables were made or dropped".clone_into(&mut why);
-                continue;
-            }
-            return Ok(Found {
-                record: self.wal.last_record(self.first, position)?,
-                taken_at: look.taken_at,
-                shapes,
-            });
         }
         Err(EngineError::new(
             ErrorKind::Transient,
@@ -344,6 +325,67 @@ impl Search<'_> {
         )
         .detail(format!("at the last one: {why}"))
         .hint("try again at a calmer time"))
+    }
+
+    /// Tries one instant, with writers held where there is a session for that; says why it does not do.
+    fn attempt(
+        &self,
+        session: &mut PostgresSession,
+        holder: Option<&mut PostgresSession>,
+        read: &mut ReadLog,
+    ) -> Result<Result<Found, String>, EngineError> {
+        let not = |why: &str| Ok(Err(why.to_owned()));
+        let shapes = all_tables(session)?;
+        session.execute_own("begin isolation level repeatable read, read only")?;
+        session.in_transaction = true;
+        if let Err(error) = lock(session, &shapes) {
+            let passes = error.kind.may_pass() || error.kind == ErrorKind::DoesNotExist;
+            return if passes {
+                Ok(Err(error.message))
+            } else {
+                Err(error)
+            };
+        }
+        let holds = holder.is_some();
+        let look = match holder {
+            None => self.look(session)?,
+            Some(holder) => {
+                let held = hold_writers(holder, &shapes).map(|()| self.look(session));
+                // However that ended, nobody is held any longer.
+                holder.roll_back()?;
+                match held {
+                    Ok(look) => look?,
+                    Err(error) => {
+                        return Ok(Err(format!("writers were not held: {}", error.message)));
+                    }
+                }
+            }
+        };
+        if look.waits_long {
+            return not(
+                "a commit has been waiting for a synchronous standby since before the backup began",
+            );
+        }
+        self.wait_for_disk(session, look.end)?;
+        self.wal.fetch(look.end)?;
+        read.commits.extend(self.wal.commits(read.up_to, look.end)?);
+        read.up_to = read.up_to.max(look.end);
+        let Some(position) = position(&read.commits, &look.seen, look.end, holds) else {
+            return not(
+                "two transactions became visible in another order than their commits were written",
+            );
+        };
+        if position < self.behind {
+            return not("a commit that was written while the files were copied is not seen yet");
+        }
+        if names(&all_tables(session)?) != names(&shapes) {
+            return not("tables were made or dropped");
+        }
+        Ok(Ok(Found {
+            record: self.wal.last_record(self.first, position)?,
+            taken_at: look.taken_at,
+            shapes,
+        }))
     }
 
     /// Takes the snapshot, and the position behind it.
@@ -357,7 +399,6 @@ impl Search<'_> {
         let rows = session.query_own(&sql, &[Value::from(self.began.as_str())])?;
         let row = rows.first().map(Vec::as_slice).unwrap_or_default();
         let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
-        let unclear = || EngineError::new(ErrorKind::Other, "the server's snapshot cannot be read");
         let end: Lsn = text(1).parse().map_err(|()| unclear())?;
         Ok(Look {
             seen: Seen::parse(text(0)).ok_or_else(unclear)?,
@@ -388,6 +429,13 @@ impl Search<'_> {
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+fn unclear() -> EngineError {
+    EngineError::new(
+        ErrorKind::Other,
+        "what the server says of its snapshot and its log cannot be read",
+    )
 }
 
 struct Look {
