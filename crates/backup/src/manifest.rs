@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tightrope_engine::{DatabaseId, Server, TableContent, Taken};
+use tightrope_engine::{BackupKind, DatabaseId, Server, TableContent, Taken};
 use tightrope_model::{Digest, Fingerprint};
 
 use crate::adopted::Adopted;
@@ -12,8 +12,9 @@ use crate::files::FileDigest;
 use crate::record::{self, Fault, Sealed, to_text};
 use crate::{EncryptionKey, SigningKey};
 
-/// The layout of the file.
+/// The layout of the file: that of a logical backup, and of a physical one, which older tightropes cannot restore.
 const LAYOUT: u32 = 1;
+const LAYOUT_OF_PHYSICAL: u32 = 2;
 
 /// What a backup is: of which database, as of which instant, which files, and what a restored database must be equal to.
 ///
@@ -33,6 +34,9 @@ pub struct Manifest {
     pub server: Server,
     /// Which database, for certain.
     pub database: DatabaseId,
+    /// What it is a copy of.
+    #[serde(default, skip_serializing_if = "BackupKind::is_logical")]
+    pub kind: BackupKind,
     /// How it was taken.
     pub method: String,
     /// The version of the program that took it, where one did.
@@ -129,7 +133,11 @@ impl Manifest {
         milliseconds: u64,
     ) -> Self {
         Self {
-            tightrope_backup: LAYOUT,
+            tightrope_backup: match taken.kind {
+                BackupKind::Logical => LAYOUT,
+                BackupKind::Physical => LAYOUT_OF_PHYSICAL,
+            },
+            kind: taken.kind,
             name,
             taken_at: taken.taken_at,
             tool_version,
@@ -175,7 +183,7 @@ impl Manifest {
             .get("tightrope_backup")
             .and_then(serde_json::Value::as_u64)
             .unwrap_or(0);
-        if layout > u64::from(LAYOUT) {
+        if layout > u64::from(LAYOUT_OF_PHYSICAL) {
             return Err(ManifestError::Layout(layout));
         }
         let manifest: Self = serde_json::from_value(value)?;
@@ -236,6 +244,7 @@ pub(crate) mod tests {
                 id: "/srv/shop.db".to_owned(),
                 name: "shop.db".to_owned(),
             },
+            kind: BackupKind::Logical,
             method: "backup API".to_owned(),
             program: None,
             position: None,
@@ -272,10 +281,10 @@ pub(crate) mod tests {
             Manifest::parse(&text[..text.len() / 2], None),
             Err(ManifestError::Unreadable(_))
         ));
-        let newer = text.replace("\"tightrope_backup\": 1", "\"tightrope_backup\": 2");
+        let newer = text.replace("\"tightrope_backup\": 1", "\"tightrope_backup\": 3");
         assert!(matches!(
             Manifest::parse(&newer, None),
-            Err(ManifestError::Layout(2))
+            Err(ManifestError::Layout(3))
         ));
     }
 

@@ -16,6 +16,32 @@ pub struct DatabaseId {
     pub name: String,
 }
 
+/// What a backup is a copy of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackupKind {
+    /// Of one database: what is in it.
+    #[default]
+    Logical,
+    /// Of a whole cluster: its files, and its log up to one position.
+    Physical,
+}
+
+impl BackupKind {
+    /// Whether it is the default.
+    pub fn is_logical(&self) -> bool {
+        *self == Self::Logical
+    }
+
+    /// One word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Logical => "logical",
+            Self::Physical => "physical",
+        }
+    }
+}
+
 /// How a backup is taken.
 #[derive(Clone, Copy, Debug)]
 pub struct TakeOptions {
@@ -39,6 +65,8 @@ pub struct TableContent {
 /// What was written into a backup's folder, and what the database was in that snapshot.
 #[derive(Clone, Debug)]
 pub struct Taken {
+    /// What was copied.
+    pub kind: BackupKind,
     /// How, in words: `pg_dump, directory, gzip`, `backup API`.
     pub method: String,
     /// The program's version, where a program did it.

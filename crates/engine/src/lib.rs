@@ -15,6 +15,7 @@ mod changes;
 mod clone;
 mod error;
 mod net;
+mod physical;
 mod queries;
 mod registry;
 mod session;
@@ -22,8 +23,8 @@ mod url;
 mod vitals;
 
 pub use backup::{
-    Backup, BackupFiles, BackupWatch, DatabaseId, Kinship, Restored, TableContent, TakeOptions,
-    Taken, Unfit, tables_named,
+    Backup, BackupFiles, BackupKind, BackupWatch, DatabaseId, Kinship, Restored, TableContent,
+    TakeOptions, Taken, Unfit, tables_named,
 };
 pub use capabilities::Capabilities;
 pub use changes::{
@@ -33,6 +34,7 @@ pub use changes::{
 pub use clone::{Cloner, CopyOutlook, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
 pub use net::{Fill, ForwardColumn, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
+pub use physical::{Cluster, Ground, KeptCluster, Physical, ServerPrograms};
 pub use queries::{Queries, QueryRows, StatementRecord};
 pub use registry::{Registry, UnknownScheme};
 pub use session::{
@@ -68,6 +70,11 @@ pub trait Engine: Send + Sync {
 
     /// The ability to take backups and to restore them; none where the engine has it not.
     fn backup(&self) -> Option<&dyn Backup> {
+        None
+    }
+
+    /// The ability to copy whole clusters by their files; none where the engine has it not.
+    fn physical(&self) -> Option<&dyn Physical> {
         None
     }
 }

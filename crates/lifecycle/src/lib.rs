@@ -39,9 +39,10 @@ pub use apply::{
 pub use backup::{
     AdoptCommands, AdoptError, AdoptStep, BackupAdopted, BackupError, BackupListed, BackupPolicy,
     BackupProven, BackupSettings, BackupTaken, CarriedOut, CarryOptions, LogEnded, LogStanding,
-    ProveOptions, Pruned, ReplayUntil, ReplayedChanges, RestoreOptions, RestoredBackup,
-    TakeBackupOptions, TimesOfRestore, adopt_backup, carry_changes, end_logs, list_backups,
-    prove_backup, prune_backups, restore_backup, take_backup,
+    ProveOptions, Pruned, ReplayUntil, ReplayedChanges, RestoreClusterOptions, RestoreOptions,
+    RestoredBackup, RestoredCluster, TakeBackupOptions, TimesOfRestore, adopt_backup,
+    carry_changes, end_logs, list_backups, prove_backup, prune_backups, restore_backup,
+    restore_cluster, take_backup,
 };
 pub use copy::{CopyError, CopyMade, CopyOptions, copy_for_people};
 pub use drill::{

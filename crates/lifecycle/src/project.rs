@@ -176,7 +176,8 @@ impl Project {
 
     /// Whether copies for rehearsal are made on the target's own server, or in its folder: they take room and time there.
     pub(crate) fn copies_are_beside_target(&self) -> bool {
-        self.rehearse_url.is_none() && !matches!(self.copies_of, CopiesOf::Command(_))
+        self.rehearse_url.is_none()
+            && !matches!(self.copies_of, CopiesOf::Command(_) | CopiesOf::Physical(_))
     }
 
     /// Opens a session on the target.

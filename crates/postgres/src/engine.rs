@@ -50,4 +50,9 @@ impl Engine for PostgresEngine {
     fn backup(&self) -> Option<&dyn Backup> {
         Some(&self.cloner)
     }
+
+    #[cfg(unix)]
+    fn physical(&self) -> Option<&dyn tightrope_engine::Physical> {
+        Some(&self.cloner)
+    }
 }

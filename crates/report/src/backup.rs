@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tightrope_backup::Manifest;
 use tightrope_lifecycle::{
-    BackupAdopted, BackupListed, BackupProven, BackupTaken, Pruned, RestoredBackup,
+    BackupAdopted, BackupListed, BackupProven, BackupTaken, Pruned, RestoredBackup, RestoredCluster,
 };
 
 use crate::Style;
@@ -193,7 +193,11 @@ pub fn backups(all: &[BackupListed], style: &Style) -> String {
             Some(_) => format!("adopted, {taken}"),
             None => format!("{}, {taken}", bytes(one.bytes)),
         };
-        page.spread(&format!("{}  {state}", style.bold(&one.name)), &right);
+        let kind = match &one.manifest {
+            Some(manifest) if !manifest.kind.is_logical() => "physical  ",
+            _ => "",
+        };
+        page.spread(&format!("{}  {kind}{state}", style.bold(&one.name)), &right);
         if let (Some(manifest), false) = (&one.manifest, one.of_target) {
             let of = format!("of another database: {}", manifest.database.id);
             page.field("    ", &style.careful(&of));
@@ -325,6 +329,40 @@ pub fn restored(restored: &RestoredBackup, style: &Style) -> String {
         page.field("  remark  ", remark);
     }
     page.end("", 0)
+}
+
+/// A cluster that was restored.
+pub fn restored_cluster(restored: &RestoredCluster, style: &Style) -> String {
+    let mut page = Page::new(style);
+    let took = format!("restored in {}", duration(restored.times.total_ms));
+    page.spread(&style.bold(&restored.name), &took);
+    page.field("  into    ", &restored.folder.display().to_string());
+    let position = restored.manifest.position.as_deref().unwrap_or_default();
+    page.field(
+        "  as of   ",
+        &format!(
+            "{}, {}, log position {position}; what was written since is not in it",
+            instant(&restored.manifest.taken_at),
+            ago(&restored.manifest.taken_at, style.now),
+        ),
+    );
+    let equal = format!(
+        "{} and {} of `{}` equal to the manifest",
+        plural(restored.tables as u64, "table", "tables"),
+        plural(restored.rows, "row", "rows"),
+        restored.manifest.database.name
+    );
+    page.field("  equal   ", &style.good(&equal));
+    for remark in &restored.remarks {
+        page.field("  remark  ", remark);
+    }
+    page.field("  start   ", &restored.start);
+    page.end("", 0)
+}
+
+/// A cluster that was restored, as JSON.
+pub fn restored_cluster_json(restored: &RestoredCluster) -> Value {
+    without_settings(json!(restored))
 }
 
 /// A backup that was taken, as JSON.

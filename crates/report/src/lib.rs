@@ -38,7 +38,8 @@ mod workload;
 pub use apply::{applied, applied_json};
 pub use backup::{
     backup_adopted, backup_adopted_json, backup_proven, backup_proven_json, backup_taken,
-    backup_taken_json, backups, backups_json, pruned, pruned_json, restored, restored_json,
+    backup_taken_json, backups, backups_json, pruned, pruned_json, restored, restored_cluster,
+    restored_cluster_json, restored_json,
 };
 pub use changes::{carried, carried_json, logs_ended, logs_ended_json};
 pub use check::{findings, findings_json};

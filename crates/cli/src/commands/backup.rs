@@ -1,3 +1,4 @@
+use tightrope_engine::BackupKind;
 use tightrope_lifecycle::{
     BackupListed, Project, ProveOptions, TakeBackupOptions, adopt_backup, list_backups,
     prove_backup, prune_backups, take_backup,
@@ -12,7 +13,8 @@ use crate::watching;
 
 /// Take a backup of the database, with a manifest that a restored one can be compared with
 ///
-/// PostgreSQL is dumped by pg_dump, with several connections on one snapshot; SQLite is copied by its backup interface. The
+/// PostgreSQL is dumped by pg_dump, with several connections on one snapshot, or with `--physical` the files of its whole cluster are
+/// copied with its log, up to one exact position; SQLite is copied by its backup interface. The
 /// manifest has the digest of every file, and the schema and the checksum of every table as of that same snapshot; with a
 /// key it is signed. With `--with-changes` every change from that snapshot on is logged by triggers, for `restore --replay`;
 /// `backup carry` brings the log to safety. Into a bucket it goes file by file, the manifest last; interrupted, the same command
@@ -22,6 +24,7 @@ use crate::watching;
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  tightrope backup --to /mnt/backups --prove\n  tightrope backup --target production --json\n  \
     tightrope backup --with-changes --prove\n  \
+    tightrope backup --physical --prove\n  \
     tightrope backup --to s3://my-backups/shop\n  \
     tightrope backup list"
 )]
@@ -36,6 +39,9 @@ pub(crate) struct Args {
     /// Log every change from now on, so that `restore --replay` loses nothing [default: `changes` under `[backup]`]
     #[arg(long)]
     with_changes: bool,
+    /// Copy the files of the whole cluster with its log, instead of dumping the database (PostgreSQL) [default: `kind` under `[backup]`]
+    #[arg(long, conflicts_with = "with_changes")]
+    physical: bool,
     /// Do not sum up the tables: faster, and the backup cannot be proven
     #[arg(long, conflicts_with = "prove")]
     no_checksums: bool,
@@ -162,7 +168,10 @@ fn project(place: &PlaceArgs, context: &Context) -> Result<Project, CommandError
 }
 
 fn take(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let project = project(&args.place, context)?;
+    let mut project = project(&args.place, context)?;
+    if args.physical {
+        project.backup.kind = BackupKind::Physical;
+    }
     let options = TakeBackupOptions {
         checksums: !args.no_checksums,
         changes: args.with_changes,

@@ -1,5 +1,10 @@
+use std::path::{Path, PathBuf};
+
 use jiff::Timestamp;
-use tightrope_lifecycle::{ReplayUntil, ReplayedChanges, RestoreOptions, restore_backup};
+use tightrope_lifecycle::{
+    Project, ReplayUntil, ReplayedChanges, RestoreClusterOptions, RestoreOptions, restore_backup,
+    restore_cluster,
+};
 use tightrope_model::TableName;
 
 use super::backup::PlaceArgs;
@@ -16,11 +21,13 @@ use crate::watching;
 /// more: then it is kept, renamed (PostgreSQL) or copied beside (SQLite). What was written after the backup is not in it, unless it was taken `--with-changes` and `--replay` is
 /// said: then every logged change is replayed before the name is given, the rest of the log is read from the old database if it
 /// can be reached, and the recovery point is told. A mistake that was committed was logged, too: `--until` leaves it out.
+/// A physical backup becomes a whole cluster, in the folder that `--folder` names: it is recovered and compared on a throw-away server first.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  tightrope restore --into postgres://me@host/shop_restored\n  \
     tightrope restore shop-20260102T030405Z --into postgres://me@host/shop --overwrite shop\n  \
     tightrope restore --into sqlite://shop.db --table orders\n  \
+    tightrope restore --folder /srv/postgresql/restored\n  \
     tightrope restore --replay --into postgres://me@host/shop --overwrite shop\n  \
     tightrope restore --replay --until 2026-01-02T03:04:05Z --into postgres://me@host/shop_restored"
 )]
@@ -28,8 +35,11 @@ pub(crate) struct Args {
     /// The backup: its name, its folder or its address [default: the newest of the database]
     backup: Option<String>,
     /// The database that it becomes
-    #[arg(long, value_name = "URL")]
-    into: String,
+    #[arg(long, value_name = "URL", required_unless_present = "folder")]
+    into: Option<String>,
+    /// The folder that the cluster of a physical backup becomes: one that is not there, or empty
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["into", "overwrite", "from_another", "replay", "tables"])]
+    folder: Option<PathBuf>,
     /// The name of the database that may be overwritten
     #[arg(long, value_name = "NAME", conflicts_with = "tables")]
     overwrite: Option<String>,
@@ -62,19 +72,24 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let configuration = context.configuration()?;
-    let into = configuration::with_password(&args.into);
+    let into = args.into.as_deref().map(configuration::with_password);
     // Where the database itself is gone and nothing names it, what is restored to names the engine.
-    let target = match context.known_target(&configuration)? {
-        Some(target) => target,
-        None => configuration::Target {
+    let target = match (context.known_target(&configuration)?, &into) {
+        (Some(target), _) => target,
+        (None, Some(into)) => configuration::Target {
             url: into.clone(),
             copies: configuration::Copies::default(),
             masks: tightrope_lifecycle::Selecting::default(),
             backup: None,
         },
+        (None, None) => context.target(&configuration)?,
     };
     let mut project = context.project_on("restore", &configuration, target)?;
     args.place.settle(&mut project)?;
+    let Some(into) = into else {
+        let folder = args.folder.as_deref().unwrap_or(Path::new(""));
+        return cluster(args, folder, &project, context);
+    };
     let has_schemas = into
         .scheme()
         .is_some_and(|scheme| scheme.starts_with("postgres"));
@@ -110,6 +125,27 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         .as_ref()
         .is_none_or(ReplayedChanges::is_whole);
     Ok(if all_there { Exit::Done } else { Exit::Alert })
+}
+
+/// Restores a whole cluster.
+fn cluster(
+    args: &Args,
+    folder: &Path,
+    project: &Project,
+    context: &Context,
+) -> Result<Exit, CommandError> {
+    let options = RestoreClusterOptions {
+        backup: args.backup.clone(),
+        folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
+    };
+    let restored = watching::watched(context.terminal, |watchers| {
+        restore_cluster(project, &options, watchers)
+    })?;
+    context.terminal.show(
+        |style| tightrope_report::restored_cluster(&restored, style),
+        || tightrope_report::restored_cluster_json(&restored),
+    );
+    Ok(Exit::Done)
 }
 
 /// Up to where changes are replayed.

@@ -5,18 +5,31 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tightrope_backup::{BucketOptions, EncryptionKey, Place, Retention, SCHEMES, SigningKey};
+use tightrope_engine::BackupKind;
 use tightrope_lifecycle::{AdoptCommands, BackupError, BackupPolicy, BackupSettings};
 
+use super::copies::{CheckpointWord, programs};
 use super::password::with_password;
 use super::secret::Secret;
 use crate::errors::CommandError;
 use crate::exit::Exit;
 
-/// A server, or a folder.
+/// Where backups are restored to prove them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ServerTable {
-    url: Secret,
+struct ProveTable {
+    /// A server, or a folder of SQLite files.
+    url: Option<Secret>,
+    /// The folder for the data of throw-away servers.
+    folder: Option<PathBuf>,
+}
+
+/// What a backup is a copy of.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KindWord {
+    Logical,
+    Physical,
 }
 
 /// The variable that holds the key, where the file names none.
@@ -43,7 +56,13 @@ pub(super) struct BackupTable {
     /// How many connections read and write at once.
     jobs: Option<u32>,
     /// Where backups are restored to prove them.
-    prove: Option<ServerTable>,
+    prove: Option<ProveTable>,
+    /// What is backed up: the database, or the whole cluster.
+    kind: Option<KindWord>,
+    /// Where the server's programs are.
+    bin: Option<PathBuf>,
+    /// How the checkpoint is made that a physical backup begins with.
+    checkpoint: Option<CheckpointWord>,
     /// A script of queries that must hold on a restored backup.
     verify: Option<PathBuf>,
     /// How old a proven backup may be, in hours.
@@ -137,7 +156,10 @@ impl BackupTable {
         let prove_url = self
             .prove
             .as_ref()
-            .map(|prove| prove.url.read(home, "prove"));
+            .and_then(|prove| prove.url.as_ref())
+            .map(|url| url.read(home, "prove"));
+        let prove_folder = self.prove.as_ref().and_then(|prove| prove.folder.as_ref());
+        self.require_sense()?;
         let settings = BackupSettings {
             bucket: self.options(home)?,
             encryption: self.encryption(home)?,
@@ -148,6 +170,12 @@ impl BackupTable {
                 .or_else(staging_of_environment),
             key: self.key(home)?,
             prove_url: prove_url.transpose()?,
+            prove_folder: prove_folder.map(|folder| home.join(folder)),
+            kind: match self.kind {
+                Some(KindWord::Physical) => BackupKind::Physical,
+                _ => BackupKind::Logical,
+            },
+            programs: programs(home, self.bin.as_deref(), self.checkpoint),
             verify: self.verify.as_ref().map(|verify| home.join(verify)),
             jobs: self.jobs.unwrap_or(default.jobs).max(1),
             max_age_s: self
@@ -172,6 +200,26 @@ impl BackupTable {
             place: place.transpose()?,
             ..settings
         })
+    }
+
+    /// Refuses what contradicts itself.
+    fn require_sense(&self) -> Result<(), CommandError> {
+        let wrong = |what: &str| {
+            CommandError::new(Exit::Error, format!("`[backup]` {what}"))
+                .hint("docs/reference/configuration.md says what stands there")
+        };
+        let says_nothing = |prove: &ProveTable| prove.url.is_none() && prove.folder.is_none();
+        if self.prove.as_ref().is_some_and(says_nothing) {
+            return Err(wrong(
+                "has a `prove` that names neither a `url` nor a `folder`",
+            ));
+        }
+        if self.kind == Some(KindWord::Physical) && self.changes == Some(true) {
+            return Err(wrong(
+                "says `kind = \"physical\"` and `changes = true`: changes are replayed onto logical backups alone",
+            ));
+        }
+        Ok(())
     }
 
     fn key(&self, home: &Path) -> Result<Option<SigningKey>, CommandError> {

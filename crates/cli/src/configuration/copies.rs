@@ -1,10 +1,10 @@
 //! How copies for rehearsal are made: where, and of what.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tightrope_engine::DatabaseUrl;
+use tightrope_engine::{DatabaseUrl, Ground, ServerPrograms};
 use tightrope_lifecycle::{CopiesOf, CopyCommand, Sampling, Selecting};
 use tightrope_selection::Sample;
 
@@ -37,6 +37,20 @@ pub(super) struct RehearseTable {
     tables: BTreeMap<String, ShareValue>,
     /// Whether the target's masks are put on.
     masked: Option<bool>,
+    /// Where a throw-away server has its data.
+    folder: Option<PathBuf>,
+    /// Where the server's programs are.
+    bin: Option<PathBuf>,
+    /// Whether the target takes its time with the checkpoint that a physical copy begins with.
+    checkpoint: Option<CheckpointWord>,
+}
+
+/// How the checkpoint is made that a physical copy begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CheckpointWord {
+    Fast,
+    Spread,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -44,6 +58,7 @@ pub(super) struct RehearseTable {
 enum FromWord {
     Target,
     Backup,
+    Physical,
 }
 
 /// How copies of a target are made.
@@ -80,6 +95,20 @@ impl RehearseTable {
                 .hint("docs/reference/configuration.md says what stands there")
         };
         let place = self.url.as_ref().map(|url| url.read(home, target));
+        let is_physical = self.from == Some(FromWord::Physical) && self.command.is_none();
+        let has_of_server = [
+            ("folder", self.folder.is_some()),
+            ("bin", self.bin.is_some()),
+            ("checkpoint", self.checkpoint.is_some()),
+        ];
+        if let Some((key, _)) = has_of_server
+            .iter()
+            .find(|(_, is_there)| *is_there && !is_physical)
+        {
+            return Err(wrong(&format!(
+                "has a `{key}`, which is for `from = \"physical\"` alone"
+            )));
+        }
         let of = match (&self.command, self.from) {
             (None, None)
                 if self.url.is_none() && self.sample.is_none() && self.masked.is_none() =>
@@ -108,6 +137,17 @@ impl RehearseTable {
                     remove: remove.cloned(),
                     folder: home.to_owned(),
                     url: with_password,
+                })
+            }
+            (None, Some(FromWord::Physical)) => {
+                let folder = self.folder.as_ref().ok_or_else(|| {
+                    wrong(
+                        "says `from = \"physical\"` and names no `folder` for the data of the copy",
+                    )
+                })?;
+                CopiesOf::Physical(Ground {
+                    folder: home.join(folder),
+                    programs: programs(home, self.bin.as_deref(), self.checkpoint),
                 })
             }
             (None, Some(FromWord::Backup)) => CopiesOf::Backup,
@@ -148,5 +188,17 @@ impl RehearseTable {
                 .collect(),
             ..Sampling::of(share)
         }))
+    }
+}
+
+/// What is said of the server's programs; paths start from the folder of tightrope.toml.
+pub(super) fn programs(
+    home: &Path,
+    bin: Option<&Path>,
+    checkpoint: Option<CheckpointWord>,
+) -> ServerPrograms {
+    ServerPrograms {
+        bin: bin.map(|bin| home.join(bin)),
+        spread_checkpoint: checkpoint == Some(CheckpointWord::Spread),
     }
 }

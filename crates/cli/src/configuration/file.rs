@@ -278,6 +278,10 @@ mod tests {
             "policy",
             "placeholders",
             "rehearse",
+            "folder",
+            "bin",
+            "kind",
+            "checkpoint",
             "url",
         ]
         .into_iter()

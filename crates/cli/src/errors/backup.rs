@@ -79,6 +79,28 @@ impl From<BackupError> for CommandError {
                 "name a folder on another disk: `--to FOLDER`, or `to` under [targets.NAME.backup]",
             ),
             BackupError::NoBackups => Self::of(Exit::Error, error),
+            BackupError::NoPhysical => Self::of(Exit::Refused, error).hint(
+                "take a logical one: a database that is a file is copied as a whole anyway",
+            ),
+            BackupError::NoGround => Self::of(Exit::Error, error)
+                .hint("name one with room for the cluster: `prove = { folder = \"/var/tmp/tightrope\" }` under [backup] in tightrope.toml"),
+            BackupError::NoLogWithPhysical => Self::of(Exit::Refused, error)
+                .hint("take a logical backup for way (d): `kind = \"logical\"`, or leave `--physical` out")
+                .hint("or leave `--with-changes` and `changes` out"),
+            BackupError::OfACluster { ref name, .. } => {
+                let folder = format!("restore the cluster: `tightrope restore {name} --folder FOLDER`");
+                Self::of(Exit::Refused, error)
+                    .hint(folder)
+                    .hint("start it, and take out of it what is needed: `pg_dump --table …`")
+            }
+            BackupError::OfOneDatabase { ref name } => {
+                let into = format!("it becomes a database: `tightrope restore {name} --into URL`");
+                Self::of(Exit::Refused, error).hint(into)
+            }
+            BackupError::FolderInUse { .. } => Self::of(Exit::Refused, error)
+                .hint("name a folder that is not there: `--folder`"),
+            BackupError::NoFolderAbove { .. } => Self::of(Exit::Error, error)
+                .hint("is the path right? that folder is made, the ones above it are not"),
             BackupError::NoneThere { .. } => Self::of(Exit::Error, error)
                 .hint("take one with `tightrope backup --prove`")
                 .hint("or name the backup that is meant: `tightrope backup list` shows them all"),

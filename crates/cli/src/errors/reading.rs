@@ -103,6 +103,16 @@ impl From<SourceError> for CommandError {
                 .hint("`tightrope backup` takes one, `tightrope backup prove` restores it and proves that it is whole")
                 .hint("or make copies of the target itself: `from = \"target\"` under [targets.NAME.rehearse]"),
             SourceError::Backup(error) => (*error).into(),
+            SourceError::NotPhysical => Self::of(Exit::Refused, error).hint(
+                "leave `from = \"physical\"` out: a database that is a file is copied as a whole anyway",
+            ),
+            SourceError::Physical(ref source) => {
+                let exit = match source.kind {
+                    ErrorKind::Unsupported | ErrorKind::OutOfSpace => Exit::Refused,
+                    _ => super::engine::engine_exit(source),
+                };
+                Self::of(exit, error).hint_for_engine()
+            }
         }
     }
 }

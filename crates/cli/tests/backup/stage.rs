@@ -72,11 +72,22 @@ impl Stage {
     }
 
     pub(crate) fn postgres() -> Self {
-        Self::on(&postgres(postgres_majors()[0]).unwrap())
+        Self::in_database_of(&postgres(postgres_majors()[0]).unwrap())
     }
 
-    /// A database on that server.
+    /// On a server of a test's own: others would be in a copy of all its files. Its folder is one that a server's account can enter.
     pub(crate) fn on(server: &PostgresServer) -> Self {
+        let stage = Self::in_database_of(server);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let open = fs::Permissions::from_mode(0o711);
+            fs::set_permissions(stage.path(""), open).unwrap();
+        }
+        stage
+    }
+
+    fn in_database_of(server: &PostgresServer) -> Self {
         let database = server.create_database().unwrap();
         let stage = Self {
             url: database.url(),

@@ -42,6 +42,45 @@ pub enum BackupError {
     /// The engine takes no backups.
     #[error("this engine takes no backups")]
     NoBackups,
+    /// The engine has no clusters.
+    #[error("this engine has no servers, and no physical backups")]
+    NoPhysical,
+    /// Nobody has said where a throw-away server may stand.
+    #[error(
+        "a physical backup is restored onto a throw-away server, and no folder for its data is named"
+    )]
+    NoGround,
+    /// Changes are not logged for a physical backup.
+    #[error("no change log is begun with a physical backup")]
+    NoLogWithPhysical,
+    /// A physical backup is restored as a whole.
+    #[error(
+        "the backup `{name}` is of a whole cluster, and becomes a folder: {what} cannot be made of it"
+    )]
+    OfACluster {
+        /// Which backup.
+        name: String,
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// A logical backup becomes a database.
+    #[error("the backup `{name}` is of one database, and no cluster can be made of it")]
+    OfOneDatabase {
+        /// Which backup.
+        name: String,
+    },
+    /// Something is in the folder that a cluster is to become.
+    #[error("something is in {folder} already, and it is not touched")]
+    FolderInUse {
+        /// Which folder.
+        folder: String,
+    },
+    /// The folder above is not there.
+    #[error("the folder above {folder} is not there")]
+    NoFolderAbove {
+        /// Which folder was meant.
+        folder: String,
+    },
     /// The folder that backups are kept in is not there.
     #[error("the place for backups {place} is not there")]
     PlaceMissing {

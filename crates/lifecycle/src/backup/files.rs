@@ -1,7 +1,9 @@
 //! What every restore begins with: files that are whole, and a place without what dead restores have left there.
 
+use std::path::Path;
+
 use tightrope_backup::{Found, Manifest, Opened};
-use tightrope_engine::{Backup, BackupFiles, DatabaseUrl};
+use tightrope_engine::{Backup, BackupFiles, DatabaseUrl, EngineError, Physical};
 
 use super::BackupError;
 use super::watch::Watch;
@@ -43,6 +45,19 @@ pub(super) fn sweep(
     let names = taker
         .sweep(place)
         .map_err(BackupError::doing("sweep the place of restoring"))?;
+    if !names.is_empty() {
+        listener.event(&Event::Swept { names });
+    }
+    Ok(())
+}
+
+/// Ends the throw-away servers that dead processes have left below a folder, and says so.
+pub(crate) fn sweep_ground(
+    physical: &dyn Physical,
+    folder: &Path,
+    listener: &dyn Listener,
+) -> Result<(), EngineError> {
+    let names = physical.sweep(folder)?;
     if !names.is_empty() {
         listener.event(&Event::Swept { names });
     }

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod changes;
+mod cluster;
 mod compare;
 mod error;
 mod files;
@@ -26,6 +27,7 @@ pub use changes::{
     CarriedOut, CarryOptions, LogEnded, LogStanding, ReplayUntil, ReplayedChanges, carry_changes,
     end_logs,
 };
+pub use cluster::{RestoreClusterOptions, RestoredCluster, restore_cluster};
 pub use error::BackupError;
 pub use list::{BackupListed, list_backups};
 pub use prove::{BackupProven, ProveOptions, prove_backup};
@@ -35,9 +37,12 @@ pub use settings::{BackupPolicy, BackupSettings};
 pub use take::{BackupTaken, TakeBackupOptions, take_backup};
 
 pub(crate) use error::whole;
+pub(crate) use files::sweep_ground;
 pub(crate) use gate::require;
 pub(crate) use list::{TargetNow, of_this_database};
-pub(crate) use newest::{BackupToCopy, RestoredToCopy, backup_to_copy, restore_newest_proven};
+pub(crate) use newest::{
+    BackupToCopy, RestoredBy, RestoredToCopy, backup_to_copy, restore_newest_proven,
+};
 pub(crate) use prove::prove_found;
 pub(crate) use restore::{find, of_target};
 pub(crate) use settings::place_of;

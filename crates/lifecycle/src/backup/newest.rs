@@ -1,8 +1,11 @@
+use std::sync::{Arc, Mutex};
+
 use tightrope_backup::{Found, free_bytes};
-use tightrope_engine::{DatabaseUrl, Engine, Restored};
+use tightrope_engine::{BackupKind, DatabaseUrl, Engine, Restored};
 
 use super::BackupError;
 use super::adopt::{AdoptedRestored, ToRestore};
+use super::cluster::restore_to_look;
 use super::files::{files, open_whole, sweep};
 use super::restore::of_target;
 use super::settings::{place_of, taker};
@@ -17,37 +20,29 @@ use crate::{Event, Listener, Silent};
 pub(crate) struct RestoredToCopy {
     /// The backup's name.
     pub(crate) name: String,
-    restored: By,
+    pub(crate) by: RestoredBy,
+    pub(crate) url: DatabaseUrl,
+    pub(crate) remarks: Vec<String>,
 }
 
-/// Who has restored it.
-enum By {
+/// Who has restored a backup, and holds it.
+pub(crate) enum RestoredBy {
     /// The engine, from files of ours.
-    Engine(Box<dyn Restored>),
-    /// The system that keeps it.
-    Other(Box<AdoptedRestored>),
+    Engine {
+        restored: Arc<Mutex<Box<dyn Restored>>>,
+        /// Whether it is on a throw-away server, which copies on it need as long as they live.
+        is_on_throw_away: bool,
+    },
+    /// The system that keeps it, wherever that puts it. It is held, and not read.
+    Other(
+        #[expect(dead_code, reason = "dropping it removes what was restored")] Box<AdoptedRestored>,
+    ),
 }
 
 impl RestoredToCopy {
-    /// How to connect to it.
-    pub(crate) fn url(&self) -> &DatabaseUrl {
-        match &self.restored {
-            By::Engine(restored) => restored.url(),
-            By::Other(restored) => restored.url(),
-        }
-    }
-
-    /// What a person should know about it.
-    pub(crate) fn remarks(&self) -> &[String] {
-        match &self.restored {
-            By::Engine(restored) => restored.remarks(),
-            By::Other(_) => &[],
-        }
-    }
-
     /// Whether it is where another system has put it, and not where copies are made.
     pub(crate) fn is_elsewhere(&self) -> bool {
-        matches!(self.restored, By::Other(_))
+        matches!(self.by, RestoredBy::Other(_))
     }
 }
 
@@ -121,28 +116,47 @@ pub(crate) fn restore_newest_proven(
         let restored = AdoptedRestored::of(project, engine, backup, watchers)?;
         return Ok(Some(RestoredToCopy {
             name: found.name,
-            restored: By::Other(Box::new(restored)),
+            url: restored.url().clone(),
+            remarks: Vec::new(),
+            by: RestoredBy::Other(Box::new(restored)),
         }));
     }
     let watch = Watch(watchers);
     let (opened, manifest) = open_whole(&found, &watch)?;
+    let is_on_throw_away = manifest.kind == BackupKind::Physical;
+    let files = files(&opened, manifest);
+    let copying = Event::Copying {
+        source: format!("the backup {}", found.name),
+    };
+    if is_on_throw_away {
+        listener.event(&copying);
+        let watchers = Watchers {
+            listener,
+            edges: &Silent,
+        };
+        let restored = restore_to_look(project, engine, &files, manifest, watchers)?;
+        return Ok(Some(RestoredToCopy::of(found.name, restored, true)));
+    }
     let taker = taker(engine)?;
     let place = project.rehearse_url.as_ref().unwrap_or(&project.url);
     sweep(taker, place, listener)?;
-    listener.event(&Event::Copying {
-        source: format!("the backup {}", found.name),
-    });
+    listener.event(&copying);
     let restored = taker
-        .restore(
-            &files(&opened, manifest),
-            place,
-            project.backup.jobs,
-            &watch,
-        )
+        .restore(&files, place, project.backup.jobs, &watch)
         .map_err(BackupError::doing("restore the backup"))?;
-    drop(opened);
-    Ok(Some(RestoredToCopy {
-        name: found.name,
-        restored: By::Engine(restored),
-    }))
+    Ok(Some(RestoredToCopy::of(found.name, restored, false)))
+}
+
+impl RestoredToCopy {
+    fn of(name: String, restored: Box<dyn Restored>, is_on_throw_away: bool) -> Self {
+        Self {
+            name,
+            url: restored.url().clone(),
+            remarks: restored.remarks().to_vec(),
+            by: RestoredBy::Engine {
+                restored: Arc::new(Mutex::new(restored)),
+                is_on_throw_away,
+            },
+        }
+    }
 }

@@ -3,8 +3,11 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::Serialize;
 use tightrope_backup::{Found, Manifest, Proof};
-use tightrope_engine::{BackupWatch as _, DatabaseUrl, Server};
+use tightrope_engine::{
+    BackupFiles, BackupKind, BackupWatch as _, DatabaseUrl, Engine, Restored, Server,
+};
 
+use super::cluster::restore_to_look;
 use super::compare::{Compared, compare, reading};
 use super::files::{files, sweep};
 use super::restore::find;
@@ -189,30 +192,18 @@ fn try_out(
             name: found.name.clone(),
         });
     }
-    let failed = BackupError::doing;
     let engine = project.engine()?;
-    let taker = taker(engine.as_ref())?;
-    let at = proving_ground(project);
     let files = files(&opened, manifest);
-    sweep(taker, at, watchers.listener)?;
-    let unfit: Vec<_> = taker
-        .unfit(&files, at)
-        .map_err(failed("look at the place of restoring"))?
-        .into_iter()
-        // The database that is there is not touched: only what no database there could have stands against it.
-        .filter(|unfit| unfit.what == "collation")
-        .collect();
-    if !unfit.is_empty() {
-        return Err(BackupError::Unfit {
-            name: found.name.clone(),
-            unfit,
-        });
-    }
     let watch = Watch(watchers);
     let began = Instant::now();
-    let restored = taker
-        .restore(&files, at, project.backup.jobs, &watch)
-        .map_err(failed("restore the backup"))?;
+    let restored = match manifest.kind {
+        BackupKind::Logical => {
+            restore_beside(project, engine.as_ref(), &files, manifest, watchers)?
+        }
+        BackupKind::Physical => {
+            restore_to_look(project, engine.as_ref(), &files, manifest, watchers)?
+        }
+    };
     let restore_ms = milliseconds(began);
     let began = Instant::now();
     let compared = compare(
@@ -233,6 +224,36 @@ fn try_out(
         compared,
         remarks: restored.remarks().to_vec(),
     })
+}
+
+/// Restores a backup of one database into a scratch database where proofs are made.
+fn restore_beside(
+    project: &Project,
+    engine: &dyn Engine,
+    files: &BackupFiles<'_>,
+    manifest: &Manifest,
+    watchers: Watchers<'_>,
+) -> Result<Box<dyn Restored>, BackupError> {
+    let failed = BackupError::doing;
+    let taker = taker(engine)?;
+    let at = proving_ground(project);
+    sweep(taker, at, watchers.listener)?;
+    let unfit: Vec<_> = taker
+        .unfit(files, at)
+        .map_err(failed("look at the place of restoring"))?
+        .into_iter()
+        // The database that is there is not touched: only what no database there could have stands against it.
+        .filter(|unfit| unfit.what == "collation")
+        .collect();
+    if !unfit.is_empty() {
+        return Err(BackupError::Unfit {
+            name: manifest.name.clone(),
+            unfit,
+        });
+    }
+    taker
+        .restore(files, at, project.backup.jobs, &Watch(watchers))
+        .map_err(failed("restore the backup"))
 }
 
 /// Where backups are restored to be proven.

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use tightrope_backup::{Found, Manifest, Place, SCHEMES};
-use tightrope_engine::{Backup, BackupFiles, DatabaseUrl, TableContent, tables_named};
+use tightrope_engine::{Backup, BackupFiles, BackupKind, DatabaseUrl, TableContent, tables_named};
 use tightrope_model::{TableName, nearest};
 
 use super::BackupError;
@@ -94,6 +94,7 @@ pub fn restore_backup(
     let taker = taker(engine.as_ref())?;
     let found = find(project, options.backup.as_deref())?;
     refuse_adopted(&found)?;
+    of_one_database(&found, options)?;
     let watch = Watch(watchers);
     let (opened, manifest) = open_whole(&found, &watch)?;
     let check_ms = milliseconds(began);
@@ -112,6 +113,26 @@ pub fn restore_backup(
         return restoring.tables();
     }
     restoring.whole(engine.as_ref())
+}
+
+/// Refuses what is asked of a backup of a whole cluster.
+fn of_one_database(found: &Found, options: &RestoreOptions) -> Result<(), BackupError> {
+    let is_physical = |manifest: &Manifest| manifest.kind == BackupKind::Physical;
+    if !found
+        .manifest
+        .as_ref()
+        .is_ok_and(|manifest| is_physical(manifest))
+    {
+        return Ok(());
+    }
+    Err(BackupError::OfACluster {
+        name: found.name.clone(),
+        what: match (options.tables.is_empty(), &options.replay) {
+            (false, _) => "single tables",
+            (true, Some(_)) => "a database to replay changes onto",
+            (true, None) => "a database of another server",
+        },
+    })
 }
 
 struct Restoring<'a> {

@@ -1,7 +1,7 @@
 //! Whether there is room for a backup, before anything of it is written.
 
 use tightrope_backup::{Place, free_bytes};
-use tightrope_engine::{Backup, Engine};
+use tightrope_engine::{Backup, BackupKind, Engine};
 
 use super::BackupError;
 use super::list::TargetNow;
@@ -25,6 +25,8 @@ pub(super) fn require(
     };
     let bytes = match before(project, place)? {
         Some((source, stored)) if source > 0 => scaled(stored, size, source),
+        // Before a cluster is copied, its own size is asked for.
+        _ if project.backup.kind == BackupKind::Physical => return Ok(()),
         _ => taker.least_bytes(size),
     };
     for folder in place.written_to() {
@@ -48,9 +50,9 @@ fn before(project: &Project, place: &Place) -> Result<Option<(u64, u64)>, Backup
         .rev()
         .filter_map(|found| found.manifest.as_ref().ok());
     // Of an adopted one nothing was stored here.
-    let newest = ours
-        .into_iter()
-        .find(|manifest| now.is_of(manifest) && manifest.adopted.is_none());
+    let newest = ours.into_iter().find(|manifest| {
+        manifest.kind == project.backup.kind && now.is_of(manifest) && manifest.adopted.is_none()
+    });
     Ok(newest.map(|manifest| (manifest.source_bytes, manifest.bytes())))
 }
 

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use tightrope_backup::{BucketOptions, EncryptionKey, Place, Retention, SigningKey};
-use tightrope_engine::{Backup, DatabaseUrl, Engine};
+use tightrope_engine::{Backup, BackupKind, DatabaseUrl, Engine, ServerPrograms};
 
 use super::BackupError;
 use super::adopt::AdoptCommands;
@@ -22,6 +22,12 @@ pub struct BackupSettings {
     pub staging: Option<PathBuf>,
     /// Where they are restored to be proven; none means where copies for rehearsal are made, else beside the target.
     pub prove_url: Option<DatabaseUrl>,
+    /// Below which folder throw-away servers stand on which physical backups are proven.
+    pub prove_folder: Option<PathBuf>,
+    /// What is backed up: the database, or the whole cluster.
+    pub kind: BackupKind,
+    /// The server's own programs, for physical backups.
+    pub programs: ServerPrograms,
     /// A script of queries that must hold on a restored backup.
     pub verify: Option<PathBuf>,
     /// How many connections read and write at once.
@@ -51,6 +57,9 @@ impl Default for BackupSettings {
             encryption: None,
             staging: None,
             prove_url: None,
+            prove_folder: None,
+            kind: BackupKind::default(),
+            programs: ServerPrograms::default(),
             verify: None,
             jobs: 2,
             max_age_s: 26 * 3_600,

@@ -3,11 +3,14 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tightrope_backup::{Draft, LogStart, Manifest, Place};
-use tightrope_engine::{Backup, BackupWatch as _, DatabaseId, Engine, LogNumber, TakeOptions};
+use tightrope_engine::{
+    Backup, BackupKind, BackupWatch as _, DatabaseId, Engine, LogNumber, TakeOptions,
+};
 use tightrope_store::Store;
 
 use super::BackupError;
 use super::changes::{begin_log, give_up, replace_older};
+use super::cluster::physical;
 use super::error::whole;
 use super::prove::milliseconds;
 use super::room;
@@ -74,6 +77,12 @@ pub fn take_backup(
     let engine = project.engine()?;
     let taker = taker(engine.as_ref())?;
     let place = place_of(project)?;
+    if project.backup.kind == BackupKind::Physical {
+        physical(engine.as_ref())?;
+        if wants_log(project, options) {
+            return Err(BackupError::NoLogWithPhysical);
+        }
+    }
     let swept = place.prepare()?;
     if !swept.is_empty() {
         watchers
@@ -106,8 +115,9 @@ pub fn take_backup(
     // The error of the backup tells more than one of its log, which the next backup ends.
     let give_up = |_: &BackupError| drop(log.map(|log| give_up(project, log)));
     let of = (name.as_str(), applied);
+    let engines = (engine.as_ref(), taker);
     let (draft, manifest) =
-        write(project, taker, place, of, options, log, &watch).inspect_err(give_up)?;
+        write(project, engines, place, of, options, log, &watch).inspect_err(give_up)?;
     warnings.extend(manifest.remarks.iter().cloned());
     let milliseconds = milliseconds(began);
     let finished = finish(project, draft, manifest, warnings, watchers);
@@ -160,7 +170,8 @@ fn resume(
         let manifest = &resumed.manifest;
         let is_young = Timestamp::now().duration_since(manifest.taken()) <= most;
         let has_all = (manifest.has_checksums() || !options.checksums)
-            && (manifest.changes.is_some() || !wants_log(project, options));
+            && (manifest.changes.is_some() || !wants_log(project, options))
+            && manifest.kind == project.backup.kind;
         !options.fresh && is_young && has_all
     }))
 }
@@ -217,7 +228,7 @@ fn newest_applied(project: &Project, engine: &dyn Engine) -> Result<Option<Strin
 /// Writes the backup, up to its manifest; it is none before it has its name in the place.
 fn write(
     project: &Project,
-    taker: &dyn Backup,
+    (engine, taker): (&dyn Engine, &dyn Backup),
     place: &Place,
     (name, applied): (&str, Option<String>),
     options: &TakeBackupOptions,
@@ -232,9 +243,15 @@ fn write(
         checksums: options.checksums,
         log,
     };
-    let taken = taker
-        .take(&project.url, &draft.data(), &options, watch)
-        .map_err(BackupError::doing("take the backup"))?;
+    let (url, data) = (&project.url, draft.data());
+    let taken = match project.backup.kind {
+        BackupKind::Logical => taker.take(url, &data, &options, watch),
+        BackupKind::Physical => {
+            let programs = &project.backup.programs;
+            physical(engine)?.take(url, &data, programs, &options, watch)
+        }
+    };
+    let taken = taken.map_err(BackupError::doing("take the backup"))?;
     watch.reached("data written");
     let files = draft.digest(&watch.bytes("bytes digested"))?;
     let changes = log.zip(taken.mark.clone());

@@ -10,6 +10,7 @@ mod cluster;
 mod derived;
 mod extrapolate;
 mod generated;
+mod on_server;
 mod one;
 mod outcome;
 mod outlook;

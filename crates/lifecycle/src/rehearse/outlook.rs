@@ -1,8 +1,8 @@
 //! Where the copies of a rehearsal would come from, and what they cost: told before any is made.
 
 use serde::Serialize;
-use tightrope_backup::predict;
-use tightrope_engine::{Cloner, CopyOutlook, CopyPlace, EngineError};
+use tightrope_backup::{free_bytes, predict};
+use tightrope_engine::{Cloner, CopyOutlook, CopyPlace, EngineError, Ground};
 use tightrope_script::Folder;
 use tightrope_selection::Share;
 use tightrope_store::Certificate;
@@ -15,7 +15,7 @@ use crate::project::Project;
 /// Where copies to rehearse on come from, and what they cost.
 #[derive(Clone, Debug, Serialize)]
 pub struct CopiesPlanned {
-    /// What they are made of, in one word: `target`, `backup`, `command`.
+    /// What they are made of, in one word: `target`, `backup`, `physical`, `command`.
     pub provider: &'static str,
     /// The same for people: `the target`, `the backup shop-20260102T030405Z`.
     pub of: String,
@@ -82,6 +82,7 @@ pub(crate) fn copies(
     Ok(match &project.copies_of {
         CopiesOf::Target => outlook.of_target(),
         CopiesOf::Backup => outlook.of_backup(project, backup_to_copy(project)?),
+        CopiesOf::Physical(ground) => outlook.of_physical(project, ground),
         CopiesOf::Command(command) => outlook.of_command(project, command),
     })
 }
@@ -202,6 +203,40 @@ impl Outlook {
             milliseconds: known.map(|(milliseconds, _)| milliseconds),
             source: known.map_or(UNKNOWN, |(_, source)| source),
             on_target: vec!["whatever the command does to it; it is not read otherwise".to_owned()],
+        }
+    }
+
+    fn of_physical(self, project: &Project, ground: &Ground) -> CopiesPlanned {
+        let bytes = self.there.bytes;
+        let known = self.last(bytes);
+        let folder = ground.folder.display().to_string();
+        let there = ground.folder.ancestors().find(|folder| folder.is_dir());
+        let free_bytes = there.and_then(free_bytes);
+        let files = CopyRoom {
+            at: folder.clone(),
+            bytes,
+            free_bytes,
+            what: "the files of the whole cluster: at least those of the database".to_owned(),
+        };
+        let copies = match &project.rehearse_url {
+            Some(_) => self.room(&self.there.at, bytes),
+            None => CopyRoom {
+                free_bytes,
+                ..self.room(&folder, bytes)
+            },
+        };
+        CopiesPlanned {
+            provider: "physical",
+            of: "a physical copy".to_owned(),
+            method: "physical".to_owned(),
+            because: None,
+            room: vec![files, copies],
+            milliseconds: known.map(|(milliseconds, _)| milliseconds),
+            source: known.map_or(UNKNOWN, |(_, source)| source),
+            on_target: vec![
+                "all files of its cluster are read once, over two connections for replication"
+                    .to_owned(),
+            ],
         }
     }
 

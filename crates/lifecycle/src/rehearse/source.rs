@@ -1,21 +1,26 @@
-//! What copies for rehearsal are made of: the target, its newest proven backup, or a copy that a command makes elsewhere.
+//! What copies for rehearsal are made of: the target, its newest proven backup, a physical copy of it, or a copy that a command makes
+//! elsewhere.
 //!
 //! Whatever it is, tightrope copies it once more and rehearses on that: a source is only read. How like the target it is, is measured on the
 //! copy, and a certificate counts only on the schema that it was earned on; so a source that is old or wrong is found out.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tightrope_engine::{
     Cloner, ConnectOptions, CopyPlace, CopyReport, DatabaseUrl, Engine, EngineError, ErrorKind,
-    Scratch,
+    Ground, Restored, Scratch,
 };
 
 use tightrope_selection::{Sample, Selection};
 
 use super::base::sweep;
-use crate::backup::{BackupError, RestoredToCopy, Watch, restore_newest_proven};
+use super::on_server::OnServer;
+use crate::backup::{
+    BackupError, RestoredBy, RestoredToCopy, Watch, restore_newest_proven, sweep_ground,
+};
 use crate::execute::elapsed_ms;
 use crate::project::Project;
 use crate::run::Watchers;
@@ -29,12 +34,16 @@ pub enum CopiesOf {
     Target,
     /// The newest backup of it that is proven, restored where copies are made.
     Backup,
+    /// A copy of all its server's files, on a throw-away server there.
+    Physical(Ground),
     /// A copy that a command makes elsewhere.
     Command(CopyCommand),
 }
 
 /// What stands in a report on a copy of a backup, before its name.
 const OF_BACKUP: &str = " of the restored backup ";
+/// What stands at the end of a report on a copy of a physical copy.
+const OF_PHYSICAL: &str = " of a physical copy";
 
 impl CopiesOf {
     /// Whether a copy whose report says that method was made of this; of the target, in the way that is open now.
@@ -42,6 +51,7 @@ impl CopiesOf {
         match self {
             Self::Target => method == of_target,
             Self::Backup => method.contains(OF_BACKUP),
+            Self::Physical(_) => method.ends_with(OF_PHYSICAL),
             Self::Command(command) => method.ends_with(&command.named()),
         }
     }
@@ -88,6 +98,12 @@ pub enum SourceError {
     /// The backup.
     #[error("cannot make the copy to rehearse on from a backup")]
     Backup(#[from] Box<BackupError>),
+    /// The engine has no physical copies.
+    #[error("this engine has no servers, and no physical copies to rehearse on")]
+    NotPhysical,
+    /// The physical copy.
+    #[error("cannot make a physical copy to rehearse on")]
+    Physical(#[source] EngineError),
 }
 
 /// A source that is open: as long as it is held, it is there.
@@ -103,8 +119,12 @@ pub(crate) struct Source {
 enum Held {
     Target,
     Backup(RestoredToCopy),
+    Physical(ThrowAway),
     Made(Made),
 }
+
+/// A throw-away server, which lives as long as the last copy on it.
+pub(super) type ThrowAway = Arc<Mutex<Box<dyn Restored>>>;
 
 impl Source {
     /// Makes the source ready, as the project says where its copies come from.
@@ -125,11 +145,19 @@ impl Source {
                 let newest = newest.ok_or_else(|| SourceError::NoneProven {
                     database: project.url.redacted(),
                 })?;
-                let url = newest.url().clone();
+                let url = newest.url.clone();
                 // What another system has restored is where that puts it; ours is where copies are made already.
                 let elsewhere = project.rehearse_url.clone();
                 let place = elsewhere.filter(|_| newest.is_elsewhere());
                 (url, place, Held::Backup(newest))
+            }
+            CopiesOf::Physical(ground) => {
+                let copied = copy_physically(project, engine, ground, listener)?;
+                (
+                    copied.url().clone(),
+                    project.rehearse_url.clone(),
+                    Held::Physical(Arc::new(Mutex::new(copied))),
+                )
             }
             CopiesOf::Command(command) => {
                 listener.event(&Event::Copying {
@@ -180,6 +208,18 @@ impl Source {
             _ => cloner.is_one_server(&project.url, scratch.url())?,
         };
         let report = self.report(scratch.report());
+        let scratch = match &self.held {
+            Held::Physical(server) => OnServer::hold(scratch, server),
+            Held::Backup(RestoredToCopy {
+                by:
+                    RestoredBy::Engine {
+                        restored,
+                        is_on_throw_away: true,
+                    },
+                ..
+            }) => OnServer::hold(scratch, restored),
+            _ => scratch,
+        };
         Ok(Base {
             scratch,
             beside_target,
@@ -206,7 +246,8 @@ impl Source {
     /// it is, it has done its work once it is copied.
     pub(crate) fn if_shared(self) -> Option<Self> {
         let is_elsewhere = match &self.held {
-            Held::Target => false,
+            // Copies on a throw-away server hold that themselves.
+            Held::Target | Held::Physical(_) => false,
             Held::Backup(backup) => backup.is_elsewhere(),
             Held::Made(_) => true,
         };
@@ -239,7 +280,13 @@ impl Source {
             Held::Target => {}
             Held::Backup(backup) => {
                 report.method = format!("{}{OF_BACKUP}{}", report.method, backup.name);
-                report.remarks.extend(backup.remarks().iter().cloned());
+                report.remarks.extend(backup.remarks.iter().cloned());
+            }
+            Held::Physical(server) => {
+                report.method = format!("{}{OF_PHYSICAL}", report.method);
+                if let Ok(server) = server.lock() {
+                    report.remarks.extend(server.remarks().iter().cloned());
+                }
             }
             Held::Made(made) => {
                 report.method = format!("{}{}", report.method, made.command.named());
@@ -247,6 +294,32 @@ impl Source {
         }
         report
     }
+}
+
+/// Copies the target's files, where what dead processes have left of servers is removed first; and says so.
+fn copy_physically(
+    project: &Project,
+    engine: &dyn Engine,
+    ground: &Ground,
+    listener: &dyn Listener,
+) -> Result<Box<dyn Restored>, SourceError> {
+    let physical = engine.physical().ok_or(SourceError::NotPhysical)?;
+    sweep_ground(physical, &ground.folder, listener).map_err(SourceError::Physical)?;
+    listener.event(&Event::Copying {
+        source: format!(
+            "{} with all its server's files to {}",
+            project.url.redacted(),
+            ground.folder.display()
+        ),
+    });
+    let watch = Watch(Watchers {
+        listener,
+        edges: &Silent,
+    });
+    let copied: Box<dyn Restored> = physical
+        .copy(&project.url, ground, &watch)
+        .map_err(SourceError::Physical)?;
+    Ok(copied)
 }
 
 /// The first copy of a rehearsal.

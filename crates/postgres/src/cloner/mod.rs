@@ -8,6 +8,8 @@ mod dump;
 mod locale;
 mod maintenance;
 mod outlook;
+#[cfg(unix)]
+mod physical;
 mod programs;
 mod roles;
 mod scratch;

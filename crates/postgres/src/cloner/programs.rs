@@ -80,7 +80,7 @@ impl Programs {
 }
 
 /// `pg_dump (PostgreSQL) 15.18 (Debian …)` is of version 15.
-fn major_of(text: &str) -> Option<u32> {
+pub(super) fn major_of(text: &str) -> Option<u32> {
     let version = text.split_once("(PostgreSQL) ")?.1;
     version
         .split(|c: char| !c.is_ascii_digit())
@@ -101,7 +101,11 @@ fn debian_folders() -> Vec<PathBuf> {
 }
 
 /// Our own secrets, which are no child's business.
-const OURS: &[&str] = &["TIGHTROPE_BACKUP_KEY", "TIGHTROPE_URL"];
+pub(super) const OURS: &[&str] = &[
+    "TIGHTROPE_BACKUP_ENCRYPTION_KEY",
+    "TIGHTROPE_BACKUP_KEY",
+    "TIGHTROPE_URL",
+];
 
 /// Variables of libpq that could lead a child elsewhere than the URL says.
 const INHERITED: &[&str] = &[
@@ -195,7 +199,7 @@ mod tests {
             .filter(|(_, value)| value.is_none())
             .map(|(name, _)| name.to_string_lossy().into_owned())
             .collect();
-        assert_eq!(gone, ["TIGHTROPE_BACKUP_KEY", "TIGHTROPE_URL"]);
+        assert_eq!(gone, OURS);
     }
 
     use super::*;

@@ -4,7 +4,9 @@ use std::thread;
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use tightrope_engine::{BackupWatch, EngineError, ErrorKind, TableContent, TakeOptions, Taken};
+use tightrope_engine::{
+    BackupKind, BackupWatch, EngineError, ErrorKind, TableContent, TakeOptions, Taken,
+};
 use tightrope_model::{TableName, TableShape};
 
 use super::{FILE, identity, properties};
@@ -74,6 +76,7 @@ pub(super) fn take(
         }
     };
     Ok(Taken {
+        kind: BackupKind::Logical,
         method: "backup API".to_owned(),
         program: None,
         server: url.server(),

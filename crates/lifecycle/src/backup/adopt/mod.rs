@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tightrope_backup::{Adopted, Expiry, Found, LedgerBegin, Manifest, Place, TableRows};
-use tightrope_engine::{BackupWatch as _, Session, TableContent, Taken};
+use tightrope_engine::{BackupKind, BackupWatch as _, Session, TableContent, Taken};
 use tightrope_model::{TableName, TableShape};
 use tightrope_store::Store;
 
@@ -180,6 +180,7 @@ fn look(
         checksum: None,
     };
     let taken = Taken {
+        kind: BackupKind::Logical,
         method: "adopted".to_owned(),
         program: None,
         server: situation.server.clone(),

@@ -8,16 +8,16 @@ use tightrope_engine::{BackupWatch, EngineError, ErrorKind};
 use super::super::dump::{failed, not_run, start};
 
 /// A program that runs beside us.
-pub(super) struct Running {
+pub(in super::super) struct Running {
     name: &'static str,
     child: Child,
 }
 
 /// How a program ended, and what it complained about.
-pub(super) struct Ended {
-    pub(super) status: ExitStatus,
+pub(in super::super) struct Ended {
+    pub(in super::super) status: ExitStatus,
     /// The lines that are no mere information.
-    pub(super) complaints: String,
+    pub(in super::super) complaints: String,
 }
 
 /// What begins a line that says more than how far it is.
@@ -25,7 +25,10 @@ const COMPLAINTS: [&str; 5] = ["error:", "warning:", "detail:", "hint:", "Comman
 
 impl Running {
     /// Starts it; it says much, and asks nothing.
-    pub(super) fn start(name: &'static str, command: &mut Command) -> Result<Self, EngineError> {
+    pub(in super::super) fn start(
+        name: &'static str,
+        command: &mut Command,
+    ) -> Result<Self, EngineError> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -37,22 +40,32 @@ impl Running {
     }
 
     /// Reads what it says to its end; `count` lines that hold `sign` are the progress.
-    pub(super) fn watch(
-        mut self,
+    pub(in super::super) fn watch(
+        self,
         sign: &str,
         what: &str,
         of: u64,
         watch: &dyn BackupWatch,
     ) -> Result<Ended, EngineError> {
-        let mut complaints = String::new();
         let mut done = 0;
+        self.each_line(|line| {
+            if line.contains(sign) {
+                done += 1;
+                watch.progress(what, done, of);
+            }
+        })
+    }
+
+    /// Reads what it says to its end, line by line.
+    pub(in super::super) fn each_line(
+        mut self,
+        mut told: impl FnMut(&str),
+    ) -> Result<Ended, EngineError> {
+        let mut complaints = String::new();
         if let Some(stderr) = self.child.stderr.take() {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line);
-                if line.contains(sign) {
-                    done += 1;
-                    watch.progress(what, done, of);
-                }
+                told(&line);
                 if COMPLAINTS.iter().any(|word| line.contains(word)) {
                     complaints.push_str(&line);
                     complaints.push('\n');
@@ -77,7 +90,7 @@ impl Drop for Running {
 
 impl Ended {
     /// The error, unless it went well.
-    pub(super) fn require(&self, name: &str) -> Result<(), EngineError> {
+    pub(in super::super) fn require(&self, name: &str) -> Result<(), EngineError> {
         if self.status.success() {
             return Ok(());
         }

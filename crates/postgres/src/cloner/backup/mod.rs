@@ -7,7 +7,7 @@
 pub(super) mod analyze;
 mod children;
 mod kinship;
-mod properties;
+pub(super) mod properties;
 mod restore;
 mod tables;
 mod take;
@@ -22,6 +22,11 @@ use tightrope_engine::{
 use super::PostgresCloner;
 use crate::connect::Target;
 use crate::session::PostgresSession;
+
+#[cfg(unix)]
+pub(super) use children::Running;
+#[cfg(unix)]
+pub(super) use take::{own_tables, sum_up};
 
 /// The dump in a backup's folder.
 const DUMP: &str = "dump";
@@ -114,7 +119,7 @@ impl Backup for PostgresCloner {
 }
 
 /// A session that only reads.
-fn reading(url: &DatabaseUrl) -> Result<PostgresSession, EngineError> {
+pub(super) fn reading(url: &DatabaseUrl) -> Result<PostgresSession, EngineError> {
     let options = ConnectOptions {
         application_name: Some("tightrope backup".to_owned()),
         read_only: true,
@@ -124,7 +129,7 @@ fn reading(url: &DatabaseUrl) -> Result<PostgresSession, EngineError> {
 }
 
 /// A database is told by its cluster's number and its name; by its host where the number may not be read.
-fn identity(session: &mut PostgresSession) -> Result<DatabaseId, EngineError> {
+pub(super) fn identity(session: &mut PostgresSession) -> Result<DatabaseId, EngineError> {
     use tightrope_engine::Session as _;
     let name = session.server().database.clone();
     let cluster = match session.query_own(

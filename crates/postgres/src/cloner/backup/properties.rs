@@ -36,7 +36,7 @@ pub(super) fn texts(properties: &BTreeMap<String, String>, name: &str) -> Vec<St
 }
 
 /// Everything that `create database` and `alter database` would have to say again.
-pub(super) fn read(
+pub(in super::super) fn read(
     maintenance: &mut Maintenance,
     database: &str,
 ) -> Result<BTreeMap<String, String>, EngineError> {

@@ -2,8 +2,8 @@ use std::path::Path;
 use std::{fs, thread};
 
 use tightrope_engine::{
-    BackupWatch, DatabaseUrl, EngineError, ErrorKind, Session as _, TableContent, TakeOptions,
-    Taken,
+    BackupKind, BackupWatch, DatabaseUrl, EngineError, ErrorKind, Session as _, TableContent,
+    TakeOptions, Taken,
 };
 use tightrope_model::{TableName, TableShape, Value};
 
@@ -76,6 +76,7 @@ pub(super) fn take(
     session.roll_back()?;
     watch.reached("dump written");
     Ok(Taken {
+        kind: BackupKind::Logical,
         method: format!("pg_dump, directory, {compression}"),
         program: Some(programs.major().to_string()),
         server: session.server().clone(),
@@ -137,7 +138,9 @@ fn lost(session: &mut PostgresSession) -> Result<String, EngineError> {
 }
 
 /// tightrope's own tables: no part of the schema, but the way back of migrations is in them.
-fn own_tables(session: &mut PostgresSession) -> Result<Vec<TableShape>, EngineError> {
+pub(in super::super) fn own_tables(
+    session: &mut PostgresSession,
+) -> Result<Vec<TableShape>, EngineError> {
     let sql = "select c.relname::text, a.attname::text from pg_catalog.pg_class c \
                join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
                join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
@@ -177,7 +180,7 @@ fn large_objects(session: &mut PostgresSession) -> Result<Vec<String>, EngineErr
     Ok((count > 0).then_some(remark).into_iter().collect())
 }
 
-fn sum_up(
+pub(in super::super) fn sum_up(
     session: &mut PostgresSession,
     shapes: Vec<TableShape>,
     options: &TakeOptions,
