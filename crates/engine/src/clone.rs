@@ -16,7 +16,7 @@ pub struct CopyPlace {
 /// How a copy was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyReport {
-    /// The method in words: `template`, `dump and restore`, `backup API`.
+    /// The method in words: `template`, `dump and restore`, `backup API`, `reflink`.
     pub method: String,
     /// The size of the copy, if known.
     pub bytes: Option<u64>,

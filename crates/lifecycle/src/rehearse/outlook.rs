@@ -19,7 +19,7 @@ pub struct CopiesPlanned {
     pub provider: &'static str,
     /// The same for people: `the target`, `the backup shop-20260102T030405Z`.
     pub of: String,
-    /// How they are made: `template`, `dump and restore`, `backup API`.
+    /// How they are made: `template`, `dump and restore`, `backup API`, `reflink`.
     pub method: String,
     /// Why not in a faster way, or why not at all.
     pub because: Option<String>,

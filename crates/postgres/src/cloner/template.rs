@@ -86,11 +86,24 @@ pub(super) fn create_copy(
 ) -> Result<Vec<String>, EngineError> {
     let by_file = maintenance.major >= 15 && maintenance.size_of(source)? >= BIG;
     let strategy = if by_file { " strategy file_copy" } else { "" };
-    maintenance.execute(&format!(
+    let sql = format!(
         "create database {} template {}{strategy}",
         quote(name),
         quote(source)
-    ))?;
+    );
+    // From 18 on the server can let the file system share blocks; where that is refused, it copies them.
+    let clones = by_file && maintenance.major >= 18;
+    let cloned = clones
+        && maintenance
+            .execute("set file_copy_method = clone")
+            .and_then(|()| maintenance.execute(&sql))
+            .is_ok();
+    if clones {
+        maintenance.execute("reset file_copy_method")?;
+    }
+    if !cloned {
+        maintenance.execute(&sql)?;
+    }
     let settings = settings::read(maintenance, source)?;
     Ok(settings::write(maintenance, name, &settings))
 }

@@ -1,6 +1,7 @@
 //! Copies of a database file to rehearse on.
 
 mod backup;
+mod reflink;
 mod scratch;
 mod selective;
 mod tag;
@@ -40,7 +41,10 @@ impl Cloner for FileCloner {
         let copied = if place.empty {
             backup::empty(&source, tag.database())?
         } else {
-            backup::copy(&source, tag.database())?
+            match reflink::copy(&source, tag.database())? {
+                Some(copied) => copied,
+                None => backup::copy(&source, tag.database())?,
+            }
         };
         let report = CopyReport {
             method: copied.method.to_owned(),
@@ -59,14 +63,28 @@ impl Cloner for FileCloner {
         let file = FileUrl::parse(source)?;
         let folder = folder(&file, place)?;
         let there = folder.ancestors().find(|folder| folder.is_dir());
+        let is_shared = there.is_some_and(|there| reflink::is_open(&file, there));
         Ok(CopyOutlook {
-            method: backup::METHOD,
+            method: if is_shared {
+                reflink::METHOD
+            } else {
+                backup::METHOD
+            },
             because: None,
             at: folder.display().to_string(),
             bytes: self.size(source)?,
             free_bytes: there.and_then(free_bytes),
-            bytes_per_second: BYTES_PER_SECOND,
-            on_source: backup::noticed(&file)?,
+            bytes_per_second: if is_shared {
+                u64::MAX
+            } else {
+                BYTES_PER_SECOND
+            },
+            on_source: match is_shared {
+                true => vec![
+                    "it is read for an instant, and shares its blocks with the copy".to_owned(),
+                ],
+                false => backup::noticed(&file)?,
+            },
         })
     }
 

@@ -7,4 +7,4 @@ mod space;
 
 pub use liveness::{evidence, is_alive};
 pub(crate) use locks::{CAN_NAME_HOLDERS, beside, holders};
-pub(crate) use space::free_bytes;
+pub(crate) use space::{free_bytes, shares_blocks};

@@ -40,7 +40,9 @@ fn check_copy(pragmas: &str, mode: &str) {
     let original = state(source.as_mut());
     let scratch = copy(&database, &CopyPlace::default());
     assert!(scratch.name().starts_with("tightrope_scratch_"));
-    assert_eq!(scratch.report().method, "backup API");
+    // What shares its blocks is copied by the file system, where that can do it.
+    let method = scratch.report().method.as_str();
+    assert!(["backup API", "reflink"].contains(&method), "{method}");
     let fork = {
         let mut copied = session(scratch.as_ref());
         assert_eq!(state(copied.as_mut()), original);
