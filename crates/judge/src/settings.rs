@@ -101,6 +101,28 @@ pub enum ProbeSource {
 }
 
 impl ProbeSource {
+    /// What is empty that has to name something, in words.
+    fn names_nothing(&self) -> Option<&'static str> {
+        let is_empty = |text: &str| text.trim().is_empty();
+        match self {
+            Self::Log { path, .. } if is_empty(path) => Some("has a `log` that names no file"),
+            Self::Log {
+                contains: Some(contains),
+                ..
+            } if contains.is_empty() => {
+                Some("has a `contains` that is empty: every line contains that")
+            }
+            Self::Command { command, .. } if command.first().is_none_or(|word| is_empty(word)) => {
+                Some("has a `command` that names no program")
+            }
+            Self::Sql { sql, .. } if is_empty(sql) => Some("has an `sql` that asks nothing"),
+            Self::Statement { pattern } if is_empty(pattern) => {
+                Some("has a `statement` that is like none")
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it asks the target: where that cannot be reached, this is no news of the migration.
     pub fn asks_target(&self) -> bool {
         !matches!(
@@ -267,13 +289,19 @@ impl Reading<'_> {
             self.no_secret("webhook", webhook.get_ref(), None, at);
             criteria.webhook = Some(webhook.into_inner());
         }
+        let mut unclear = Vec::new();
         for (name, table) in watch.probes {
             let at = table.span().start;
-            if let Some(probe) = self.probe(&name, at, table.into_inner(), interval_ms) {
-                criteria.probes.insert(name, probe);
+            match self.probe(&name, at, table.into_inner(), interval_ms) {
+                Some(probe) => drop(criteria.probes.insert(name, probe)),
+                None => unclear.push(name),
             }
         }
-        for sentence in watch.criteria {
+        // A sentence about a probe that is wrong itself is not wrong besides.
+        let is_about = |sentence: &str| unclear.iter().any(|name| sentence.contains(name));
+        let mut sentences = watch.criteria;
+        sentences.retain(|sentence| !is_about(sentence.get_ref()));
+        for sentence in sentences {
             self.criterion(criteria, &sentence, interval_ms);
         }
         let compares = criteria
@@ -429,20 +457,6 @@ impl Reading<'_> {
         .flatten()
         .collect();
         let source = match <[_; 1]>::try_from(sources) {
-            Ok([(_, ProbeSource::Log { contains, .. })]) if contains.as_deref() == Some("") => {
-                let message =
-                    format!("`contains` of probe `{name}` is empty: every line contains that");
-                self.error(at, message, None);
-                return None;
-            }
-            Ok([(_, ProbeSource::Command { command, .. })]) if command.is_empty() => {
-                self.error(
-                    at,
-                    format!("the command of probe `{name}` names no program"),
-                    None,
-                );
-                return None;
-            }
             Ok([(_, source)]) => source,
             Err(_) => {
                 let message = format!(
@@ -452,6 +466,10 @@ impl Reading<'_> {
                 return None;
             }
         };
+        if let Some(what) = source.names_nothing() {
+            self.error(at, format!("probe `{name}` {what}"), None);
+            return None;
+        }
         let own_unit = match &source {
             ProbeSource::Http {
                 value: HttpValue::Latency,
@@ -669,6 +687,8 @@ on_failure = "no-data"
             "10:17 no probe is called `erors` (did you mean `errors`?)",
         );
         check("\"30min\"", "\"soon\"", "5:8 `soon` is no duration");
+        let no_file = "16:1 probe `errors` has a `log` that names no file";
+        check("table = \"app_errors\"\nwhere", "log = \" \"\n#", no_file);
         check(
             "policy = \"alert\"",
             "polcy = \"alert\"",
