@@ -147,8 +147,7 @@ impl Judge {
                 let samples = self
                     .track(probe)
                     .map_or(0, |track| track.series(measure.as_deref()).before.len());
-                let wanted = least(&self.criteria, probe).min(LEAST_BEFORE);
-                quality.push((probe.clone(), samples, wanted));
+                quality.push((probe.clone(), samples, least_before(&self.criteria, probe)));
             }
         }
         quality.sort();
@@ -338,7 +337,11 @@ impl Judge {
             }
         }
         let due = samples >= state.next || last;
-        if !due || before < least.min(LEAST_BEFORE) || samples < least || state.failed.is_some() {
+        if !due
+            || before < least_before(&self.criteria, probe)
+            || samples < least
+            || state.failed.is_some()
+        {
             return;
         }
         let (before, after) = self.sides(probe, measure.as_deref(), against.as_deref());
@@ -609,7 +612,7 @@ impl Judge {
                     ..
                 } => {
                     let series = track.series(measure.as_deref().filter(|_| own == probe));
-                    let wanted = least.min(LEAST_BEFORE);
+                    let wanted = least_before(&self.criteria, probe);
                     if series.before.len() < wanted {
                         return Some(format!(
                             "the baseline of `{probe}` has {} of {wanted} samples",
@@ -697,6 +700,11 @@ impl State {
             self.history.pop_front();
         }
     }
+}
+
+/// On how few samples of the baseline nothing is compared.
+fn least_before(criteria: &Criteria, probe: &str) -> usize {
+    least(criteria, probe).min(LEAST_BEFORE)
 }
 
 fn least(criteria: &Criteria, probe: &str) -> usize {

@@ -354,17 +354,28 @@ impl Base {
     }
 }
 
-/// Copies a database there, where what dead rehearsals have left is removed first; and says so.
+/// Removes what dead rehearsals have left where a database is to be copied, and says that it is.
+fn begin(
+    source: &DatabaseUrl,
+    place: &CopyPlace,
+    cloner: &dyn Cloner,
+    listener: &dyn Listener,
+) -> Result<(), EngineError> {
+    sweep(source, cloner, place, listener)?;
+    listener.event(&Event::Copying {
+        source: source.redacted(),
+    });
+    Ok(())
+}
+
+/// Copies a database there.
 fn copy(
     source: &DatabaseUrl,
     place: &CopyPlace,
     cloner: &dyn Cloner,
     listener: &dyn Listener,
 ) -> Result<Box<dyn Scratch>, EngineError> {
-    sweep(source, cloner, place, listener)?;
-    listener.event(&Event::Copying {
-        source: source.redacted(),
-    });
+    begin(source, place, cloner, listener)?;
     cloner.copy(source, place)
 }
 
@@ -376,10 +387,7 @@ fn select(
     cloner: &dyn Cloner,
     listener: &dyn Listener,
 ) -> Result<Box<dyn Scratch>, EngineError> {
-    sweep(source, cloner, place, listener)?;
-    listener.event(&Event::Copying {
-        source: source.redacted(),
-    });
+    begin(source, place, cloner, listener)?;
     let watch = Watch(Watchers {
         listener,
         edges: &Silent,

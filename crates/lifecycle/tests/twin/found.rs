@@ -110,8 +110,19 @@ fn alike<'a>(writes: &[&'a str]) -> Vec<(&'a str, &'a str)> {
 }
 
 fn check_postgres(before: &[&str], forward: &[&str], writes: &[&str]) {
+    check_postgres_in_words(before, forward, &alike(writes));
+}
+
+/// The same where both sides have words of their own for the writes.
+fn check_postgres_in_words(before: &[&str], forward: &[&str], writes: &[(&str, &str)]) {
     for major in servers::postgres_majors() {
-        check_postgres_of(major, before, forward, writes);
+        check(
+            &postgres_stage(major),
+            EngineKind::Postgres,
+            before,
+            forward,
+            writes,
+        );
     }
 }
 

@@ -86,18 +86,21 @@ pub(super) fn log_of_gone(
     Ok(())
 }
 
-/// Which tables of a net may have rows that belong to a part of before.
+/// The other parts of the same partitioned table, those of before and those that the migration made.
+fn others<'k>(kept: &'k KeptNet, home: &'k KeptTable) -> impl Iterator<Item = &'k KeptTable> {
+    let made = &home.plan.made_beside;
+    kept.tables.iter().filter(move |table| {
+        let is_sibling = &table.plan.made_beside == made && table.plan.number != home.plan.number;
+        is_sibling || table.plan.is_made && made.contains(&table.plan.before)
+    })
+}
+
+/// Those of them that are there, and may have rows that belong to this one.
 fn sources<'k>(
     kept: &'k KeptNet,
     home: &'k KeptTable,
 ) -> impl Iterator<Item = (&'k KeptTable, &'k TableName)> {
-    let made = &home.plan.made_beside;
-    kept.tables.iter().filter_map(move |table| {
-        let after = table.plan.after.as_ref()?;
-        let is_sibling = &table.plan.made_beside == made && table.plan.number != home.plan.number;
-        let is_made = table.plan.is_made && made.contains(after);
-        (is_made || is_sibling).then_some((table, after))
-    })
+    others(kept, home).filter_map(|table| Some((table, table.plan.after.as_ref()?)))
 }
 
 /// The parts of before beside which the migration has made others, with their bounds.
@@ -122,13 +125,7 @@ pub(super) fn fold(session: &mut PostgresSession, kept: &KeptNet) -> Result<(), 
         truncations(session, kept, home)?;
     }
     for (home, _) in homes(kept) {
-        let made = &home.plan.made_beside;
-        let is_other = |table: &&KeptTable| {
-            let is_sibling = &table.plan.made_beside == made;
-            let is_made = table.plan.is_made && made.contains(&table.plan.before);
-            table.plan.number != home.plan.number && (is_sibling || is_made)
-        };
-        for from in kept.tables.iter().filter(is_other) {
+        for from in others(kept, home) {
             images(session, from, home)?;
         }
     }
@@ -168,12 +165,7 @@ fn entries(
     };
     let (mut key, mut columns, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for (place, part) in (1..).zip(&home.plan.key) {
-        let other = from
-            .plan
-            .key
-            .iter()
-            .position(|one| one.before == part.before);
-        let other = other.ok_or_else(|| not_alike(&from.plan))? + 1;
+        let other = place_in_key(&from.plan, &part.before)?;
         let of_before = home
             .plan
             .columns
@@ -268,8 +260,7 @@ fn images(
         .collect();
     let same = |entry: &str, plan: &TablePlan| {
         let pairs = home.plan.key.iter().map(|part| {
-            let place = plan.key.iter().position(|one| one.before == part.before);
-            let place = place.ok_or_else(|| not_alike(plan))? + 1;
+            let place = place_in_key(plan, &part.before)?;
             Ok(format!(
                 "(p.{})::text = ({entry}.o{place})::text",
                 quote(&part.before)
@@ -297,11 +288,15 @@ fn images(
     ))
 }
 
-fn not_alike(plan: &TablePlan) -> EngineError {
-    EngineError::new(
-        ErrorKind::Unsupported,
-        format!("table {} has another key than its siblings", plan.before),
-    )
+/// The place, from 1, that a column of before has in a table's key.
+fn place_in_key(plan: &TablePlan, column: &str) -> Result<usize, EngineError> {
+    let place = plan.key.iter().position(|part| part.before == column);
+    place.map(|place| place + 1).ok_or_else(|| {
+        EngineError::new(
+            ErrorKind::Unsupported,
+            format!("table {} has another key than its siblings", plan.before),
+        )
+    })
 }
 
 /// Moves rows to the parts that they would have gone to before the migration; says whether anything changed.

@@ -1,6 +1,6 @@
 //! Partitioned tables that a migration divides anew: rows of before are in parts that it made, and are written to there.
 
-use super::{check, check_postgres, postgres_stage, run_late};
+use super::{check_postgres, check_postgres_in_words, postgres_stage, run_late};
 use tightrope_model::EngineKind;
 use tightrope_testkit::servers;
 use tightrope_testkit::twin::Outcome;
@@ -32,41 +32,37 @@ fn a_part_that_is_split_gets_what_was_written_to_its_halves() {
 
 #[test]
 fn the_same_of_a_table_that_is_renamed() {
-    for major in servers::postgres_majors() {
-        check(
-            &postgres_stage(major),
-            EngineKind::Postgres,
-            &[
-                "create table t (a int primary key, b text) partition by range (a)",
-                "create table t_low partition of t for values from (0) to (10)",
-                "insert into t select i, 'r'||i from generate_series(0,9) i",
-            ],
-            &[
-                "alter table t detach partition t_low",
-                "create table t_1 partition of t for values from (0) to (5)",
-                "create table t_2 partition of t for values from (5) to (20)",
-                "insert into t select * from t_low",
-                "drop table t_low",
-                "alter table t rename to tt",
-            ],
-            &[
-                (
-                    "update tt set b = 'new' where a = 3",
-                    "update t set b = 'new' where a = 3",
-                ),
-                ("delete from tt where a = 4", "delete from t where a = 4"),
-                (
-                    "insert into tt values (4, 'again')",
-                    "insert into t values (4, 'again')",
-                ),
-                (
-                    "update tt set a = 4 + 100 - 100, b = 'moved' where a = 4",
-                    "update t set a = 4 + 100 - 100, b = 'moved' where a = 4",
-                ),
-                ("delete from tt where a = 7", "delete from t where a = 7"),
-            ],
-        );
-    }
+    check_postgres_in_words(
+        &[
+            "create table t (a int primary key, b text) partition by range (a)",
+            "create table t_low partition of t for values from (0) to (10)",
+            "insert into t select i, 'r'||i from generate_series(0,9) i",
+        ],
+        &[
+            "alter table t detach partition t_low",
+            "create table t_1 partition of t for values from (0) to (5)",
+            "create table t_2 partition of t for values from (5) to (20)",
+            "insert into t select * from t_low",
+            "drop table t_low",
+            "alter table t rename to tt",
+        ],
+        &[
+            (
+                "update tt set b = 'new' where a = 3",
+                "update t set b = 'new' where a = 3",
+            ),
+            ("delete from tt where a = 4", "delete from t where a = 4"),
+            (
+                "insert into tt values (4, 'again')",
+                "insert into t values (4, 'again')",
+            ),
+            (
+                "update tt set a = 4 + 100 - 100, b = 'moved' where a = 4",
+                "update t set a = 4 + 100 - 100, b = 'moved' where a = 4",
+            ),
+            ("delete from tt where a = 7", "delete from t where a = 7"),
+        ],
+    );
 }
 
 #[test]
@@ -123,68 +119,64 @@ fn a_part_that_stands_alone_gives_way_to_what_was_copied_out_of_it() {
 
 #[test]
 fn parts_that_are_mixed_anew_and_have_other_columns() {
-    for major in servers::postgres_majors() {
-        check(
-            &postgres_stage(major),
-            EngineKind::Postgres,
-            &[
-                "create table c (id int primary key, ref int, at int, n text)",
-                "create table t (a int, r int, b text, c text default 'd', primary key (a, r)) partition by list (r)",
-                "create table t_eu partition of t for values in (1,2)",
-                "create table t_us partition of t for values in (3,4)",
-                "create table t_rest partition of t default",
-                "create index on t (b)",
-                "insert into t select i, 1 + i % 6, 'r'||i from generate_series(0,29) i",
-            ],
-            &[
-                "create table t_all (a int, r int, b text, c text default 'd', primary key (a, r))",
-                "insert into t_all select * from t where r in (1,3)",
-                "alter table t detach partition t_eu",
-                "alter table t detach partition t_us",
-                "alter table t rename column b to bb",
-                "alter table t_all rename column b to bb",
-                "alter table t attach partition t_all for values in (1,3)",
-                "create table t_24 partition of t for values in (2,4)",
-                "insert into t_24 select * from t_eu where r = 2",
-                "insert into t_24 select * from t_us where r = 4",
-                "drop table t_eu, t_us",
-            ],
-            &[
-                (
-                    "update t set bb = 'new' where a in (0, 1, 2, 3, 4)",
-                    "update t set b = 'new' where a in (0, 1, 2, 3, 4)",
-                ),
-                (
-                    "update t set r = 3 where a = 6",
-                    "update t set r = 3 where a = 6",
-                ),
-                (
-                    "update t set r = 2, bb = 'to2' where a = 8",
-                    "update t set r = 2, b = 'to2' where a = 8",
-                ),
-                (
-                    "update t set r = 5, bb = 'to5' where a = 12",
-                    "update t set r = 5, b = 'to5' where a = 12",
-                ),
-                (
-                    "update t set r = 1, bb = 'from5' where a = 10",
-                    "update t set r = 1, b = 'from5' where a = 10",
-                ),
-                (
-                    "delete from t where a in (18, 19, 20, 21)",
-                    "delete from t where a in (18, 19, 20, 21)",
-                ),
-                (
-                    "insert into t (a, r, bb) values (18, 1, 'x'), (19, 2, 'y'), (20, 3, 'z'), (100, 9, 'w'), (101, 4, 'q')",
-                    "insert into t (a, r, b) values (18, 1, 'x'), (19, 2, 'y'), (20, 3, 'z'), (100, 9, 'w'), (101, 4, 'q')",
-                ),
-                (
-                    "update t set r = 4 where a = 19",
-                    "update t set r = 4 where a = 19",
-                ),
-            ],
-        );
-    }
+    check_postgres_in_words(
+        &[
+            "create table c (id int primary key, ref int, at int, n text)",
+            "create table t (a int, r int, b text, c text default 'd', primary key (a, r)) partition by list (r)",
+            "create table t_eu partition of t for values in (1,2)",
+            "create table t_us partition of t for values in (3,4)",
+            "create table t_rest partition of t default",
+            "create index on t (b)",
+            "insert into t select i, 1 + i % 6, 'r'||i from generate_series(0,29) i",
+        ],
+        &[
+            "create table t_all (a int, r int, b text, c text default 'd', primary key (a, r))",
+            "insert into t_all select * from t where r in (1,3)",
+            "alter table t detach partition t_eu",
+            "alter table t detach partition t_us",
+            "alter table t rename column b to bb",
+            "alter table t_all rename column b to bb",
+            "alter table t attach partition t_all for values in (1,3)",
+            "create table t_24 partition of t for values in (2,4)",
+            "insert into t_24 select * from t_eu where r = 2",
+            "insert into t_24 select * from t_us where r = 4",
+            "drop table t_eu, t_us",
+        ],
+        &[
+            (
+                "update t set bb = 'new' where a in (0, 1, 2, 3, 4)",
+                "update t set b = 'new' where a in (0, 1, 2, 3, 4)",
+            ),
+            (
+                "update t set r = 3 where a = 6",
+                "update t set r = 3 where a = 6",
+            ),
+            (
+                "update t set r = 2, bb = 'to2' where a = 8",
+                "update t set r = 2, b = 'to2' where a = 8",
+            ),
+            (
+                "update t set r = 5, bb = 'to5' where a = 12",
+                "update t set r = 5, b = 'to5' where a = 12",
+            ),
+            (
+                "update t set r = 1, bb = 'from5' where a = 10",
+                "update t set r = 1, b = 'from5' where a = 10",
+            ),
+            (
+                "delete from t where a in (18, 19, 20, 21)",
+                "delete from t where a in (18, 19, 20, 21)",
+            ),
+            (
+                "insert into t (a, r, bb) values (18, 1, 'x'), (19, 2, 'y'), (20, 3, 'z'), (100, 9, 'w'), (101, 4, 'q')",
+                "insert into t (a, r, b) values (18, 1, 'x'), (19, 2, 'y'), (20, 3, 'z'), (100, 9, 'w'), (101, 4, 'q')",
+            ),
+            (
+                "update t set r = 4 where a = 19",
+                "update t set r = 4 where a = 19",
+            ),
+        ],
+    );
 }
 
 #[test]

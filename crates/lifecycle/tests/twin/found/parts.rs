@@ -1,9 +1,6 @@
 //! Parts of partitioned tables that come and go.
 
-use tightrope_model::EngineKind;
-use tightrope_testkit::servers;
-
-use super::{check, check_postgres, postgres_stage};
+use super::{check_postgres, check_postgres_in_words};
 
 const WHOLE: &str = "create table t (a integer, b text, c integer, constraint t_key primary key (a), constraint short check (length(b) < 9)) partition by range (a)";
 const LOW: &str = "create table t_low partition of t for values from (0) to (10)";
@@ -201,20 +198,16 @@ fn rows_of_parts_that_refer_to_each_other_come_back() {
 /// its new name.
 #[test]
 fn rows_of_a_new_part_go_back_to_the_default_part_of_a_table_that_was_renamed() {
-    for major in servers::postgres_majors() {
-        check(
-            &postgres_stage(major),
-            EngineKind::Postgres,
-            &[WHOLE, LOW, REST, ROWS],
-            &[
-                "create table t_high (like t including all)",
-                "alter table t attach partition t_high for values from (50) to (60)",
-                "alter table t rename to u",
-            ],
-            &[(
-                "insert into u values (49, 'x', 1), (51, 'y', 1), (60, 'z', 2)",
-                "insert into t values (49, 'x', 1), (51, 'y', 1), (60, 'z', 2)",
-            )],
-        );
-    }
+    check_postgres_in_words(
+        &[WHOLE, LOW, REST, ROWS],
+        &[
+            "create table t_high (like t including all)",
+            "alter table t attach partition t_high for values from (50) to (60)",
+            "alter table t rename to u",
+        ],
+        &[(
+            "insert into u values (49, 'x', 1), (51, 'y', 1), (60, 'z', 2)",
+            "insert into t values (49, 'x', 1), (51, 'y', 1), (60, 'z', 2)",
+        )],
+    );
 }
