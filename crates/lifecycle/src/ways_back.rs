@@ -236,7 +236,7 @@ mod tests {
                 key_changes: false,
                 key_in_doubt: false,
                 rows_before: 3,
-                made_beside: Vec::new(),
+                divided: None,
                 is_made: false,
             }],
             remarks: Vec::new(),

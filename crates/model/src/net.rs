@@ -56,11 +56,12 @@ pub struct TablePlan {
     /// Rows that it had in the rehearsal.
     #[serde(default)]
     pub rows_before: u64,
-    /// Parts that the migration made of the partitioned table that this is, or was, a part of (by their names after): rows of this
-    /// one may be there now.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub made_beside: Vec<TableName>,
-    /// Whether it is such a part itself: it has no rows of before, and is watched for the others. Both its names are the one after.
+    /// The partitioned table (by its name before) that the migration divides anew, if this is, or was, one of its parts: rows of
+    /// one may be in another now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divided: Option<TableName>,
+    /// Whether it is a part that the migration made: it has no rows of before, and is watched for the others. Both its names are the
+    /// one after.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_made: bool,
 }

@@ -141,7 +141,7 @@ mod tests {
             key_changes: false,
             key_in_doubt: false,
             rows_before: 31_204_112,
-            made_beside: Vec::new(),
+            divided: None,
             is_made: false,
         }
     }

@@ -8,7 +8,7 @@ use tightrope_model::{
     TablePlan,
 };
 
-use super::plan::{Planner, name_of};
+use super::plan::{Planner, Touched, name_of};
 
 /// The partitioned tables' parts, by what they are parts of.
 fn families(before: &Catalog) -> impl Iterator<Item = (&ObjectId, Vec<TableName>)> {
@@ -42,7 +42,7 @@ pub(super) fn keep_the_same(before: &Catalog, plan: &mut NetPlan) {
     }
 }
 
-/// A partitioned table that stays, and of which the migration has made parts.
+/// A partitioned table that stays, and of whose rows some may be in other parts than they would have been in without the migration.
 pub(super) struct Divided {
     before: TableName,
     now: ObjectId,
@@ -50,12 +50,19 @@ pub(super) struct Divided {
     parts: Vec<TableName>,
     /// Whether rows may be in other parts than before: one is gone, is none any more, or has other bounds.
     moves: bool,
+    /// Whether the script writes rows of it, or might: some of one part may be in another.
+    writes: bool,
     /// The parts that the migration made.
     made: Vec<TableName>,
 }
 
-/// The partitioned tables (and no part of another one) of which the migration has made parts.
-pub(super) fn divided(before: &Catalog, after: &Catalog, matching: &Matching) -> Vec<Divided> {
+/// The partitioned tables (and no part of another one) that the migration divides anew.
+pub(super) fn divided(
+    before: &Catalog,
+    after: &Catalog,
+    matching: &Matching,
+    touched: &Touched,
+) -> Vec<Divided> {
     let whole = |(id, parts): (&ObjectId, Vec<TableName>)| {
         let name = name_of(id);
         if before.partitioned(&name).is_some() {
@@ -65,6 +72,14 @@ pub(super) fn divided(before: &Catalog, after: &Catalog, matching: &Matching) ->
         after.object(now)?.attribute("partition_key")?;
         let made = after.leaves(&name_of(now)).into_iter();
         let made = made.filter(|part| matching.before(&ObjectId::of_table(part)).is_none());
+        let made: Vec<TableName> = made.collect();
+        let writes = parts.iter().any(|part| touched.named.contains(part)) || {
+            let now = parts
+                .iter()
+                .filter_map(|part| matching.now(&ObjectId::of_table(part)));
+            let now: Vec<TableName> = now.map(name_of).chain(made.iter().cloned()).collect();
+            touched.rows.iter().any(|(table, _)| now.contains(table))
+        };
         let bounds = |catalog: &Catalog, part: &ObjectId| {
             let part = catalog.object(part)?;
             part.attribute("partition_bound").map(str::to_owned)
@@ -79,11 +94,13 @@ pub(super) fn divided(before: &Catalog, after: &Catalog, matching: &Matching) ->
             now: now.clone(),
             parts,
             moves,
-            made: made.collect(),
+            writes,
+            made,
         })
     };
     let divided = families(before).filter_map(whole);
-    divided.filter(|whole| !whole.made.is_empty()).collect()
+    let is_one = |whole: &Divided| !whole.made.is_empty() || whole.moves && whole.writes;
+    divided.filter(is_one).collect()
 }
 
 /// Whether rows of a part (its name before) may be in a part now that the migration made.
@@ -92,9 +109,10 @@ pub(super) fn goes_elsewhere(divided: &[Divided], part: &TableName) -> bool {
     moving.any(|whole| whole.parts.contains(part))
 }
 
-/// Watches the parts that the migration made where something is kept of others, or watched: what the application writes there is
-/// written to rows that were in those. Where rows have no key nobody can say to which, and the watch shows that there are such.
-pub(super) fn watch_made(planner: &Planner<'_>, whole: &Divided, plan: &mut NetPlan) {
+/// Lets all parts know of each other, and watches those that the migration made where something is kept of others, or watched: what the
+/// application writes there is written to rows that were in those. Where rows have no key nobody can say to which, and the watch shows
+/// that there are such.
+pub(super) fn watch(planner: &Planner<'_>, whole: &Divided, plan: &mut NetPlan) {
     let columns = planner.columns(&whole.before);
     let is_one = |table: &&mut TablePlan| whole.parts.contains(&table.before);
     let mut key: Option<Vec<KeyColumn>> = None;
@@ -102,16 +120,15 @@ pub(super) fn watch_made(planner: &Planner<'_>, whole: &Divided, plan: &mut NetP
         if table.after.is_none() && !stands_where(table, &columns) {
             table.key.clear();
         }
-        if table.key.is_empty() {
-            key = Some(Vec::new());
-            break;
-        }
-        if table.keep == Keep::Nothing && planner.is_alone(&table.before) {
+        table.divided = Some(whole.before.clone());
+        let is_whole = !matches!(table.keep, Keep::Nothing | Keep::Changed);
+        if whole.writes && !is_whole && planner.is_alone(&table.before) {
             // Its rows may have been copied to where the script has changed them.
             table.keep = Keep::Whole;
         }
-        table.made_beside.clone_from(&whole.made);
-        key = Some(table.key.clone());
+        if key.as_ref().is_none_or(|key| !key.is_empty()) {
+            key = Some(table.key.clone());
+        }
     }
     let Some(key) = key else {
         return;
@@ -134,7 +151,7 @@ pub(super) fn watch_made(planner: &Planner<'_>, whole: &Divided, plan: &mut NetP
             key_changes: false,
             key_in_doubt: false,
             rows_before: 0,
-            made_beside: Vec::new(),
+            divided: Some(whole.before.clone()),
             is_made: true,
         });
     }

@@ -52,7 +52,7 @@ pub(crate) fn plan_net(
         .iter()
         .filter(|shape| planner.loses_rows(&shape.table));
     planner.parents = parents_of(before, returning.map(|shape| &shape.table));
-    let divided = parts::divided(before, after, matching);
+    let divided = parts::divided(before, after, matching, touched);
     planner.parts = parts::with(before, |table| {
         let shape = before.table(table);
         parts::goes_elsewhere(&divided, table)
@@ -73,7 +73,7 @@ pub(crate) fn plan_net(
     }
     parts::keep_the_same(before, &mut plan);
     for whole in &divided {
-        parts::watch_made(&planner, whole, &mut plan);
+        parts::watch(&planner, whole, &mut plan);
     }
     plan
 }
@@ -170,7 +170,7 @@ impl<'a> Planner<'a> {
             key_changes: self.touched.keys.contains(&shape.table),
             key_in_doubt: self.touched.doubted.contains(&shape.table),
             rows_before: self.touched.counts.get(&shape.table).copied().unwrap_or(0),
-            made_beside: Vec::new(),
+            divided: None,
             is_made: false,
         };
         plan.key = self.key(shape, &plan);

@@ -50,7 +50,8 @@ pub(crate) fn mark(
         };
         match drops_only(statement, script, table) {
             Some(Dropped::Table)
-                if table.made_beside.is_empty()
+                if table.after.is_none()
+                    && table.divided.is_none()
                     && stands_alone(&parsed, table)
                     && is_free(before, table)
                     && !needs_what_goes((before, after), &ObjectId::of_table(&table.before)) =>

@@ -1,8 +1,10 @@
-//! Parts of partitioned tables that the migration made. Rows of before may be in them now, and rows that the application has written
-//! since belong where they would have gone without them: to the part whose bounds of before they meet.
+//! Parts of partitioned tables that the migration divides anew. Rows of before may be in other parts now, among them such that it made, and rows
+//! that the application has written since belong where they would have gone without the migration: to the part whose bounds of before they meet.
 //!
-//! Such a part is watched like the others. When the window closes, its entries become entries of the parts of before, and pre-images follow
+//! All these parts are watched. When the window closes, its entries become entries of the parts of before, and pre-images follow
 //! them. Before a derived rollback its rows move there, too, and the merge finds them as if they had never been elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable, Window};
 use tightrope_inverse::Matching;
@@ -34,52 +36,65 @@ pub(super) fn bounds(
     Ok(text.map(str::to_owned))
 }
 
-/// Forgets the keys of parts that the migration made where a key does not say in which part a row is: their bounds ask for columns that it
-/// has not got.
-pub(super) fn forget_keys_without_bounds(
+/// Looks at the tables that are divided anew, now that the script has run: where their keys do not say in which part a row is, nothing can be
+/// told of rows that are in others, and parts that the migration made have no key. Gives for the others a part that is there, by the name of
+/// the partitioned table.
+pub(super) fn agree(
     session: &mut PostgresSession,
     kept: &mut KeptNet,
-) -> Result<(), EngineError> {
-    let made: Vec<TableName> = kept
+) -> Result<BTreeMap<TableName, TableName>, EngineError> {
+    let parts = |kept: &KeptNet, whole: &TableName| -> Vec<TablePlan> {
+        let plans = kept.tables.iter().map(|table| &table.plan);
+        let parts = plans.filter(|plan| plan.divided.as_ref() == Some(whole));
+        parts.cloned().collect()
+    };
+    let divided: BTreeSet<TableName> = kept
         .tables
         .iter()
-        .filter(|table| table.plan.is_made && !table.plan.key.is_empty())
-        .filter_map(|table| table.plan.after.clone())
+        .filter_map(|table| table.plan.divided.clone())
         .collect();
-    let facts = moves::facts(session, made.iter())?;
-    for table in &mut kept.tables {
-        let plan = &mut table.plan;
-        let part = match plan.is_made {
-            true => plan.after.as_ref(),
-            false => plan.made_beside.first(),
+    let mut models = BTreeMap::new();
+    for whole in divided {
+        let plans = parts(kept, &whole);
+        let there = plans.iter().filter_map(|plan| plan.after.as_ref());
+        let facts = moves::facts(session, there)?;
+        let key = |plan: &TablePlan| -> BTreeSet<(String, String)> {
+            let key = plan.key.iter();
+            key.map(|part| (part.before.clone(), part.after.clone()))
+                .collect()
         };
-        let Some(fact) = part.and_then(|part| facts.get(part)) else {
-            continue;
-        };
-        let is_key = |column: &String| plan.key.iter().any(|key| key.after == *column);
-        if fact.partition_key.iter().all(is_key) {
+        let is_key_of_all = plans
+            .iter()
+            .all(|plan| !plan.key.is_empty() && key(plan) == key(&plans[0]));
+        let is_in_key = |column: &String| plans[0].key.iter().any(|part| part.after == *column);
+        let bounds_are_told = facts
+            .values()
+            .all(|fact| fact.partition_key.iter().all(is_in_key));
+        if is_key_of_all && bounds_are_told {
+            models.extend(facts.into_keys().next().map(|part| (whole, part)));
             continue;
         }
-        if plan.is_made {
-            plan.key.clear();
+        for table in &mut kept.tables {
+            if table.plan.divided.as_ref() == Some(&whole) {
+                table.bounds = None;
+                if table.plan.is_made {
+                    table.plan.key.clear();
+                }
+            }
         }
-        plan.made_beside.clear();
-        table.bounds = None;
     }
-    Ok(())
+    Ok(models)
 }
 
-/// A touch log for a part that is gone: what is written to its rows is written elsewhere.
+/// A touch log for a part that is gone: what is written to its rows is written elsewhere. `model` is a part that is there.
 pub(super) fn log_of_gone(
     session: &mut PostgresSession,
     number: i64,
     kept: &mut KeptTable,
+    model: &TableName,
 ) -> Result<(), EngineError> {
     let plan = &kept.plan;
-    let Some(made) = plan.made_beside.first().filter(|_| plan.after.is_none()) else {
-        return Ok(());
-    };
-    let columns = Columns::of(session, made)?;
+    let columns = Columns::of(session, model)?;
     let log = names::own(number, plan, "touched");
     session.execute_own(&TouchLog::new(&log, plan, &columns)?.table())?;
     kept.touched = Some(log);
@@ -88,11 +103,9 @@ pub(super) fn log_of_gone(
 
 /// The other parts of the same partitioned table, those of before and those that the migration made.
 fn others<'k>(kept: &'k KeptNet, home: &'k KeptTable) -> impl Iterator<Item = &'k KeptTable> {
-    let made = &home.plan.made_beside;
-    kept.tables.iter().filter(move |table| {
-        let is_sibling = &table.plan.made_beside == made && table.plan.number != home.plan.number;
-        is_sibling || table.plan.is_made && made.contains(&table.plan.before)
-    })
+    let siblings = kept.tables.iter();
+    let siblings = siblings.filter(|table| table.plan.divided == home.plan.divided);
+    siblings.filter(|table| table.plan.number != home.plan.number)
 }
 
 /// Those of them that are there, and may have rows that belong to this one.
@@ -103,7 +116,7 @@ fn sources<'k>(
     others(kept, home).filter_map(|table| Some((table, table.plan.after.as_ref()?)))
 }
 
-/// The parts of before beside which the migration has made others, with their bounds.
+/// The parts of before whose rows may be in others, with their bounds.
 fn homes(kept: &KeptNet) -> impl Iterator<Item = (&KeptTable, &str)> {
     let tables = kept.tables.iter();
     tables.filter_map(|table| Some((table, table.bounds.as_deref()?)))
@@ -118,9 +131,14 @@ pub(super) fn fold(session: &mut PostgresSession, kept: &KeptNet) -> Result<(), 
     for part in made.filter(|table| table.plan.key.is_empty()) {
         nothing_was_written(session, part)?;
     }
+    let of_before = kept.tables.iter().filter(|table| !table.plan.is_made);
+    for part in of_before.filter(|table| table.plan.divided.is_some() && table.bounds.is_none()) {
+        nothing_was_written_to_inserted(session, part)?;
+    }
     for (home, bounds) in homes(kept) {
         for (from, _) in sources(kept, home) {
             entries(session, from, home, bounds)?;
+            emptied(session, from, home, bounds)?;
         }
         truncations(session, kept, home)?;
     }
@@ -143,14 +161,49 @@ fn nothing_was_written(session: &mut PostgresSession, part: &KeptTable) -> Resul
     if entries == 0 {
         return Ok(());
     }
-    Err(EngineError::new(
-        ErrorKind::Unsupported,
-        format!(
-            "{entries} rows were written in {}, a part that the migration made, and have no key that tells which rows of before they are",
-            part.plan.before
+    let written = format!(
+        "{entries} rows were written in {}, a part that the migration made,",
+        part.plan.before
+    );
+    Err(nobody_can_tell(&written))
+}
+
+/// The same of rows that the migration moved into a part that was there before.
+fn nothing_was_written_to_inserted(
+    session: &mut PostgresSession,
+    part: &KeptTable,
+) -> Result<(), EngineError> {
+    let (Some(log), Some(inserted)) = (&part.touched, &part.inserted) else {
+        return Ok(());
+    };
+    let same = (1..=part.plan.key.len().max(1))
+        .map(|place| format!("(l.o{place})::text = (i.k{place})::text"))
+        .collect::<Vec<_>>()
+        .join(" and ");
+    let entries = counted(
+        session,
+        &format!(
+            "select count(*) from {} i where exists (select from {} l where {same} or l.o1 is null and l.k1 is null)",
+            names::sql(inserted),
+            names::sql(log),
         ),
+    )?;
+    if entries == 0 {
+        return Ok(());
+    }
+    let written = format!(
+        "{entries} rows that the migration put into {} were written since,",
+        part.plan.before
+    );
+    Err(nobody_can_tell(&written))
+}
+
+fn nobody_can_tell(written: &str) -> EngineError {
+    EngineError::new(
+        ErrorKind::Unsupported,
+        format!("{written} and have no key that tells which rows of before they are"),
     )
-    .hint("`tightrope seal` keeps the migration; to go back, write a migration that puts the parts back with their rows"))
+    .hint("`tightrope seal` keeps the migration; to go back, write a migration that puts the parts back with their rows")
 }
 
 /// Moves the entries of rows that meet the bounds.
@@ -163,19 +216,12 @@ fn entries(
     let (Some(log), Some(own)) = (&from.touched, &home.touched) else {
         return Ok(());
     };
-    let (mut key, mut columns, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    let key = key_of_before(from, home, |other| {
+        format!("case when e.k1 is null then e.o{other} else e.k{other} end")
+    })?;
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
     for (place, part) in (1..).zip(&home.plan.key) {
         let other = place_in_key(&from.plan, &part.before)?;
-        let of_before = home
-            .plan
-            .columns
-            .iter()
-            .find(|column| column.before == part.before);
-        let type_before = of_before.map_or("text", |column| column.type_before.as_str());
-        key.push(format!(
-            "(case when e.k1 is null then e.o{other} else e.k{other} end)::text::{type_before} as {}",
-            quote(&part.before)
-        ));
         for letter in ["k", "o"] {
             columns.push(format!("{letter}{place}"));
             values.push(format!("e.{letter}{other}"));
@@ -190,13 +236,74 @@ fn entries(
     }
     session.execute_own(&format!(
         "with e as (delete from {} e where (e.k1 is not null or e.o1 is not null) \
-         and exists (select from (select {}) t where {bounds}) returning e.*) insert into {} ({}) select {} from e",
+         and exists (select from (select {key}) t where {bounds}) returning e.*) insert into {} ({}) select {} from e",
         names::sql(log),
-        key.join(", "),
         names::sql(own),
         columns.join(", "),
         values.join(", "),
     ))
+}
+
+/// The columns of a part's key as they were before, from an expression of their places in the key of another part.
+fn key_of_before(
+    from: &KeptTable,
+    home: &KeptTable,
+    value: impl Fn(usize) -> String,
+) -> Result<String, EngineError> {
+    let columns = home.plan.key.iter().map(|part| {
+        let other = place_in_key(&from.plan, &part.before)?;
+        let mut columns = home.plan.columns.iter();
+        let of_before = columns.find(|column| column.before == part.before);
+        let type_before = of_before.map_or("text", |column| column.type_before.as_str());
+        Ok(format!(
+            "({})::text::{type_before} as {}",
+            value(other),
+            quote(&part.before)
+        ))
+    });
+    let columns: Result<Vec<String>, EngineError> = columns.collect();
+    columns.map(|columns| columns.join(", "))
+}
+
+/// Where the application has emptied a part into which the migration had moved rows of another, it has deleted those.
+fn emptied(
+    session: &mut PostgresSession,
+    from: &KeptTable,
+    home: &KeptTable,
+    bounds: &str,
+) -> Result<(), EngineError> {
+    let (Some(log), Some(inserted), Some(own)) = (&from.touched, &from.inserted, &home.touched)
+    else {
+        return Ok(());
+    };
+    if from.plan.is_made || !is_truncated(session, log)? {
+        return Ok(());
+    }
+    let key = key_of_before(from, home, |other| format!("i.k{other}"))?;
+    let (mut columns, mut values, mut same) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, part) in (1..).zip(&home.plan.key) {
+        let other = place_in_key(&from.plan, &part.before)?;
+        columns.push(format!("o{place}"));
+        values.push(format!("i.k{other}"));
+        same.push(format!("(l.o{place})::text = (i.k{other})::text"));
+    }
+    session.execute_own(&format!(
+        "insert into {own} ({}) select {} from {} i where exists (select from (select {key}) t where {bounds}) \
+         and not exists (select from {own} l where {})",
+        columns.join(", "),
+        values.join(", "),
+        names::sql(inserted),
+        same.join(" and "),
+        own = names::sql(own),
+    ))
+}
+
+fn is_truncated(session: &mut PostgresSession, log: &TableName) -> Result<bool, EngineError> {
+    let entries = format!(
+        "select count(*) from {} where k1 is null and o1 is null",
+        names::sql(log)
+    );
+    counted(session, &entries).map(|entries| entries > 0)
 }
 
 /// Where the application has emptied all parts in which rows of one may have been, it has emptied that one.
@@ -208,18 +315,12 @@ fn truncations(
     let Some(own) = &home.touched else {
         return Ok(());
     };
-    let truncated = |session: &mut PostgresSession, log: &TableName| {
-        let entries = format!(
-            "select count(*) from {} where k1 is null and o1 is null",
-            names::sql(log)
-        );
-        counted(session, &entries).map(|entries| entries > 0)
-    };
-    let made = sources(kept, home).filter(|(table, _)| table.plan.is_made);
+    let any_made = sources(kept, home).any(|(table, _)| table.plan.is_made);
+    let made = sources(kept, home).filter(|(table, _)| table.plan.is_made || !any_made);
     let (mut emptied, mut others) = (Vec::new(), false);
     for (table, after) in made {
         match &table.touched {
-            Some(log) if truncated(session, log)? => emptied.push(after),
+            Some(log) if is_truncated(session, log)? => emptied.push(after),
             _ => others = true,
         }
     }
@@ -227,7 +328,11 @@ fn truncations(
         return Ok(());
     };
     let is_gone = home.plan.after.is_none();
-    if others || !is_gone && !truncated(session, own)? {
+    if !any_made && (others || !is_gone) {
+        // What was known to have been moved there was deleted.
+        return Ok(());
+    }
+    if others || !is_gone && !is_truncated(session, own)? {
         return Err(EngineError::new(
             ErrorKind::Unsupported,
             format!(
@@ -460,6 +565,18 @@ fn move_rows(
         "from only {from_name} t where exists (select from (select {}) t where {bounds})",
         of_before.join(", ")
     );
+    let key = home.plan.key.iter().map(|part| quote(&part.after));
+    let pairs = key.map(|name| format!("o.{name} = t.{name}"));
+    let same_key = pairs.collect::<Vec<_>>().join(" and ");
+    let alone = stands_alone(home, window);
+    let belong = match alone.filter(|_| home.rows.is_none()) {
+        // Nothing was copied out of it: a row that has the key of one of its own is another.
+        Some(alone) => format!(
+            "{belong} and not exists (select from only {} o where {same_key})",
+            names::sql(alone)
+        ),
+        None => belong,
+    };
     let found = session.query_own(&format!("select 1::bigint {belong} limit 1"), &[])?;
     if found.is_empty() {
         return Ok(false);
@@ -478,13 +595,10 @@ fn move_rows(
     let columns: Vec<String> = columns.iter().map(|name| quote(name)).collect();
     let columns = columns.join(", ");
     let quiet = Quiet::make(session, [from, place].into_iter())?;
-    if let Some(alone) = stands_alone(home, window) {
-        let key = home.plan.key.iter().map(|part| quote(&part.after));
-        let pairs = key.map(|name| format!("o.{name} = t.{name}"));
+    if let Some(alone) = alone {
         session.execute_own(&format!(
-            "delete from only {} o where exists (select {belong} and {})",
+            "delete from only {} o where exists (select {belong} and {same_key})",
             names::sql(alone),
-            pairs.collect::<Vec<_>>().join(" and "),
         ))?;
     }
     session.execute_own(&format!(
@@ -524,6 +638,7 @@ fn make_again(
         literal(&names::sql(&whole))
     ))?;
     for default in &defaults {
+        let_go_of(session, default, window)?;
         detach(session, default)?;
     }
     session.execute_own(&format!(

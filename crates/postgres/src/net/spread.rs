@@ -43,9 +43,9 @@ pub(super) fn spread(
             set_aside: None,
             left: Vec::new(),
             stand_in: None,
-            bounds: match table.made_beside.is_empty() {
-                true => None,
-                false => parts::bounds(session, &table.before)?,
+            bounds: match table.divided.is_some() && !table.is_made {
+                true => parts::bounds(session, &table.before)?,
+                false => None,
             },
         };
         match table.keep {

@@ -25,14 +25,17 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         }
     }
     drop_functions(session, &names::prefix(number), true)?;
-    parts::forget_keys_without_bounds(session, kept)?;
     for table in &mut kept.tables {
         drop_what_caught_nothing(session, table)?;
     }
     forget_keys_that_changed(session, kept)?;
+    let models = parts::agree(session, kept)?;
     for table in &mut kept.tables {
         let Some(after) = table.plan.after.clone() else {
-            parts::log_of_gone(session, number, table)?;
+            let divided = table.plan.divided.as_ref();
+            if let Some(model) = divided.and_then(|whole| models.get(whole)) {
+                parts::log_of_gone(session, number, table, model)?;
+            }
             continue;
         };
         if let Some(since) = &mut table.stand_in {
@@ -133,7 +136,11 @@ fn note_what_was_inserted(
     };
     // An update may have given rows other keys.
     let inserts = plan.rows.inserted > 0 || plan.truncated || plan.rows.updated > 0;
-    if table.inserted.is_some() || !inserts {
+    if table.inserted.is_some() {
+        return Ok(());
+    }
+    // What a statement found nothing to insert from in the rehearsal may have rows by now.
+    if !inserts && (plan.keep != Keep::Whole || keys::all_stayed(session, plan, rows, after)?) {
         return Ok(());
     }
     let inserted = names::own(number, plan, "inserted");

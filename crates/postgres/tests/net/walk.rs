@@ -433,7 +433,7 @@ fn planned(
         rows: TableChange::default(),
         truncated: false,
         rows_before: 0,
-        made_beside: Vec::new(),
+        divided: None,
         is_made: false,
     }
 }

@@ -108,7 +108,7 @@ fn planned(
         key_changes: false,
         key_in_doubt: false,
         rows_before: 0,
-        made_beside: Vec::new(),
+        divided: None,
         is_made: false,
     }
 }

@@ -1,6 +1,6 @@
 //! Partitioned tables that a migration divides anew: rows of before are in parts that it made, and are written to there.
 
-use super::{check_postgres, check_postgres_in_words, postgres_stage, run_late};
+use super::{check_late, check_postgres, check_postgres_in_words, postgres_stage, run_late};
 use tightrope_model::EngineKind;
 use tightrope_testkit::servers;
 use tightrope_testkit::twin::Outcome;
@@ -397,5 +397,168 @@ fn rows_without_a_key_that_are_written_in_a_new_part_are_not_lost_quietly() {
             panic!("{case}");
         };
         assert!(why.contains("have no key"), "{why}");
+    }
+}
+
+const LOW_AND_REST: [&str; 3] = [
+    "create table t (a int primary key, b text) partition by range (a)",
+    "create table t_low partition of t for values from (0) to (10)",
+    "create table t_rest partition of t default",
+];
+const TWENTY: &str = "insert into t select i, 'r' || i from generate_series(0, 19) i";
+const WRITES: [&str; 9] = [
+    "update t set b = 'new' where a in (3, 13)",
+    "delete from t where a = 4",
+    "insert into t values (4, 'again'), (-1, 'other')",
+    "update t set b = 'moved' where a = 4",
+    "delete from t where a = 5",
+    "update t set a = 106 where a = 6",
+    "delete from t where a = 7",
+    "update t set a = 7, b = 'was 17' where a = 17",
+    "update t set a = 6, b = 'was 15' where a = 15",
+];
+
+/// Twin seed 120482: no part is made, and what was written to the rows was lost.
+#[test]
+fn rows_that_went_to_a_default_part_that_was_there_come_back_as_they_were_written() {
+    let before = [LOW_AND_REST[0], LOW_AND_REST[1], LOW_AND_REST[2], TWENTY];
+    for rest in [
+        &["drop table t_low"][..],
+        &["drop table t_low", "update t set b = b || '!'"],
+        &[
+            "drop table t_low",
+            "alter table t drop column b, add column b text",
+        ],
+        &["update t set b = b || '!' where a % 2 = 0"],
+        &["delete from t where a = 2", "drop table t_low"],
+        &[],
+    ] {
+        let mut forward = vec![
+            "alter table t detach partition t_low",
+            "insert into t select * from t_low",
+        ];
+        forward.extend(rest);
+        check_postgres(&before, &forward, &WRITES);
+        check_postgres(&before, &forward, &["truncate t", WRITES[2], WRITES[3]]);
+        check_postgres(
+            &before,
+            &forward,
+            &[WRITES[0], "delete from t where a <> 2", WRITES[2]],
+        );
+    }
+}
+
+#[test]
+fn the_same_of_rows_that_came_after_the_rehearsal() {
+    let writes: Vec<_> = WRITES.iter().map(|sql| (*sql, *sql)).collect();
+    for major in servers::postgres_majors() {
+        for last in ["drop table t_low", "update t_low set b = 'x'"] {
+            check_late(
+                &postgres_stage(major),
+                EngineKind::Postgres,
+                (&LOW_AND_REST, &[TWENTY]),
+                &[
+                    "alter table t detach partition t_low",
+                    "insert into t select * from t_low",
+                    last,
+                ],
+                &writes,
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_where_others_refer_to_the_rows() {
+    check_postgres(
+        &[
+            LOW_AND_REST[0],
+            LOW_AND_REST[1],
+            LOW_AND_REST[2],
+            TWENTY,
+            "create table c (id int primary key, a int references t on delete cascade on update cascade)",
+            "insert into c select i, i from generate_series(0, 19) i",
+        ],
+        &[
+            "alter table c drop constraint c_a_fkey",
+            "alter table t detach partition t_low",
+            "insert into t select * from t_low",
+            "drop table t_low",
+            "alter table c add constraint c_a_fkey foreign key (a) references t on delete cascade on update cascade",
+        ],
+        &WRITES,
+    );
+}
+
+#[test]
+fn a_part_takes_another_with_its_rows() {
+    check_postgres(
+        &[
+            "create table t (a int primary key, b text) partition by range (a)",
+            "create table t_1 partition of t for values from (0) to (10)",
+            "create table t_2 partition of t for values from (10) to (20)",
+            "create table t_3 partition of t for values from (20) to (200)",
+            TWENTY,
+        ],
+        &[
+            "alter table t detach partition t_1",
+            "alter table t detach partition t_2",
+            "alter table t attach partition t_1 for values from (0) to (20)",
+            "insert into t select a, b || '!' from t_2",
+            "drop table t_2",
+        ],
+        &[
+            "update t set b = 'new' where a in (3, 13)",
+            "delete from t where a in (4, 14)",
+            "insert into t values (4, 'again'), (100, 'other')",
+            "update t set a = 14 where a = 100",
+            "update t set a = 101 where a = 16",
+            "update t set a = 16 where a = 6",
+        ],
+    );
+}
+
+/// Where rows have no key, the rollback is refused if those that moved were written; others may be.
+#[test]
+fn rows_without_a_key_that_moved_to_a_part_that_was_there_are_not_lost_quietly() {
+    let before = [
+        "create table t (a int, b text) partition by range (a)",
+        LOW_AND_REST[1],
+        LOW_AND_REST[2],
+        TWENTY,
+    ];
+    let forward = [
+        "alter table t detach partition t_low",
+        "insert into t select * from t_low",
+        "drop table t_low",
+    ];
+    check_postgres(
+        &before,
+        &forward,
+        &[
+            "update t set b = 'new' where a = 13",
+            "delete from t where a = 14",
+        ],
+    );
+    for write in [
+        "update t set b = 'new' where a = 3",
+        "delete from t where a = 3",
+        "truncate t",
+    ] {
+        for major in servers::postgres_majors() {
+            let stage = postgres_stage(major);
+            let both = (&before[..], &[][..]);
+            let (case, outcome) = run_late(
+                &stage,
+                EngineKind::Postgres,
+                both,
+                &forward,
+                &[(write, write)],
+            );
+            let Outcome::Failed(why) = outcome else {
+                panic!("{case}");
+            };
+            assert!(why.contains("have no key"), "{why}");
+        }
     }
 }

@@ -190,10 +190,10 @@ pub(super) fn prepare(
     for family in families(session, kept)? {
         let model = family.iter().find_map(|leaf| leaf.kept.rows.as_ref());
         // A row may also come from a part that is gone.
-        let mut siblings = family.iter().map(|leaf| &leaf.plan().made_beside);
-        let beside = siblings.find(|beside| !beside.is_empty());
-        let gone = kept.tables.iter();
-        let mut gone = gone.filter(|table| Some(&table.plan.made_beside) == beside);
+        let divided = family.iter().find_map(|leaf| leaf.plan().divided.as_ref());
+        let siblings = kept.tables.iter();
+        let siblings = siblings.filter(|table| table.plan.divided.is_some());
+        let mut gone = siblings.filter(|table| table.plan.divided.as_ref() == divided);
         let model = model.or_else(|| gone.find_map(|table| table.rows.as_ref()));
         for leaf in &family {
             let plan = leaf.plan();
