@@ -428,13 +428,28 @@ pub(super) fn bring_home(
             any |= detach(session, after)?;
         }
     }
+    let mut aside = Vec::new();
     for (home, bounds) in homes(kept) {
         give_way(session, home, window)?;
         for (from, after) in sources(kept, home) {
             if from.plan.is_made || has_other_bounds(from, window) || is_default(from, window) {
-                any |= move_rows(session, after, home, bounds, window, matching)?;
+                let move_rows = MoveRows {
+                    from: after,
+                    home,
+                    bounds,
+                    window,
+                    matching,
+                };
+                any |= move_rows.run(session, &mut aside)?;
             }
         }
+    }
+    for (whole, default) in aside {
+        session.execute_own(&format!(
+            "alter table {} attach partition {} default",
+            names::sql(&whole),
+            names::sql(&default)
+        ))?;
     }
     Ok(any)
 }
@@ -545,104 +560,126 @@ fn detach(session: &mut PostgresSession, part: &TableName) -> Result<bool, Engin
     Ok(!wholes.is_empty())
 }
 
-/// Moves the rows of a table that meet a part's bounds of before to that part; says whether there were any.
-fn move_rows(
-    session: &mut PostgresSession,
-    from: &TableName,
-    home: &KeptTable,
-    bounds: &str,
-    window: &Window<'_>,
-    matching: &Matching,
-) -> Result<bool, EngineError> {
-    let columns = home.plan.columns.iter();
-    let of_before = columns.filter_map(|column| {
-        let now = column.after.as_ref()?;
-        Some(format!("t.{} as {}", quote(now), quote(&column.before)))
-    });
-    let of_before: Vec<String> = of_before.collect();
-    let from_name = names::sql(from);
-    let belong = format!(
-        "from only {from_name} t where exists (select from (select {}) t where {bounds})",
-        of_before.join(", ")
-    );
-    let key = home.plan.key.iter().map(|part| quote(&part.after));
-    let pairs = key.map(|name| format!("o.{name} = t.{name}"));
-    let same_key = pairs.collect::<Vec<_>>().join(" and ");
-    let alone = stands_alone(home, window);
-    let belong = match alone.filter(|_| home.rows.is_none()) {
-        // Nothing was copied out of it: a row that has the key of one of its own is another.
-        Some(alone) => format!(
-            "{belong} and not exists (select from only {} o where {same_key})",
-            names::sql(alone)
-        ),
-        None => belong,
-    };
-    let found = session.query_own(&format!("select 1::bigint {belong} limit 1"), &[])?;
-    if found.is_empty() {
-        return Ok(false);
-    }
-    let place = home.plan.after.as_ref().unwrap_or(&home.plan.before);
-    let place_name = names::sql(place);
-    let is_there = format!(
-        "select 1::bigint where pg_catalog.to_regclass({}) is not null",
-        literal(&place_name)
-    );
-    if session.query_own(&is_there, &[])?.is_empty() {
-        // Beside a default part whose rows belong here it could not be made as a part; those come along.
-        make_again(session, home, from, window, matching)?;
-    }
-    let columns = take_out::columns(session, from)?;
-    let columns: Vec<String> = columns.iter().map(|name| quote(name)).collect();
-    let columns = columns.join(", ");
-    let quiet = Quiet::make(session, [from, place].into_iter())?;
-    if let Some(alone) = alone {
-        session.execute_own(&format!(
-            "delete from only {} o where exists (select {belong} and {same_key})",
-            names::sql(alone),
-        ))?;
-    }
-    session.execute_own(&format!(
-        "with moved as (delete {belong} returning {columns}) \
-         insert into {place_name} ({columns}) overriding system value select {columns} from moved"
-    ))?;
-    quiet.end(session)?;
-    Ok(true)
+/// The rows of a table that meet a part's bounds of before, on their way to that part.
+struct MoveRows<'a> {
+    from: &'a TableName,
+    home: &'a KeptTable,
+    bounds: &'a str,
+    window: &'a Window<'a>,
+    matching: &'a Matching,
 }
 
-/// Makes a part that is gone, empty, in the shape of what it was a part of.
-fn make_again(
-    session: &mut PostgresSession,
-    home: &KeptTable,
-    like: &TableName,
-    window: &Window<'_>,
-    matching: &Matching,
-) -> Result<(), EngineError> {
-    let name = names::sql(&home.plan.before);
-    let whole = window.before.partitioned(&home.plan.before);
-    let whole = whole.and_then(|whole| matching.now(&ObjectId::of_table(&whole)).cloned());
-    let parts: Vec<&str> = whole
-        .iter()
-        .flat_map(|id| id.path.iter().map(String::as_str))
-        .collect();
-    let [bound, _] = bound_of(home, window);
-    let ([schema, table], Some(bound)) = (&parts[..], bound) else {
-        return session.execute_own(&format!(
-            "create table {name} (like {} including all)",
-            names::sql(like)
-        ));
-    };
-    let whole = TableName::new(*schema, *table);
-    let defaults = session.query_tables(&format!(
+impl MoveRows<'_> {
+    /// Moves them; says whether there were any. Default parts that have to stand alone meanwhile are added to `aside`, each with what it is a
+    /// part of.
+    fn run(
+        &self,
+        session: &mut PostgresSession,
+        aside: &mut Vec<(TableName, TableName)>,
+    ) -> Result<bool, EngineError> {
+        let Self {
+            from,
+            home,
+            bounds,
+            window,
+            ..
+        } = *self;
+        let columns = home.plan.columns.iter();
+        let of_before = columns.filter_map(|column| {
+            let now = column.after.as_ref()?;
+            Some(format!("t.{} as {}", quote(now), quote(&column.before)))
+        });
+        let of_before: Vec<String> = of_before.collect();
+        let from_name = names::sql(from);
+        let belong = format!(
+            "from only {from_name} t where exists (select from (select {}) t where {bounds})",
+            of_before.join(", ")
+        );
+        let key = home.plan.key.iter().map(|part| quote(&part.after));
+        let pairs = key.map(|name| format!("o.{name} = t.{name}"));
+        let same_key = pairs.collect::<Vec<_>>().join(" and ");
+        let alone = stands_alone(home, window);
+        let belong = match alone.filter(|_| home.rows.is_none()) {
+            // Nothing was copied out of it: a row that has the key of one of its own is another.
+            Some(alone) => format!(
+                "{belong} and not exists (select from only {} o where {same_key})",
+                names::sql(alone)
+            ),
+            None => belong,
+        };
+        let found = session.query_own(&format!("select 1::bigint {belong} limit 1"), &[])?;
+        if found.is_empty() {
+            return Ok(false);
+        }
+        let place = home.plan.after.as_ref().unwrap_or(&home.plan.before);
+        let place_name = names::sql(place);
+        let is_there = format!(
+            "select 1::bigint where pg_catalog.to_regclass({}) is not null",
+            literal(&place_name)
+        );
+        if session.query_own(&is_there, &[])?.is_empty() {
+            // Beside a default part whose rows belong here it could not be made as a part; those come along.
+            aside.extend(self.make_again(session)?);
+        }
+        let columns = take_out::columns(session, from)?;
+        let columns: Vec<String> = columns.iter().map(|name| quote(name)).collect();
+        let columns = columns.join(", ");
+        let quiet = Quiet::make(session, [from, place].into_iter())?;
+        if let Some(alone) = alone {
+            session.execute_own(&format!(
+                "delete from only {} o where exists (select {belong} and {same_key})",
+                names::sql(alone),
+            ))?;
+        }
+        session.execute_own(&format!(
+            "with moved as (delete {belong} returning {columns}) \
+         insert into {place_name} ({columns}) overriding system value select {columns} from moved"
+        ))?;
+        quiet.end(session)?;
+        Ok(true)
+    }
+
+    /// Makes the part that is gone, empty, in the shape of what it was a part of. Gives the default part that stands in its way, detached.
+    fn make_again(
+        &self,
+        session: &mut PostgresSession,
+    ) -> Result<Option<(TableName, TableName)>, EngineError> {
+        let Self {
+            from,
+            home,
+            window,
+            matching,
+            ..
+        } = *self;
+        let name = names::sql(&home.plan.before);
+        let whole = window.before.partitioned(&home.plan.before);
+        let whole = whole.and_then(|whole| matching.now(&ObjectId::of_table(&whole)).cloned());
+        let parts: Vec<&str> = whole
+            .iter()
+            .flat_map(|id| id.path.iter().map(String::as_str))
+            .collect();
+        let [bound, _] = bound_of(home, window);
+        let ([schema, table], Some(bound)) = (&parts[..], bound) else {
+            session.execute_own(&format!(
+                "create table {name} (like {} including all)",
+                names::sql(from)
+            ))?;
+            return Ok(None);
+        };
+        let whole = TableName::new(*schema, *table);
+        let defaults = session.query_tables(&format!(
         "select n.nspname::text, c.relname::text from pg_catalog.pg_partitioned_table p join pg_catalog.pg_class c on c.oid = p.partdefid \
          join pg_catalog.pg_namespace n on n.oid = c.relnamespace where p.partrelid = pg_catalog.to_regclass({})",
         literal(&names::sql(&whole))
     ))?;
-    for default in &defaults {
-        let_go_of(session, default, window)?;
-        detach(session, default)?;
+        for default in &defaults {
+            let_go_of(session, default, window)?;
+            detach(session, default)?;
+        }
+        session.execute_own(&format!(
+            "create table {name} partition of {} {bound}",
+            names::sql(&whole)
+        ))?;
+        Ok(defaults.into_iter().next().map(|default| (whole, default)))
     }
-    session.execute_own(&format!(
-        "create table {name} partition of {} {bound}",
-        names::sql(&whole)
-    ))
 }

@@ -6,7 +6,7 @@ use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
 use tightrope_inverse::{MoreRows, Sources, TableSource};
 use tightrope_model::{Catalog, ColumnPlan, ObjectId, ObjectKind, TableName};
 
-use super::columns::Column;
+use super::columns::{Column, Columns};
 use super::terms::{Shape, Terms, before};
 use super::{fill, names, settings, stand_in};
 use crate::quote::{literal, quote};
@@ -35,7 +35,15 @@ fn source(
     kept: &KeptTable,
     window: &Window<'_>,
 ) -> Result<TableSource, EngineError> {
-    let Some(after) = &kept.plan.after else {
+    let was_made_again = kept.plan.after.is_none()
+        && kept.touched.is_some()
+        && Columns::of(session, &kept.plan.before)?.of_table;
+    let Some(after) = kept
+        .plan
+        .after
+        .as_ref()
+        .or(was_made_again.then_some(&kept.plan.before))
+    else {
         return Ok(TableSource {
             more: vec![all_rows(kept)],
             ..TableSource::default()
@@ -87,12 +95,22 @@ pub(super) fn value(
     ))
 }
 
-/// The rows of a table that is not there any more.
+/// The rows of a table that is not there any more, but for those that the application has deleted where they were then.
 fn all_rows(kept: &KeptTable) -> MoreRows {
     let rows = kept.rows.as_ref().map(names::sql).unwrap_or_default();
+    let filter = kept.touched.as_ref().map(|log| {
+        let key = (1..).zip(&kept.plan.key);
+        let same = key
+            .map(|(place, part)| format!("(l.o{place})::text = (p.{})::text", quote(&part.before)));
+        format!(
+            "not exists (select from {} l where {} or l.k1 is null and l.o1 is null)",
+            names::sql(log),
+            same.collect::<Vec<_>>().join(" and "),
+        )
+    });
     MoreRows {
         from: format!("{rows} p"),
-        filter: None,
+        filter,
         columns: all_columns(kept),
     }
 }
