@@ -58,18 +58,18 @@ pub(super) fn agree(
         let plans = parts(kept, &whole);
         let there = plans.iter().filter_map(|plan| plan.after.as_ref());
         let facts = moves::facts(session, there)?;
-        let key = |plan: &TablePlan| -> BTreeSet<(String, String)> {
+        let key = |plan: &TablePlan| -> BTreeSet<String> {
             let key = plan.key.iter();
-            key.map(|part| (part.before.clone(), part.after.clone()))
-                .collect()
+            key.map(|part| part.before.clone()).collect()
         };
         let is_key_of_all = plans
             .iter()
             .all(|plan| !plan.key.is_empty() && key(plan) == key(&plans[0]));
-        let is_in_key = |column: &String| plans[0].key.iter().any(|part| part.after == *column);
-        let bounds_are_told = facts
-            .values()
-            .all(|fact| fact.partition_key.iter().all(is_in_key));
+        let bounds_are_told = plans.iter().all(|plan| {
+            let fact = plan.after.as_ref().and_then(|after| facts.get(after));
+            let mut columns = fact.iter().flat_map(|fact| &fact.partition_key);
+            columns.all(|column| plan.key.iter().any(|part| part.after == *column))
+        });
         if is_key_of_all && bounds_are_told {
             models.extend(facts.into_keys().next().map(|part| (whole, part)));
             continue;
@@ -227,9 +227,9 @@ fn entries(
             values.push(format!("e.{letter}{other}"));
         }
     }
-    let flags = numbered(&from.plan);
-    for (number, name) in numbered(&home.plan) {
-        if let Some((other, _)) = flags.iter().find(|(_, other)| *other == name) {
+    let flags = flags(&from.plan);
+    for (number, column) in self::flags(&home.plan) {
+        if let Some((other, _)) = flags.iter().find(|(_, other)| *other == column) {
             columns.push(format!("w{number}"));
             values.push(format!("e.w{other}"));
         }
@@ -242,6 +242,16 @@ fn entries(
         columns.join(", "),
         values.join(", "),
     ))
+}
+
+/// The logged columns by their numbers: their names before, or that they were added, and their names after. A part that stands alone may
+/// have other names than what it was a part of.
+fn flags(plan: &TablePlan) -> Vec<(usize, (bool, &str))> {
+    let column = |(number, name): (usize, _)| match plan.columns.get(number - 1) {
+        Some(column) => (number, (true, column.before.as_str())),
+        None => (number, (false, name)),
+    };
+    numbered(plan).into_iter().map(column).collect()
 }
 
 /// The columns of a part's key as they were before, from an expression of their places in the key of another part.
@@ -430,11 +440,12 @@ pub(super) fn bring_home(
     }
     let mut aside = Vec::new();
     for (home, bounds) in homes(kept) {
-        give_way(session, home, window)?;
+        give_way(session, kept, home, window)?;
         for (from, after) in sources(kept, home) {
             if from.plan.is_made || has_other_bounds(from, window) || is_default(from, window) {
                 let move_rows = MoveRows {
-                    from: after,
+                    from,
+                    after,
                     home,
                     bounds,
                     window,
@@ -454,36 +465,42 @@ pub(super) fn bring_home(
     Ok(any)
 }
 
-/// A part that stands alone now may still have rows that are also in parts that the migration made. Those are the rows that the
-/// application knows: what it has deleted there, or given other keys, is not there any more.
+/// A part that stands alone now may still have rows that are also in other parts. Those are the rows that the application knows: what it has
+/// deleted there, or given other keys, is not there any more.
 fn give_way(
     session: &mut PostgresSession,
+    kept: &KeptNet,
     home: &KeptTable,
     window: &Window<'_>,
 ) -> Result<(), EngineError> {
-    let (Some(alone), Some(log)) = (stands_alone(home, window), &home.touched) else {
+    let (Some(alone), Some(own)) = (stands_alone(home, window), &home.touched) else {
         return Ok(());
     };
-    let same = |letter: &str, alias: &str| {
-        let key = (1..).zip(&home.plan.key);
-        let pairs = key.map(|(place, part)| {
-            format!(
-                "(t.{})::text = ({alias}.{letter}{place})::text",
+    let same = |entry: &str, plan: &TablePlan| {
+        let pairs = home.plan.key.iter().map(|part| {
+            let place = place_in_key(plan, &part.before)?;
+            Ok(format!(
+                "(t.{})::text = ({entry}{place})::text",
                 quote(&part.after)
-            )
+            ))
         });
-        pairs.collect::<Vec<_>>().join(" and ")
+        let pairs: Result<Vec<String>, EngineError> = pairs.collect();
+        pairs.map(|pairs| pairs.join(" and "))
     };
-    let (log, quiet) = (
-        names::sql(log),
-        Quiet::make(session, std::iter::once(alone))?,
-    );
-    session.execute_own(&format!(
-        "delete from only {} t where exists (select from {log} l where {}) and not exists (select from {log} m where {})",
-        names::sql(alone),
-        same("o", "l"),
-        same("k", "m"),
-    ))?;
+    let quiet = Quiet::make(session, std::iter::once(alone))?;
+    for table in others(kept, home).chain(std::iter::once(home)) {
+        let Some(log) = &table.touched else {
+            continue;
+        };
+        session.execute_own(&format!(
+            "delete from only {} t where exists (select from {} l where {}) and not exists (select from {} m where {})",
+            names::sql(alone),
+            names::sql(log),
+            same("l.o", &table.plan)?,
+            names::sql(own),
+            same("m.k", &home.plan)?,
+        ))?;
+    }
     quiet.end(session)
 }
 
@@ -562,7 +579,9 @@ fn detach(session: &mut PostgresSession, part: &TableName) -> Result<bool, Engin
 
 /// The rows of a table that meet a part's bounds of before, on their way to that part.
 struct MoveRows<'a> {
-    from: &'a TableName,
+    from: &'a KeptTable,
+    /// Its name now.
+    after: &'a TableName,
     home: &'a KeptTable,
     bounds: &'a str,
     window: &'a Window<'a>,
@@ -579,24 +598,30 @@ impl MoveRows<'_> {
     ) -> Result<bool, EngineError> {
         let Self {
             from,
+            after,
             home,
             bounds,
             window,
             ..
         } = *self;
-        let columns = home.plan.columns.iter();
-        let of_before = columns.filter_map(|column| {
-            let now = column.after.as_ref()?;
-            Some(format!("t.{} as {}", quote(now), quote(&column.before)))
-        });
+        let theirs = from.plan.columns.iter();
+        let theirs: BTreeMap<&String, &String> = theirs
+            .filter_map(|column| Some((&column.before, column.after.as_ref()?)))
+            .collect();
+        let of_before = theirs
+            .iter()
+            .map(|(before, now)| format!("t.{} as {}", quote(now), quote(before)));
         let of_before: Vec<String> = of_before.collect();
-        let from_name = names::sql(from);
+        let from_name = names::sql(after);
         let belong = format!(
             "from only {from_name} t where exists (select from (select {}) t where {bounds})",
             of_before.join(", ")
         );
-        let key = home.plan.key.iter().map(|part| quote(&part.after));
-        let pairs = key.map(|name| format!("o.{name} = t.{name}"));
+        let key = home.plan.key.iter();
+        let pairs = key.filter_map(|part| {
+            let now = theirs.get(&part.before)?;
+            Some(format!("o.{} = t.{}", quote(&part.after), quote(now)))
+        });
         let same_key = pairs.collect::<Vec<_>>().join(" and ");
         let alone = stands_alone(home, window);
         let belong = match alone.filter(|_| home.rows.is_none()) {
@@ -621,10 +646,18 @@ impl MoveRows<'_> {
             // Beside a default part whose rows belong here it could not be made as a part; those come along.
             aside.extend(self.make_again(session)?);
         }
-        let columns = take_out::columns(session, from)?;
-        let columns: Vec<String> = columns.iter().map(|name| quote(name)).collect();
-        let columns = columns.join(", ");
-        let quiet = Quiet::make(session, [from, place].into_iter())?;
+        let known = take_out::columns(session, place)?;
+        let both = home.plan.columns.iter().filter_map(|column| {
+            let now = theirs.get(&column.before)?;
+            Some((column.after.as_ref()?, *now))
+        });
+        let added = from.plan.added.iter().filter(|name| known.contains(name));
+        let (places, columns): (Vec<String>, Vec<String>) = both
+            .chain(added.map(|name| (name, name)))
+            .map(|(place, now)| (quote(place), quote(now)))
+            .unzip();
+        let (places, columns) = (places.join(", "), columns.join(", "));
+        let quiet = Quiet::make(session, [after, place].into_iter())?;
         if let Some(alone) = alone {
             session.execute_own(&format!(
                 "delete from only {} o where exists (select {belong} and {same_key})",
@@ -633,7 +666,7 @@ impl MoveRows<'_> {
         }
         session.execute_own(&format!(
             "with moved as (delete {belong} returning {columns}) \
-         insert into {place_name} ({columns}) overriding system value select {columns} from moved"
+             insert into {place_name} ({places}) overriding system value select {columns} from moved"
         ))?;
         quiet.end(session)?;
         Ok(true)
@@ -645,7 +678,7 @@ impl MoveRows<'_> {
         session: &mut PostgresSession,
     ) -> Result<Option<(TableName, TableName)>, EngineError> {
         let Self {
-            from,
+            after,
             home,
             window,
             matching,
@@ -662,7 +695,7 @@ impl MoveRows<'_> {
         let ([schema, table], Some(bound)) = (&parts[..], bound) else {
             session.execute_own(&format!(
                 "create table {name} (like {} including all)",
-                names::sql(from)
+                names::sql(after)
             ))?;
             return Ok(None);
         };

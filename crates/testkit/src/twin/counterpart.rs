@@ -81,8 +81,13 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
             || !new.rows_changed && !new.rows_updated && (whole || before.is_postgres()));
     let removes = changes
         && follows(before, after, new.id, 0, &|table| {
-            // A row of the migration's that follows has been changed by the application, and stays: the twin never had it.
-            !table.rows_added && (!table.rows_changed || table.log.is_none())
+            // A row of the migration's that follows has been changed by the application, and stays: the twin never had it. One without a key
+            // that the migration changed is another then.
+            let is_other = table.rows_updated
+                && before
+                    .table(table.id)
+                    .is_some_and(|old| shared_key(old, table).is_empty());
+            !is_other && !table.rows_added && (!table.rows_changed || table.log.is_none())
         });
     let truncates = removes
         && !key.is_empty()

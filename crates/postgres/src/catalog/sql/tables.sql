@@ -1,4 +1,5 @@
 -- _holds_rows: the table has rows of its own (a partitioned table has not). fact_partition_check: the bounds as a condition.
+-- replica_identity: an index that is gone leaves none.
 -- fact_storage_file: another one when the table was rewritten.
 select
   n.nspname as path_1
@@ -21,7 +22,8 @@ select
     (select string_agg(o, ', ' order by o) from pg_class t, unnest(t.reloptions) o where t.oid = c.reltoastrelid) end as toast_options
 , case when c.relrowsecurity then 'enabled' end as row_security
 , case when c.relforcerowsecurity then 'yes' end as row_security_forced
-, case c.relreplident when 'd' then null when 'n' then 'nothing' when 'f' then 'full' when 'i' then 'index' end as replica_identity
+, case c.relreplident when 'd' then null when 'n' then 'nothing' when 'f' then 'full' when 'i' then
+    case when exists (select from pg_index x where x.indrelid = c.oid and x.indisreplident) then 'index' else 'nothing' end end as replica_identity
 , case when c.relacl is not null then nullif(
     coalesce((select string_agg(i::text, ', ' order by i::text) from unnest(c.relacl) i), 'none'),
     (select string_agg(i::text, ', ' order by i::text) from unnest(acldefault('r', c.relowner)) i)) end as privileges
