@@ -49,6 +49,9 @@ pub struct KeptTable {
     /// Of a part beside which the migration made others: the condition that its rows met, in its columns of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<String>,
+    /// The net's table with the rows that the script has given other keys: those of before and those since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rekeyed: Option<TableName>,
 }
 
 /// A column whose values are kept for the way forward again.
@@ -174,6 +177,16 @@ pub trait Net {
     /// # Errors
     /// When a lock is not granted.
     fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError>;
+
+    /// After the window is closed: gives rows to which the migration has given other keys those of before, once. After a written script only
+    /// those move that it has left.
+    ///
+    /// # Errors
+    /// When the engine fails, or the keys of before are not allowed now.
+    fn bring_keys_home(&mut self, kept: &KeptNet, after_script: bool) -> Result<(), EngineError> {
+        let _ = (kept, after_script);
+        Ok(())
+    }
 
     /// After the window is closed, before rows are looked at: puts a table without parts in the place of each that the migration has
     /// partitioned. Says whether there were any.

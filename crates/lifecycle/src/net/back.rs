@@ -137,6 +137,9 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
     let mut quarantined = Vec::new();
     if let (Some(kept), Some(net)) = (back.kept, session.net()) {
         net.close_window(kept)?;
+        if back.written.is_none() {
+            net.bring_keys_home(kept, false)?;
+        }
         quarantined = net.take_out(kept, &back.window())?;
     }
     let now = session.catalog()?;
@@ -166,6 +169,10 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
         Some(ready) => match back.by_script(session, ready)? {
             Ok(returned) => returned,
             Err(because) => {
+                if let (Some(kept), Some(net)) = (back.kept, session.net()) {
+                    net.bring_keys_home(kept, false)?;
+                }
+                let now = session.catalog()?;
                 let (now, taken) = back.flatten(session, now)?;
                 quarantined.extend(taken);
                 Returned {
@@ -241,6 +248,9 @@ impl Back<'_> {
             session.regain()?;
         }
         session.run_quietly("release savepoint tightrope_back")?;
+        if let (Some(kept), Some(net)) = (self.kept, session.net()) {
+            net.bring_keys_home(kept, true)?;
+        }
         let now = session.catalog()?;
         if self.lacks_columns(&now) {
             let returned = self.by_derivation(session, &now)?;

@@ -112,6 +112,10 @@ pub(crate) fn plan_of(
             }
             None => {}
         }
+        // Rows may exchange their keys, which no sum tells, and come later than the rehearsal.
+        if table.after.is_some() && sets_key(parsed, dialect, table) {
+            touched.keys.insert(table.before.clone());
+        }
     }
     for table in elsewhere {
         let (rekeyed, changed) = match base.as_deref_mut() {
@@ -262,6 +266,24 @@ fn may_set(
 fn is_called(table: &TableName, name: &str) -> bool {
     let bare = name.strip_prefix(table.schema.as_str());
     table.name == name || bare.and_then(|rest| rest.strip_prefix('.')) == Some(&table.name)
+}
+
+/// Whether a statement says that it sets a column of a table's key.
+fn sets_key(parsed: &Parsed, dialect: EngineKind, table: &TablePlan) -> bool {
+    let is_key = |name: &String| {
+        let mut key = table.key.iter();
+        key.any(|key| key.before == *name || key.after == *name)
+    };
+    (0..parsed.statements.len()).any(|index| {
+        let destroyed = parsed.destroys_of_before(index, dialect).into_iter();
+        destroyed.into_iter().any(|destroyed| match destroyed {
+            Destroys::Values {
+                table: named,
+                columns,
+            } => is_called(&table.before, &named) && columns.iter().any(is_key),
+            _ => false,
+        })
+    })
 }
 
 /// Whether a script may change values of a table's key: unless its statements name every column that they set.

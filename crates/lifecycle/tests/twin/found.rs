@@ -7,6 +7,7 @@ mod keyless;
 mod moves;
 mod parts;
 mod rehearsal;
+mod rekeyed;
 mod stacked;
 mod stand_in;
 mod virtual_tables;

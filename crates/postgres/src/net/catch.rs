@@ -236,7 +236,12 @@ impl Catch<'_> {
 }
 
 /// Puts the list of columns as they are called now into a variable.
-fn found_columns(variable: &str, alias: &str, templates: &[(i64, String)], named: &str) -> String {
+pub(super) fn found_columns(
+    variable: &str,
+    alias: &str,
+    templates: &[(i64, String)],
+    named: &str,
+) -> String {
     let numbers: Vec<String> = templates
         .iter()
         .map(|(number, _)| number.to_string())

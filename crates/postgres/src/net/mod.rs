@@ -28,6 +28,7 @@ mod names;
 mod orphans;
 mod parts;
 mod references;
+mod rekeyed;
 mod set_aside;
 mod settings;
 mod size;
@@ -80,6 +81,10 @@ impl Net for PostgresSession {
 
     fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
         self.writing_pinned(|session| window::close(session, kept))
+    }
+
+    fn bring_keys_home(&mut self, kept: &KeptNet, after_script: bool) -> Result<(), EngineError> {
+        self.writing_pinned(|session| rekeyed::bring_home(session, kept, after_script))
     }
 
     fn flatten(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<bool, EngineError> {

@@ -24,6 +24,10 @@ pub(super) fn of(
                 &table.inserted,
                 format!("keys that the migration added to {shown}"),
             ),
+            (
+                &table.rekeyed,
+                format!("keys that the migration changed in {shown}"),
+            ),
             (&table.touched, format!("touch log of {shown}")),
         ];
         for (own, words) in parts {

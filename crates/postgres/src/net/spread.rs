@@ -5,7 +5,7 @@ use tightrope_model::{Catalog, Keep, NetPlan, TablePlan, Value};
 
 use super::catch::Catch;
 use super::columns::Columns;
-use super::{names, parts, settings, stand_in};
+use super::{names, parts, rekeyed, settings, stand_in};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -43,6 +43,7 @@ pub(super) fn spread(
             set_aside: None,
             left: Vec::new(),
             stand_in: None,
+            rekeyed: None,
             bounds: match table.divided.is_some() && !table.is_made {
                 true => parts::bounds(session, &table.before)?,
                 false => None,
@@ -56,6 +57,7 @@ pub(super) fn spread(
             Keep::Changed if !table.key.is_empty() => catch(session, number, &mut of_table)?,
             _ => copy(session, number, &mut of_table, before)?,
         }
+        rekeyed::begin(session, number, &mut of_table, before)?;
         kept.tables.push(of_table);
     }
     protect(session, &names::prefix(number))?;

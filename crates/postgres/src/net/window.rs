@@ -10,7 +10,7 @@ use super::references::keep_what_is_referred_to;
 use super::size::drop_functions;
 use super::spread::{not_as_planned, protect};
 use super::touch::TouchLog;
-use super::{by_row, keys, moves, names, parts, settings, stand_in};
+use super::{by_row, keys, moves, names, parts, rekeyed, settings, stand_in};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -23,6 +23,9 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         if let (Some(after), Some(_)) = (&table.plan.after, caught(table)) {
             must_have_seen_all(session, number, &table.plan, after)?;
         }
+    }
+    for table in &mut kept.tables {
+        rekeyed::settle(session, number, table)?;
     }
     drop_functions(session, &names::prefix(number), true)?;
     for table in &mut kept.tables {
@@ -70,7 +73,12 @@ fn forget_keys_that_changed(
 ) -> Result<(), EngineError> {
     let mut changed = Vec::new();
     for table in &kept.tables {
-        let Some(after) = &table.plan.after else {
+        let Some(after) = table
+            .plan
+            .after
+            .as_ref()
+            .filter(|_| table.rekeyed.is_none())
+        else {
             continue;
         };
         if !keys::agree(session, table, after)? {

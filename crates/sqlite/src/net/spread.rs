@@ -55,6 +55,7 @@ pub(super) fn spread(
             left: Vec::new(),
             stand_in: None,
             bounds: None,
+            rekeyed: None,
         });
     }
     Ok((KeptNet { number, tables }, owed))

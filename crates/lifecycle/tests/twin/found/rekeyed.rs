@@ -1,0 +1,185 @@
+//! Rows to which the migration gives other keys, and which the application then knows by those.
+
+use super::{check_postgres, check_postgres_in_words, check_sqlite};
+
+const NINE: &str = "insert into t values (1, 'r1'), (2, 'r2'), (3, 'r3'), (4, 'r4'), (5, 'r5'), (6, 'r6'), (7, 'r7'), (8, 'r8'), (9, 'r9')";
+
+fn check_both(before: &[&str], forward: &[&str], writes: &[&str]) {
+    check_postgres(before, forward, writes);
+    check_sqlite(before, forward, writes);
+}
+
+#[test]
+fn what_is_written_under_other_keys_comes_to_the_rows_of_before() {
+    for forward in [
+        &["update t set a = a + 100 where a > 4"][..],
+        &[
+            "update t set a = a + 100 where a > 4",
+            "update t set a = a - 100 where a > 7",
+        ],
+        // All keys of before are there again, each on another row.
+        &["update t set a = -a", "update t set a = 10 + a"],
+        &[
+            "update t set a = a + 100",
+            "insert into t values (3, 'own'), (6, 'own')",
+            "delete from t where a = 108",
+            "insert into t values (108, 'own')",
+        ],
+    ] {
+        check_both(
+            &["create table t (a integer primary key, b text)", NINE],
+            forward,
+            &[
+                "update t set b = 'new' where b in ('r3', 'r6')",
+                "delete from t where b = 'r7'",
+                "update t set a = 10005 where b = 'r5'",
+                "insert into t values (77, 'app')",
+            ],
+        );
+    }
+    check_both(
+        &[
+            "create table t (a text primary key, b text)",
+            "insert into t values ('1', 'r1'), ('2', 'r2'), ('3', 'r3')",
+        ],
+        &["update t set a = 'k' || a"],
+        &[
+            "update t set b = 'x' where b = 'r3'",
+            "delete from t where b = 'r2'",
+        ],
+    );
+}
+
+/// In a block nobody tells which columns are set, and a rehearsal finds out.
+#[test]
+fn keys_that_change_in_a_block_are_followed() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text, c integer generated always as (a * 2) stored)",
+            NINE.replace("t values", "t (a, b) values").as_str(),
+        ],
+        &["do $$ begin update t set a = a + 1000; end $$"],
+        &[
+            "update t set b = 'x' where b = 'r2'",
+            "delete from t where b = 'r3'",
+        ],
+    );
+}
+
+#[test]
+fn rows_that_refer_to_others_follow_them() {
+    let children = "create table c (id integer primary key, a integer references t on update cascade on delete cascade, n text)";
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text, c text default 'c')",
+            NINE.replace("t values", "t (a, b) values").as_str(),
+            children,
+            "insert into c values (1, 1, 'x'), (2, 2, 'x'), (6, 6, 'x'), (7, 7, 'x'), (8, 8, 'x')",
+            "comment on constraint c_a_fkey on c is 'kept'",
+        ],
+        &[
+            "update t set a = -a",
+            "update t set a = 10 + a, b = b || '!'",
+            "alter table t drop column c",
+        ],
+        &[
+            "update t set b = 'x' where b in ('r3!', 'r6!', 'r3', 'r6')",
+            "delete from t where b in ('r7', 'r7!')",
+            "update c set n = 'new' where id in (6, 1)",
+            "insert into c select 100, a, 'app' from t where b in ('r8', 'r8!')",
+            "update t set a = a + 10000 where b in ('r5!', 'r5')",
+            "insert into t (a, b) values (77, 'app')",
+        ],
+    );
+    check_postgres(
+        &[
+            "create table t (a integer primary key, p integer references t on update cascade deferrable, b text)",
+            "insert into t values (1, null, 'r1'), (2, 1, 'r2'), (3, 2, 'r3'), (4, 4, 'r4'), (5, 1, 'r5')",
+        ],
+        &["update t set a = a + 10"],
+        &[
+            "update t set b = 'x' where b = 'r2'",
+            "update t set p = null where b = 'r5'",
+            "delete from t where b = 'r3'",
+            "insert into t select 60, a, 'app' from t where b = 'r4'",
+        ],
+    );
+    check_postgres(
+        &[
+            "create table t (a text, r integer, b text, primary key (a, r))",
+            "create table k (id integer primary key, r integer, a text, foreign key (a, r) references t on update cascade)",
+            "insert into t values ('a', 1, 'x1'), ('a', 2, 'x2'), ('b', 1, 'x3'), ('b', 2, 'x4')",
+            "insert into k values (1, 1, 'a'), (2, 2, 'a'), (3, 1, 'b'), (4, null, null)",
+        ],
+        &["update t set a = upper(a), r = r + 1 where b <> 'x4'"],
+        &[
+            "update t set b = 'new' where b in ('x1', 'x4')",
+            "delete from k where id = 3",
+            "delete from t where b = 'x3'",
+            "insert into k select 9, r, a from t where b = 'x2'",
+        ],
+    );
+}
+
+#[test]
+fn a_key_that_is_renamed_and_gets_another_type_is_followed() {
+    check_postgres_in_words(
+        &[
+            "create table t (a integer primary key, b text)",
+            "create table c (id integer primary key, a integer references t on update cascade on delete cascade)",
+            NINE,
+            "insert into c values (1, 1), (2, 2), (3, 3)",
+        ],
+        &[
+            "alter table t rename column a to id",
+            "alter table t rename to u",
+            "update u set id = id * 10",
+            "alter table u alter column id type bigint",
+            "alter table u add column z integer default 5",
+        ],
+        &[
+            (
+                "update u set b = 'x' where b = 'r3'",
+                "update t set b = 'x' where b = 'r3'",
+            ),
+            (
+                "delete from u where b = 'r5'",
+                "delete from t where b = 'r5'",
+            ),
+            (
+                "insert into u values (99, 'app')",
+                "insert into t values (99, 'app')",
+            ),
+            (
+                "update u set id = 98 where b = 'r4'",
+                "update t set a = 98 where b = 'r4'",
+            ),
+            (
+                "insert into c values (50, 10)",
+                "insert into c values (50, 1)",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn triggers_and_an_identity_that_is_always_generated_do_not_stand_in_the_way() {
+    check_postgres(
+        &[
+            "create table t (a integer generated always as identity primary key, b text)",
+            "create function f() returns trigger language plpgsql as 'begin new.b := new.b || ''t''; return new; end'",
+            "create trigger tr before insert or update on t for each row execute function f()",
+            "insert into t (b) values ('r1'), ('r2'), ('r3')",
+        ],
+        &[
+            "alter table t alter a set generated by default",
+            "alter table t disable trigger tr",
+            "update t set a = a + 50",
+            "alter table t enable trigger tr",
+        ],
+        &[
+            "update t set b = 'x' where b = 'r2t'",
+            "delete from t where b = 'r1t'",
+        ],
+    );
+}
