@@ -86,6 +86,22 @@ pub(super) fn all_stayed(
     Ok(stayed == Some(1))
 }
 
+/// Whether this transaction has inserted rows into a table.
+pub(super) fn any_inserted(
+    session: &mut PostgresSession,
+    table: &TableName,
+) -> Result<bool, EngineError> {
+    let inserted = session.query_own(
+        &format!(
+            "select pg_catalog.pg_stat_get_xact_tuples_inserted({}::regclass)",
+            literal(&names::sql(table))
+        ),
+        &[],
+    )?;
+    let inserted = inserted.first().and_then(|row| row.first()?.integer());
+    Ok(inserted.unwrap_or_default() > 0)
+}
+
 /// Which rows each have to have their counterpart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {

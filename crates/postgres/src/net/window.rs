@@ -148,7 +148,7 @@ fn note_what_was_inserted(
         return Ok(());
     }
     // What a statement found nothing to insert from in the rehearsal may have rows by now.
-    if !inserts && (plan.keep != Keep::Whole || keys::all_stayed(session, plan, rows, after)?) {
+    if !inserts && (plan.keep != Keep::Whole || !keys::any_inserted(session, after)?) {
         return Ok(());
     }
     let inserted = names::own(number, plan, "inserted");
