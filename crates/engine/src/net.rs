@@ -263,6 +263,14 @@ pub trait Net {
         Ok(None)
     }
 
+    /// Bytes that no [`Self::estimate`] exceeds, where that is known without a look at any table.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn largest_estimate(&mut self) -> Result<Option<u64>, EngineError> {
+        Ok(None)
+    }
+
     /// A newer migration takes these tables over (by their name after the older one, before the newer one): the older net stops
     /// writing down there, and keeps what it has. Nothing happens where it has stopped already. Belongs before the newer
     /// forward script.

@@ -59,13 +59,17 @@ pub(crate) fn room(
     let Some(net) = session.net() else {
         return Ok(Ok(()));
     };
+    let (free, limit) = (net.free_space()?, policy.net_max_bytes);
+    let largest = net.largest_estimate()?;
+    let is_enough = largest.zip(free).is_some_and(|(most, free)| most <= free);
+    if limit.is_none() && is_enough {
+        return Ok(Ok(()));
+    }
     let needs = net.estimate(plan)?.unwrap_or_default();
-    if let Some(free) = net.free_space()?
-        && needs > free
-    {
+    if let Some(free) = free.filter(|free| needs > *free) {
         return Ok(Err(NoRoom::Disk { needs, free }));
     }
-    let Some(limit) = policy.net_max_bytes else {
+    let Some(limit) = limit else {
         return Ok(Ok(()));
     };
     let mut taken = 0;

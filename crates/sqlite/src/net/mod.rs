@@ -118,6 +118,10 @@ impl Net for SqliteSession {
         Ok(self.free_bytes())
     }
 
+    fn largest_estimate(&mut self) -> Result<Option<u64>, EngineError> {
+        size::of_file(self.connection()).map(Some)
+    }
+
     fn suspend(&mut self, older: &KeptNet, tables: &[TableName]) -> Result<(), EngineError> {
         older::suspend(self.connection(), older, tables)
     }

@@ -23,6 +23,14 @@ pub(super) struct Common {
     pub(super) truncates: bool,
 }
 
+impl Common {
+    /// Whether rows of before have other keys.
+    pub(super) fn moves(&self) -> bool {
+        let moved = |id: &u32| self.after.column(*id).is_some_and(|column| column.moved);
+        self.key.iter().any(moved)
+    }
+}
+
 /// The tables in which writes mean the same.
 pub(super) fn common(before: &Schema, after: &Schema) -> Vec<Common> {
     after
@@ -56,7 +64,7 @@ fn is_other_word(column: &Column) -> bool {
 fn is_whole(old: &Table, new: &Table) -> bool {
     old.columns.iter().all(|column| {
         new.column(column.id)
-            .is_some_and(|column| column.touch == Touch::Clean)
+            .is_some_and(|column| column.touch == Touch::Clean && !column.moved)
     })
 }
 
@@ -66,7 +74,7 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
         .columns
         .iter()
         .filter(both)
-        .filter(|column| column.touch == Touch::Clean)
+        .filter(|column| column.touch == Touch::Clean && !column.moved)
         .cloned()
         .collect();
     let key = shared_key(old, new);
@@ -91,6 +99,9 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
         });
     let truncates = removes
         && !key.is_empty()
+        && !key
+            .iter()
+            .any(|id| new.column(*id).is_some_and(|column| column.moved))
         && !new.rows_changed
         && follows(before, after, new.id, 0, &|table| !table.rows_changed);
     Common {
@@ -109,8 +120,11 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
 fn shared_key(old: &Table, new: &Table) -> Vec<u32> {
     let told = |columns: &Vec<u32>| {
         columns.iter().all(|&id| {
-            new.column(id)
-                .is_some_and(|column| matches!(column.touch, Touch::Clean | Touch::Widened))
+            new.column(id).is_some_and(|column| {
+                let known = matches!(column.touch, Touch::Clean | Touch::Widened);
+                // What becomes of keys is not followed into another table, nor in parts.
+                known && !(column.moved && (new.copied || !new.leaves.is_empty()))
+            })
         })
     };
     old.whole_keys()

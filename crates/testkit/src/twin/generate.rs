@@ -5,7 +5,7 @@ use super::chance::Chance;
 use super::counterpart::changes_keyless;
 use super::draft::Draft;
 use super::rows::{self, MOST_ROWS};
-use super::schema::{Schema, Table};
+use super::schema::{Schema, Table, Touch};
 use super::writes::Writer;
 use super::{make, migration, things};
 
@@ -58,7 +58,17 @@ pub fn generate(engine: EngineKind, seed: u64, bench: &mut dyn Bench) -> TwinCas
     let dangles = engine == EngineKind::Sqlite && before.tables.iter().any(is_gone);
     if chance.one_in(5) && !dangles {
         let mut stacked = Stacked::default();
-        let (top, _) = migrate(&after, &mut stacked.forward, bench, &mut chance);
+        let (mut top, _) = migrate(&after, &mut stacked.forward, bench, &mut chance);
+        for table in &mut top.tables {
+            let below = after.table(table.id);
+            for column in table.columns.iter_mut().filter(|column| column.moved) {
+                // It moves rows that were made in the first window, too.
+                let was = below.and_then(|below| below.column(column.id));
+                if was.is_some_and(|was| !was.moved) {
+                    column.touch = Touch::Rewritten;
+                }
+            }
+        }
         let mut upper = Writer::new(&before, &top).through(&after).after(&writer);
         stacked.writes = upper.writes(8, &mut chance);
         stacked.between = writer.after(&upper).writes(4, &mut chance);

@@ -83,6 +83,7 @@ pub(super) fn plain(id: u32, kind: Kind, sql_type: &str) -> Column {
         default: None,
         form: Form::Plain,
         touch: Touch::Clean,
+        moved: false,
     }
 }
 

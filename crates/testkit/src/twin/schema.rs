@@ -124,7 +124,12 @@ pub(super) struct Column {
     pub(super) form: Form,
     /// What the migration did to its values.
     pub(super) touch: Touch,
+    /// It is a key, and the migration has given every row of before one that is greater by [`MOVED_BY`].
+    pub(super) moved: bool,
 }
+
+/// How much a key that moves is greater afterwards.
+pub(super) const MOVED_BY: usize = 1000;
 
 /// Where a column's values come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -301,6 +306,7 @@ impl Column {
     /// Notes what the migration did to it; several things at once make values mean something else.
     pub(super) fn touch(&mut self, touch: Touch) {
         self.touch = match (self.touch, touch) {
+            _ if self.moved => Touch::Rewritten,
             (Touch::Clean, new) => new,
             (old, new) if old == new => old,
             _ => Touch::Rewritten,

@@ -1,4 +1,5 @@
-use super::schema::{Form, Schema, Table};
+use super::schema::{Column, Form, MOVED_BY, Schema, Table};
+use super::writes::FIRST_NEW;
 
 /// A write of the application by the numbers of tables and columns: SQL for any schema that has them.
 #[derive(Clone, Debug)]
@@ -201,12 +202,24 @@ impl Filter {
             Self::Null(id) => format!(" where {} is null", name(table, *id)?),
             Self::Equal(values) => {
                 let equal = |(id, value): &(u32, String)| {
-                    name(table, *id).map(|name| format!("{name} = {value}"))
+                    let column = table.column(*id)?;
+                    Some(format!("{} = {}", column.name, moved(column, value)))
                 };
                 let values = values.iter().map(equal).collect::<Option<Vec<_>>>()?;
                 format!(" where {}", values.join(" and "))
             }
         })
+    }
+}
+
+/// The key of a row of before, as it is since the migration.
+fn moved(column: &Column, value: &str) -> String {
+    let number = value.trim_matches('\'').parse::<usize>();
+    match number {
+        Ok(number) if column.moved && number < FIRST_NEW => {
+            value.replace(&number.to_string(), &(number + MOVED_BY).to_string())
+        }
+        _ => value.to_owned(),
     }
 }
 

@@ -9,6 +9,9 @@ use super::values::{fresh, key_literal, literal};
 /// How many sessions the application has.
 const SESSIONS: usize = 3;
 
+/// The numbers of rows that the application makes begin here.
+pub(super) const FIRST_NEW: usize = 100;
+
 /// Makes writes that mean the same before a migration and after it.
 pub(super) struct Writer<'a> {
     before: &'a Schema,
@@ -25,7 +28,7 @@ impl<'a> Writer<'a> {
             before,
             after,
             tables: common(before, after),
-            next: 100,
+            next: FIRST_NEW,
         }
     }
 
@@ -110,14 +113,14 @@ impl<'a> Writer<'a> {
     /// A number of a row that is likely there, or was.
     fn known(&self, chance: &mut Chance) -> usize {
         match chance.below(3) {
-            0 => chance.between(100, self.next),
+            0 => chance.between(FIRST_NEW, self.next),
             _ => chance.between(1, MOST_ROWS - 2),
         }
     }
 
     /// What is told of a written row: the key, or all that is the same.
     fn telling(table: &Common) -> Vec<u32> {
-        if table.key.is_empty() {
+        if table.key.is_empty() || table.moves() {
             table.clean.iter().map(|column| column.id).collect()
         } else {
             table.key.clone()
@@ -130,7 +133,7 @@ impl<'a> Writer<'a> {
         let rows = (0..count)
             .map(|_| {
                 // A key that was there once is used again.
-                let number = if chance.one_in(4) {
+                let number = if !table.moves() && chance.one_in(4) {
                     self.known(chance)
                 } else {
                     self.number()
@@ -169,7 +172,7 @@ impl<'a> Writer<'a> {
     /// more columns than to update.
     fn upsert(&mut self, table: &Common, chance: &mut Chance) -> Option<(Statement, Vec<Filter>)> {
         let columns = table.insert.clone()?;
-        if table.key.is_empty() || !table.changes {
+        if table.key.is_empty() || table.moves() || !table.changes {
             return None;
         }
         let numbers = [self.known(chance), self.number()];
@@ -309,7 +312,7 @@ impl<'a> Writer<'a> {
             return None;
         }
         let filter = self.by_key(table, chance);
-        let number = if chance.one_in(3) {
+        let number = if !table.moves() && chance.one_in(3) {
             self.known(chance)
         } else {
             self.number()

@@ -1,7 +1,7 @@
 use crate::twin::chance::Chance;
 use crate::twin::draft::Draft;
 use crate::twin::rows;
-use crate::twin::schema::{Column, Form, Kind, Schema, Table, Touch};
+use crate::twin::schema::{Column, Form, Kind, MOVED_BY, Schema, Table, Touch};
 use crate::twin::values::{fresh, key_literal, literal};
 
 use super::any_table;
@@ -17,7 +17,7 @@ pub(super) fn update(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let number = after.number() as usize;
     let is_key = table.key().contains(&column.id);
     let value = match (&column.kind, chance.below(4)) {
-        (Kind::Int, _) if is_key => format!("{name} + 1000"),
+        (Kind::Int, _) if is_key => format!("{name} + {MOVED_BY}"),
         (Kind::Int, 0) => format!("{name} / 2 + 1"),
         (Kind::Float | Kind::Numeric, 0) => format!("{name} * 2"),
         (Kind::Text, 0) => format!("upper({name})"),
@@ -29,6 +29,15 @@ pub(super) fn update(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let filter = some_rows(schema, &table, chance);
     let sql = format!("update {} set {name} = {value}{filter}", table.name);
     dirty(&mut after, table.id, column.id, 0);
+    let moves = is_key && filter.is_empty() && table.key() == [column.id] && !column.moved;
+    let moved = after.table_mut(table.id);
+    if let Some(moved) = moved.and_then(|table| table.column_mut(column.id))
+        && column.kind == Kind::Int
+        && column.touch == Touch::Clean
+        && moves
+    {
+        (moved.touch, moved.moved) = (Touch::Clean, true);
+    }
     Some(Draft::new(vec![sql], after))
 }
 
