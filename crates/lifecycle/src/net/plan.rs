@@ -346,7 +346,9 @@ impl<'a> Planner<'a> {
             (false, true) if rewritten || self.touched.unwatched.contains(&plan.before) => {
                 Keep::Whole
             }
-            (false, true) if self.touched.unchanged.contains(&plan.before) => Keep::Changed,
+            (false, true) if self.touched.unchanged.contains(&plan.before) && !plan.key_changes => {
+                Keep::Changed
+            }
             (false, true) => keep_rows(plan),
             (false, false) => Keep::Nothing,
         }

@@ -34,8 +34,14 @@ pub(super) fn joins(facts: &Facts<'_>) -> Result<Joins, EngineError> {
         })?;
         all.push(format!("left join {rows} p on {on}"));
         if let (Some(written), true) = (&mut written, log.is_some()) {
+            if let Some((keys, _)) = &facts.keys {
+                let on = pairs(facts, |place| {
+                    Ok((of_keys(facts, "k", place)?, of_log(facts, "l", "o", place)?))
+                })?;
+                written.push_str(&format!(" left join {keys} m on {on}"));
+            }
             let on = pairs(facts, |place| {
-                Ok((of_rows(facts, place)?, of_log(facts, "l", "o", place)?))
+                Ok((of_rows(facts, place)?, key_of_before(facts, place)?))
             })?;
             written.push_str(&format!(" left join {rows} p on {on}"));
         }
@@ -121,6 +127,25 @@ fn of_rows(facts: &Facts<'_>, place: usize) -> Result<Side, EngineError> {
 fn of_log(facts: &Facts<'_>, alias: &str, letter: &str, place: usize) -> Result<Side, EngineError> {
     let columns = facts.log.as_ref().map(|(_, columns)| columns);
     side(facts, columns, alias, &format!("{letter}{place}"))
+}
+
+/// A key column of what has become of keys (`k` or `o`).
+fn of_keys(facts: &Facts<'_>, letter: &str, place: usize) -> Result<Side, EngineError> {
+    let columns = facts.keys.as_ref().map(|(_, columns)| columns);
+    side(facts, columns, "m", &format!("{letter}{place}"))
+}
+
+/// The key that the row of an entry had before the migration.
+fn key_of_before(facts: &Facts<'_>, place: usize) -> Result<Side, EngineError> {
+    let (began, of_began) = of_log(facts, "l", "o", place)?;
+    if facts.keys.is_none() {
+        return Ok((began, of_began));
+    }
+    let (was, _) = of_keys(facts, "o", place)?;
+    Ok((
+        format!("coalesce(({was})::text, ({began})::text)"),
+        of_began.as_text(),
+    ))
 }
 
 fn of_inserted(facts: &Facts<'_>, place: usize) -> Result<Side, EngineError> {

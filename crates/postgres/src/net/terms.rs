@@ -70,6 +70,8 @@ pub(super) struct Facts<'k> {
     pub(super) log: Option<(String, Columns)>,
     pub(super) rows: Option<(String, Columns)>,
     pub(super) inserted: Option<(String, Columns)>,
+    /// What has become of keys, until rows have those of before again.
+    pub(super) keys: Option<(String, Columns)>,
 }
 
 /// One table, its log and its pre-images.
@@ -93,6 +95,7 @@ impl<'k> Terms<'k> {
             None => Ok(None),
         };
         let (log, rows, inserted) = (own(&kept.touched)?, own(&kept.rows)?, own(&kept.inserted)?);
+        let keys = own(&kept.rekeyed)?;
         Self::put_together(Facts {
             plan: &kept.plan,
             shape,
@@ -101,6 +104,7 @@ impl<'k> Terms<'k> {
             log,
             rows,
             inserted,
+            keys,
         })
     }
 

@@ -11,7 +11,14 @@ pub(super) fn update(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     let table = any_table(schema, chance)?;
     let plain = |column: &&Column| column.form == Form::Plain;
     let columns: Vec<Column> = table.columns.iter().filter(plain).cloned().collect();
-    let column = chance.pick(&columns)?;
+    let whole_key = columns
+        .iter()
+        .find(|column| table.key() == [column.id] && column.kind == Kind::Int);
+    let all_keys = whole_key.filter(|_| chance.one_in(5));
+    let column = match all_keys {
+        Some(key) => key,
+        None => chance.pick(&columns)?,
+    };
     let mut after = schema.clone();
     let name = &column.name;
     let number = after.number() as usize;
@@ -26,10 +33,15 @@ pub(super) fn update(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
         (_, 3) => literal(schema.engine, column, chance),
         _ => fresh(schema.engine, &column.kind, number)?,
     };
-    let filter = some_rows(schema, &table, chance);
+    let filter = match all_keys {
+        Some(_) => String::new(),
+        None => some_rows(schema, &table, chance),
+    };
     let sql = format!("update {} set {name} = {value}{filter}", table.name);
     dirty(&mut after, table.id, column.id, 0);
-    let moves = is_key && filter.is_empty() && table.key() == [column.id] && !column.moved;
+    // A trigger of the user's may write the key elsewhere.
+    let is_plain = table.log.is_none() && table.key() == [column.id];
+    let moves = is_key && is_plain && filter.is_empty() && !column.moved;
     let moved = after.table_mut(table.id);
     if let Some(moved) = moved.and_then(|table| table.column_mut(column.id))
         && column.kind == Kind::Int
