@@ -46,7 +46,7 @@ pub struct KeptTable {
     /// first number that a transaction of the window can have (0 until the window is open).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<u64>,
-    /// Of a part beside which the migration made others: the condition that its rows met, in its columns of before.
+    /// Of a part of a table that the migration divides anew: the condition that its rows met, in its columns of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<String>,
     /// The net's table with the rows that the script has given other keys: those of before and those since.

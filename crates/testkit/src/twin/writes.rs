@@ -48,7 +48,14 @@ impl<'a> Writer<'a> {
             let demands = |middle: &Table| {
                 insertable(middle, &table.after).is_none() || middle.columns.iter().any(may_lack)
             };
-            if middle.table(table.id).is_some_and(demands) {
+            // Rows that the upper migration deletes come back beside what is written without them, which only the first need not mind.
+            let come_back = |middle: &Table| {
+                table.key.is_empty() && table.after.rows_changed && !middle.rows_changed
+            };
+            if middle
+                .table(table.id)
+                .is_some_and(|middle| demands(middle) || come_back(middle))
+            {
                 table.insert = None;
             }
         }
