@@ -346,6 +346,8 @@ impl<'a> Planner<'a> {
             (false, true) if rewritten || self.touched.unwatched.contains(&plan.before) => {
                 Keep::Whole
             }
+            // What is caught after a label has another name is kept under that one.
+            (false, true) if self.has_changed_types(&plan.before) => Keep::Whole,
             (false, true) if self.touched.unchanged.contains(&plan.before) && !plan.key_changes => {
                 Keep::Changed
             }
@@ -361,15 +363,29 @@ impl<'a> Planner<'a> {
             .is_some_and(|object| object.native.is_some())
     }
 
+    /// Whether an object is gone, or another one now.
+    fn is_gone_or_changed(&self, object: &Object) -> bool {
+        let now = self
+            .matching
+            .now(&object.id)
+            .and_then(|id| self.after.object(id));
+        now.is_none_or(|now| comparable(now) != comparable(object))
+    }
+
+    /// Whether a type of the user's is gone, or another one now, that values of the table obey.
+    fn has_changed_types(&self, table: &TableName) -> bool {
+        columns_of(self.before, table).any(|column| {
+            let mut types = types_of(self.before, column).into_iter();
+            types.any(|id| {
+                let own = self.before.object(id);
+                own.is_some_and(|own| self.is_gone_or_changed(own))
+            })
+        })
+    }
+
     /// Whether the old schema demands something of its rows that the new one does not.
     fn is_relaxed(&self, plan: &TablePlan) -> bool {
-        let gone_or_changed = |object: &Object| {
-            let now = self
-                .matching
-                .now(&object.id)
-                .and_then(|id| self.after.object(id));
-            now.is_none_or(|now| comparable(now) != comparable(object))
-        };
+        let gone_or_changed = |object: &Object| self.is_gone_or_changed(object);
         let table = &plan.before;
         let nullable = columns_of(self.before, table).any(|column| {
             let now = self

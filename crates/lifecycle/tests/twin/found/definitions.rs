@@ -200,3 +200,24 @@ fn what_belongs_to_a_table_has_its_name_and_its_schema_back() {
         &[],
     );
 }
+
+/// Twin seed 701272: what was caught after the label had another name was kept under that one.
+#[test]
+fn rows_that_go_after_a_value_of_their_enum_was_renamed_come_back() {
+    check_postgres(
+        &[
+            "create type mood as enum ('sad', 'ok')",
+            "create table t (a integer primary key, b mood, c text)",
+            "insert into t select i, case when i % 2 = 0 then 'sad'::mood else 'ok' end, 'c' from generate_series(1, 40) i",
+        ],
+        &[
+            "alter type mood rename value 'sad' to 'low'",
+            "delete from t where a = 4",
+            "update t set c = 'x', b = 'ok' where a = 6",
+        ],
+        &[
+            "update t set c = 'y' where a = 8",
+            "update t set c = 'z' where a = 6",
+        ],
+    );
+}
