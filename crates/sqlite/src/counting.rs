@@ -53,6 +53,8 @@ pub(crate) enum Foreseen {
 pub(crate) struct Before {
     tables: Option<BTreeMap<String, i64>>,
     target: Option<Target>,
+    /// The table of which the statement updates rows, and does nothing else: the library counts them, and no hook is called for each.
+    updates: Option<String>,
 }
 
 /// The one table that a statement names as the one it writes to.
@@ -163,9 +165,16 @@ impl RowCounter {
         let mut before = Before {
             tables: None,
             target: None,
+            updates: None,
         };
         if writes_rows(sql) {
             before.target = self.target(connection, sql)?;
+            if before.target.is_none() {
+                before.updates = only_updates(connection, sql)?;
+            }
+            if before.updates.is_some() {
+                Self::sleep(connection)?;
+            }
             row_by_row(connection, &self.told)?;
             return Ok(before);
         }
@@ -185,6 +194,11 @@ impl RowCounter {
     ) -> rusqlite::Result<()> {
         if writes_rows(sql) {
             at_once(connection)?;
+        }
+        if let Some(table) = before.updates {
+            let changed = connection.changes();
+            lock(&self.counts).entry(table).or_default().updated += changed;
+            self.wake(connection)?;
         }
         if let Some(target) = before.target {
             self.make_up(connection, sql, &target)?;
@@ -279,6 +293,41 @@ impl RowCounter {
             lock(&self.counts).insert(name.clone(), change);
         }
         Ok(())
+    }
+}
+
+/// The table of which an UPDATE changes rows, if that is all that it can do: the table has rowids, no trigger, and no reference to itself, and
+/// no row is replaced.
+fn only_updates(connection: &mut Connection, sql: &str) -> rusqlite::Result<Option<String>> {
+    let Some(written) = Statement::read(sql).target() else {
+        return Ok(None);
+    };
+    if first_word(sql) != "update" || written.replaces {
+        return Ok(None);
+    }
+    let told = Arc::default();
+    row_by_row(connection, &told)?;
+    // What cannot be compiled does nothing, and says why when it is run.
+    drop(connection.prepare(sql));
+    at_once(connection)?;
+    let told = lock(&told);
+    let table = written.table.to_lowercase();
+    let sets_others = told.sets.iter().any(|(of, _)| *of != table);
+    if !told.inserts.is_empty() || !told.deletes.is_empty() || told.sets.is_empty() || sets_others {
+        return Ok(None);
+    }
+    let found = connection.query_row(
+        "select t.name from pragma_table_list t where t.schema = 'main' and lower(t.name) = ?1 and t.type = 'table' and not t.wr
+         and not exists (select 1 from main.sqlite_schema g where g.type = 'trigger' and lower(g.tbl_name) = ?1)
+         and not exists (select 1 from temp.sqlite_schema g where ?1 in (lower(g.name), lower(g.tbl_name)))
+         and not exists (select 1 from pragma_foreign_key_list(t.name) f where lower(f.\"table\") = ?1)",
+        [&table],
+        |row| row.get(0),
+    );
+    match found {
+        Ok(table) => Ok(Some(table)),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -379,6 +428,40 @@ mod tests {
             &[("t", [2, 2, 1])],
         );
         check(T, &["select * from t", "create index i on t (a)"], &[]);
+    }
+
+    /// The library counts the rows of an UPDATE that can do nothing else; with a trigger, a reference to itself or a table in the way the hook
+    /// does.
+    #[test]
+    fn updates_of_one_table() {
+        let both = ["update T set a = a + 10 where id < 3", "delete from t"];
+        check(T, &both, &[("t", [0, 2, 3])]);
+        check(T, &["update or ignore t set a = 2"], &[("t", [0, 1, 0])]);
+        let with = |more: &str| format!("{T} {more}");
+        check(
+            &with(
+                "create trigger g after update on t when new.id = 1 begin update t set a = 77 where id = 3; end",
+            ),
+            &both,
+            &[("t", [0, 3, 3])],
+        );
+        check(
+            &with(
+                "create table u (id integer primary key); create trigger g after update on t begin insert into u values (null); end",
+            ),
+            &both,
+            &[("t", [0, 2, 3]), ("u", [2, 0, 0])],
+        );
+        check(
+            "pragma foreign_keys = on; create table t (id integer primary key, p references t on update cascade); insert into t values (1, 1), (2, 1)",
+            &["update t set id = id + 10 where id = 1"],
+            &[("t", [0, 3, 0])],
+        );
+        check(
+            &with("create temp table t (a); insert into temp.t values (1)"),
+            &["update t set a = 5", "update main.t set a = a + 10"],
+            &[("t", [0, 3, 0])],
+        );
     }
 
     #[test]

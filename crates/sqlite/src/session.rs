@@ -146,7 +146,9 @@ impl SqliteSession {
                 Ok(outcome)
             }
             Err(error) => {
-                counting::at_once(&mut self.connection).map_err(from_sqlite)?;
+                counting::at_once(&mut self.connection)
+                    .and_then(|()| counter.wake(&mut self.connection))
+                    .map_err(from_sqlite)?;
                 Err(error)
             }
         }
