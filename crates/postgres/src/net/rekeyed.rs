@@ -355,7 +355,12 @@ impl<'k> Home<'k> {
                 Some((inserted, of_inserted)) => format!(
                     "insert into {inserted} ({}) select {} from {keys} m where {blocked}; ",
                     list(plan, |place| format!("k{place}")),
-                    self.cast("m.k", of_inserted, "k"),
+                    list(plan, |place| self.cast(
+                        "m",
+                        of_inserted,
+                        ("k", place),
+                        ("k", place)
+                    )),
                 ),
                 None => String::new(),
             };
@@ -373,12 +378,14 @@ impl<'k> Home<'k> {
                  delete from {keys} where not moves"
             ))?;
         }
+        // The application has deleted it, given it another key, or emptied the table and made another row with its key.
         session.execute_own(&format!(
-            "update {keys} m set moves = false from {log} l where {began} and not coalesce({stays}, false)"
+            "update {keys} m set moves = false from {log} l where ({began} or {}) and not coalesce({stays}, false)",
+            self.is(("l", "k", columns), ("m", "k"))?,
         ))?;
         let origin = (1..=plan.key.len()).map(|place| {
-            let cast = self.cast_one("m", columns, ("o", place), ("o", place));
-            let key = self.cast_one("m", columns, ("o", place), ("k", place));
+            let cast = self.cast("m", columns, ("o", place), ("o", place));
+            let key = self.cast("m", columns, ("o", place), ("k", place));
             format!(
                 "o{place} = {cast}, k{place} = case when {stays} then {key} else l.k{place} end"
             )
@@ -389,15 +396,8 @@ impl<'k> Home<'k> {
         ))
     }
 
-    /// A key of the table of keys as another own table keeps it.
-    fn cast(&self, from: &str, columns: &Columns, letter: &str) -> String {
-        let (alias, own) = from.split_once('.').unwrap_or(("m", from));
-        let places = (1..=self.plan().key.len())
-            .map(|place| self.cast_one(alias, columns, (own, place), (letter, place)));
-        places.collect::<Vec<_>>().join(", ")
-    }
-
-    fn cast_one(
+    /// A column of the key in the table of keys, as another own table keeps it.
+    fn cast(
         &self,
         alias: &str,
         columns: &Columns,

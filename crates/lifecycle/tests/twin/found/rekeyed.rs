@@ -50,6 +50,26 @@ fn what_is_written_under_other_keys_comes_to_the_rows_of_before() {
     );
 }
 
+#[test]
+fn a_row_with_the_key_of_one_that_was_emptied_is_another() {
+    check_postgres(
+        &["create table t (a integer primary key, b text)", NINE],
+        &["update t set a = a + 100"],
+        &[
+            "truncate t",
+            "insert into t values (105, 'app'), (6, 'app')",
+        ],
+    );
+    check_postgres(
+        &["create table t (a integer primary key, b text)", NINE],
+        &["update t set a = a + 100"],
+        &[
+            "delete from t where b = 'r5'",
+            "insert into t values (105, 'app')",
+        ],
+    );
+}
+
 /// In a block nobody tells which columns are set, and a rehearsal finds out.
 #[test]
 fn keys_that_change_in_a_block_are_followed() {
