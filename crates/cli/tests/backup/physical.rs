@@ -38,8 +38,16 @@ fn left(folder: &Path) -> Vec<PathBuf> {
 
 /// Writes with several sessions, in small transactions, for as long as something else is done; one of them does not wait for the disk.
 fn while_others_write<T>(server: &PostgresServer, database: &str, doing: impl FnOnce() -> T) -> T {
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
+        // The writers stop also when what is done beside them fails.
+        let _over = Over(&is_over);
         for number in 0..4 {
             let is_over = &is_over;
             scope.spawn(move || {
@@ -53,9 +61,7 @@ fn while_others_write<T>(server: &PostgresServer, database: &str, doing: impl Fn
                 }
             });
         }
-        let done = doing();
-        is_over.store(true, Ordering::Relaxed);
-        done
+        doing()
     })
 }
 

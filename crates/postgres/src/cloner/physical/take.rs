@@ -43,7 +43,7 @@ pub(super) const MAJOR: &str = "server_major";
 pub(super) const ROLE: &str = "taken_by";
 
 /// How many instants are tried until one has a position, and how many of them before writers are held for it.
-const TRIES: u32 = 60;
+const TRIES: u32 = 150;
 const QUIET_TRIES: u32 = 12;
 
 /// How long writers are held at the most, with those who wait behind. Less than a server waits until it looks for a deadlock: should we be a
