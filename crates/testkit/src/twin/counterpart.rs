@@ -26,8 +26,7 @@ pub(super) struct Common {
 impl Common {
     /// Whether rows of before have other keys.
     pub(super) fn moves(&self) -> bool {
-        let moved = |id: &u32| self.after.column(*id).is_some_and(|column| column.moved);
-        self.key.iter().any(moved)
+        self.after.moves(&self.key)
     }
 }
 
@@ -62,10 +61,9 @@ fn is_other_word(column: &Column) -> bool {
 
 /// Whether all columns of before are there with their values.
 fn is_whole(old: &Table, new: &Table) -> bool {
-    old.columns.iter().all(|column| {
-        new.column(column.id)
-            .is_some_and(|column| column.touch == Touch::Clean && !column.moved)
-    })
+    old.columns
+        .iter()
+        .all(|column| new.column(column.id).is_some_and(Column::has_its_values))
 }
 
 fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
@@ -74,7 +72,7 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
         .columns
         .iter()
         .filter(both)
-        .filter(|column| column.touch == Touch::Clean && !column.moved)
+        .filter(|column| column.has_its_values())
         .cloned()
         .collect();
     let key = shared_key(old, new);
@@ -99,9 +97,7 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
         });
     let truncates = removes
         && !key.is_empty()
-        && !key
-            .iter()
-            .any(|id| new.column(*id).is_some_and(|column| column.moved))
+        && !new.moves(&key)
         && !new.rows_changed
         && follows(before, after, new.id, 0, &|table| !table.rows_changed);
     Common {

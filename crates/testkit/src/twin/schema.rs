@@ -288,6 +288,12 @@ impl Table {
             .unwrap_or_default()
     }
 
+    /// Whether rows of before have other values in one of these columns, which are a key.
+    pub(super) fn moves(&self, key: &[u32]) -> bool {
+        let moved = |&id: &u32| self.column(id).is_some_and(|column| column.moved);
+        key.iter().any(moved)
+    }
+
     /// Columns that are in no key and no reference and hold values of their own.
     pub(super) fn free_columns(&self) -> Vec<Column> {
         let bound = |id: u32| {
@@ -303,6 +309,11 @@ impl Table {
 }
 
 impl Column {
+    /// Whether rows of before have the values of before.
+    pub(super) fn has_its_values(&self) -> bool {
+        self.touch == Touch::Clean && !self.moved
+    }
+
     /// Notes what the migration did to it; several things at once make values mean something else.
     pub(super) fn touch(&mut self, touch: Touch) {
         self.touch = match (self.touch, touch) {

@@ -41,12 +41,11 @@ pub(super) fn update(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     dirty(&mut after, table.id, column.id, 0);
     // A trigger of the user's may write the key elsewhere.
     let is_plain = table.log.is_none() && table.key() == [column.id];
-    let moves = is_key && is_plain && filter.is_empty() && !column.moved;
+    let moves = is_plain && column.kind == Kind::Int && filter.is_empty();
     let moved = after.table_mut(table.id);
     if let Some(moved) = moved.and_then(|table| table.column_mut(column.id))
-        && column.kind == Kind::Int
-        && column.touch == Touch::Clean
         && moves
+        && column.has_its_values()
     {
         (moved.touch, moved.moved) = (Touch::Clean, true);
     }
