@@ -111,10 +111,7 @@ impl RowCounter {
             lock(&self.told).more |= !only_reads(sql);
             return Ok(());
         }
-        row_by_row(connection, &self.told)?;
-        // What cannot be compiled does nothing, and says why when it is run.
-        drop(connection.prepare(sql));
-        at_once(connection)
+        tell(connection, sql, &self.told)
     }
 
     /// What all statements that were told so far could do to the rows of a table.
@@ -168,12 +165,18 @@ impl RowCounter {
             updates: None,
         };
         if writes_rows(sql) {
-            before.target = self.target(connection, sql)?;
-            if before.target.is_none() {
-                before.updates = only_updates(connection, sql)?;
-            }
-            if before.updates.is_some() {
-                Self::sleep(connection)?;
+            if let Some(written) = Statement::read(sql).target()
+                && let Some(found) = Found::of(connection, &written.table)?
+            {
+                if found.without_rowid || written.replaces {
+                    before.target = Some(self.target(connection, found, written.replaces)?);
+                } else if found.is_alone
+                    && first_word(sql) == "update"
+                    && only_updates(connection, sql, &found.table)?
+                {
+                    Self::sleep(connection)?;
+                    before.updates = Some(found.table);
+                }
             }
             row_by_row(connection, &self.told)?;
             return Ok(before);
@@ -209,25 +212,19 @@ impl RowCounter {
         Ok(())
     }
 
-    fn target(&self, connection: &Connection, sql: &str) -> rusqlite::Result<Option<Target>> {
-        let Some(written) = Statement::read(sql).target() else {
-            return Ok(None);
-        };
-        let found = connection.query_row(
-            "select name, wr from pragma_table_list where schema = 'main' and lower(name) = lower(?1) and type = 'table'",
-            [&written.table],
-            |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)),
-        );
-        let (table, without_rowid) = match found {
-            Ok(found) => found,
-            Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        if !without_rowid && !written.replaces {
-            return Ok(None);
-        }
-        Ok(Some(Target {
-            rows: if written.replaces {
+    fn target(
+        &self,
+        connection: &Connection,
+        found: Found,
+        replaces: bool,
+    ) -> rusqlite::Result<Target> {
+        let Found {
+            table,
+            without_rowid,
+            ..
+        } = found;
+        Ok(Target {
+            rows: if replaces {
                 count(connection, &table)?
             } else {
                 0
@@ -235,8 +232,8 @@ impl RowCounter {
             change: lock(&self.counts).get(&table).copied().unwrap_or_default(),
             table,
             without_rowid,
-            replaces: written.replaces,
-        }))
+            replaces,
+        })
     }
 
     fn make_up(&self, connection: &Connection, sql: &str, target: &Target) -> rusqlite::Result<()> {
@@ -296,39 +293,52 @@ impl RowCounter {
     }
 }
 
-/// The table of which an UPDATE changes rows, if that is all that it can do: the table has rowids, no trigger, and no reference to itself, and
-/// no row is replaced.
-fn only_updates(connection: &mut Connection, sql: &str) -> rusqlite::Result<Option<String>> {
-    let Some(written) = Statement::read(sql).target() else {
-        return Ok(None);
-    };
-    if first_word(sql) != "update" || written.replaces {
-        return Ok(None);
+/// The table that a statement names.
+struct Found {
+    table: String,
+    without_rowid: bool,
+    /// It has no trigger and no reference to itself, and no temporary table has its name.
+    is_alone: bool,
+}
+
+impl Found {
+    fn of(connection: &Connection, name: &str) -> rusqlite::Result<Option<Self>> {
+        let mut statement = connection.prepare_cached(
+            "select t.name, t.wr, not exists (select 1 from main.sqlite_schema g where g.type = 'trigger' and lower(g.tbl_name) = lower(?1))
+             and not exists (select 1 from temp.sqlite_schema g where lower(?1) in (lower(g.name), lower(g.tbl_name)))
+             and not exists (select 1 from pragma_foreign_key_list(t.name) f where lower(f.\"table\") = lower(?1))
+             from pragma_table_list t where t.schema = 'main' and lower(t.name) = lower(?1) and t.type = 'table'",
+        )?;
+        let found = statement.query_row([name], |row| {
+            Ok(Self {
+                table: row.get(0)?,
+                without_rowid: row.get(1)?,
+                is_alone: row.get(2)?,
+            })
+        });
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// Whether an UPDATE can do nothing but set columns of that table.
+fn only_updates(connection: &mut Connection, sql: &str, table: &str) -> rusqlite::Result<bool> {
     let told = Arc::default();
-    row_by_row(connection, &told)?;
+    tell(connection, sql, &told)?;
+    let (told, table) = (lock(&told), table.to_lowercase());
+    let sets_it = !told.sets.is_empty() && told.sets.iter().all(|(of, _)| *of == table);
+    Ok(sets_it && told.inserts.is_empty() && told.deletes.is_empty())
+}
+
+/// Lets the library tell what a statement could do.
+fn tell(connection: &mut Connection, sql: &str, told: &Arc<Mutex<Told>>) -> rusqlite::Result<()> {
+    row_by_row(connection, told)?;
     // What cannot be compiled does nothing, and says why when it is run.
     drop(connection.prepare(sql));
-    at_once(connection)?;
-    let told = lock(&told);
-    let table = written.table.to_lowercase();
-    let sets_others = told.sets.iter().any(|(of, _)| *of != table);
-    if !told.inserts.is_empty() || !told.deletes.is_empty() || told.sets.is_empty() || sets_others {
-        return Ok(None);
-    }
-    let found = connection.query_row(
-        "select t.name from pragma_table_list t where t.schema = 'main' and lower(t.name) = ?1 and t.type = 'table' and not t.wr
-         and not exists (select 1 from main.sqlite_schema g where g.type = 'trigger' and lower(g.tbl_name) = ?1)
-         and not exists (select 1 from temp.sqlite_schema g where ?1 in (lower(g.name), lower(g.tbl_name)))
-         and not exists (select 1 from pragma_foreign_key_list(t.name) f where lower(f.\"table\") = ?1)",
-        [&table],
-        |row| row.get(0),
-    );
-    match found {
-        Ok(table) => Ok(Some(table)),
-        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
-        Err(error) => Err(error),
-    }
+    at_once(connection)
 }
 
 /// Whether a statement can do nothing but read.

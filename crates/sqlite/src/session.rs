@@ -67,6 +67,15 @@ impl SqliteSession {
         &self.connection
     }
 
+    /// The bytes of all pages of the file.
+    pub(crate) fn bytes(&self) -> Result<u64, EngineError> {
+        let sql = "select page_count * page_size from pragma_page_count, pragma_page_size";
+        let bytes = self
+            .connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0));
+        bytes.map(i64::unsigned_abs).map_err(from_sqlite)
+    }
+
     /// Bytes that can be written into the folder of the file.
     pub(crate) fn free_bytes(&self) -> Option<u64> {
         process::free_bytes(self.url.folder())
@@ -313,7 +322,7 @@ impl Session for SqliteSession {
             settings,
             extensions: BTreeMap::new(),
             rows: None,
-            bytes: number("page_count")?.saturating_mul(number("page_size")?),
+            bytes: self.bytes()?,
         })
     }
 

@@ -119,7 +119,7 @@ impl Net for SqliteSession {
     }
 
     fn largest_estimate(&mut self) -> Result<Option<u64>, EngineError> {
-        size::of_file(self.connection()).map(Some)
+        self.bytes().map(Some)
     }
 
     fn suspend(&mut self, older: &KeptNet, tables: &[TableName]) -> Result<(), EngineError> {

@@ -44,15 +44,6 @@ pub(super) fn estimate(connection: &Connection, plan: &NetPlan) -> Result<u64, E
     kept.map(|table| bytes(connection, &table.before)).sum()
 }
 
-/// All pages of the file.
-pub(super) fn of_file(connection: &Connection) -> Result<u64, EngineError> {
-    let sql = "select page_count * page_size from pragma_page_count, pragma_page_size";
-    connection
-        .query_row(sql, [], |row| row.get::<_, i64>(0))
-        .map(|bytes| u64::try_from(bytes).unwrap_or_default())
-        .map_err(from_sqlite)
-}
-
 /// The pages of a table and its indexes.
 pub(super) fn bytes(connection: &Connection, table: &TableName) -> Result<u64, EngineError> {
     let sql = "select coalesce(sum(pgsize), 0) from dbstat('main', 1) where name in
