@@ -169,9 +169,7 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
         Some(ready) => match back.by_script(session, ready)? {
             Ok(returned) => returned,
             Err(because) => {
-                if let (Some(kept), Some(net)) = (back.kept, session.net()) {
-                    net.bring_keys_home(kept, false)?;
-                }
+                back.bring_keys_home(session, false)?;
                 let now = session.catalog()?;
                 let (now, taken) = back.flatten(session, now)?;
                 quarantined.extend(taken);
@@ -203,6 +201,17 @@ impl Back<'_> {
             before: self.before,
             after: self.after,
             fill: self.fill,
+        }
+    }
+
+    fn bring_keys_home(
+        &self,
+        session: &mut dyn Session,
+        after_script: bool,
+    ) -> Result<(), EngineError> {
+        match (self.kept, session.net()) {
+            (Some(kept), Some(net)) => net.bring_keys_home(kept, after_script),
+            _ => Ok(()),
         }
     }
 
@@ -248,9 +257,7 @@ impl Back<'_> {
             session.regain()?;
         }
         session.run_quietly("release savepoint tightrope_back")?;
-        if let (Some(kept), Some(net)) = (self.kept, session.net()) {
-            net.bring_keys_home(kept, true)?;
-        }
+        self.bring_keys_home(session, true)?;
         let now = session.catalog()?;
         if self.lacks_columns(&now) {
             let returned = self.by_derivation(session, &now)?;

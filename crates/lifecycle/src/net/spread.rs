@@ -241,25 +241,18 @@ fn may_set(
     names: &BTreeSet<TableName>,
     column: &dyn Fn(&str) -> bool,
 ) -> bool {
-    (0..parsed.statements.len()).any(|index| {
-        let untold = matches!(
-            parsed.statements[index].kind,
+    let untold = parsed.statements.iter().any(|statement| {
+        matches!(
+            statement.kind,
             StatementKind::Unknown
                 | StatementKind::Other(Command::Do | Command::Call | Command::Execute)
-        );
-        let sets = |destroyed: Destroys| match destroyed {
-            Destroys::Values { table, columns } => {
-                names.iter().any(|name| is_called(name, &table))
-                    && (columns.is_empty() || columns.iter().any(|name| column(name)))
-            }
-            _ => false,
-        };
-        untold
-            || parsed
-                .destroys_of_before(index, dialect)
-                .into_iter()
-                .any(sets)
-    })
+        )
+    });
+    untold
+        || set_values(parsed, dialect).any(|(table, columns)| {
+            names.iter().any(|name| is_called(name, &table))
+                && (columns.is_empty() || columns.iter().any(|name| column(name)))
+        })
 }
 
 /// Whether a script means a table by this name, which may or may not have its schema before it.
@@ -270,19 +263,23 @@ fn is_called(table: &TableName, name: &str) -> bool {
 
 /// Whether a statement says that it sets a column of a table's key.
 fn sets_key(parsed: &Parsed, dialect: EngineKind, table: &TablePlan) -> bool {
-    let is_key = |name: &String| {
-        let mut key = table.key.iter();
-        key.any(|key| key.before == *name || key.after == *name)
-    };
-    (0..parsed.statements.len()).any(|index| {
-        let destroyed = parsed.destroys_of_before(index, dialect).into_iter();
-        destroyed.into_iter().any(|destroyed| match destroyed {
-            Destroys::Values {
-                table: named,
-                columns,
-            } => is_called(&table.before, &named) && columns.iter().any(is_key),
-            _ => false,
-        })
+    set_values(parsed, dialect).any(|(named, columns)| {
+        is_called(&table.before, &named) && columns.iter().any(|name| is_of_key(table, name))
+    })
+}
+
+fn is_of_key(table: &TablePlan, name: &str) -> bool {
+    let mut key = table.key.iter();
+    key.any(|key| key.before == name || key.after == name)
+}
+
+/// The tables in which statements set values, by the names of before, with the columns; with none where these cannot be told.
+fn set_values(parsed: &Parsed, dialect: EngineKind) -> impl Iterator<Item = (String, Vec<String>)> {
+    let statements = 0..parsed.statements.len();
+    let destroyed = statements.flat_map(move |index| parsed.destroys_of_before(index, dialect));
+    destroyed.filter_map(|destroyed| match destroyed {
+        Destroys::Values { table, columns } => Some((table, columns)),
+        _ => None,
     })
 }
 
@@ -301,21 +298,11 @@ fn may_change_key(parsed: &Parsed, dialect: EngineKind, table: &TablePlan) -> bo
                 )
         )
     });
-    let is_key = |name: &String| {
-        table
-            .key
-            .iter()
-            .any(|key| key.before == *name || key.after == *name)
-    };
     let mut named = false;
-    for index in 0..parsed.statements.len() {
-        for destroyed in parsed.destroys_of_before(index, dialect) {
-            if let Destroys::Values { columns, .. } = destroyed {
-                named = true;
-                if columns.is_empty() || columns.iter().any(is_key) {
-                    return true;
-                }
-            }
+    for (_, columns) in set_values(parsed, dialect) {
+        named = true;
+        if columns.is_empty() || columns.iter().any(|name| is_of_key(table, name)) {
+            return true;
         }
     }
     !told || !named
