@@ -3,8 +3,7 @@
 use tightrope_engine::EngineError;
 use tightrope_model::Keep;
 
-use super::columns::{Column, Columns, same};
-use super::spread::not_as_planned;
+use super::columns::{Column, Columns, not_as_planned, same};
 use super::terms::{Facts, Gone, Joins, Shape};
 use crate::quote::quote;
 

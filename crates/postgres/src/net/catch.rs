@@ -5,11 +5,11 @@
 //! and only triggers for rows see that.
 
 use tightrope_engine::{EngineError, ErrorKind};
-use tightrope_model::{TableName, TablePlan, Value};
+use tightrope_model::{TableName, TablePlan};
 
 use super::columns::Columns;
+use super::merge::counted;
 use super::names;
-use super::spread::not_as_planned;
 use super::touch::trigger_function;
 use super::window::attach;
 use crate::quote::{literal, quote};
@@ -77,8 +77,7 @@ impl Catch<'_> {
     ) -> Result<(), EngineError> {
         let mut own = Vec::new();
         for planned in &self.plan.columns {
-            let column = columns.get(&planned.before);
-            let column = column.ok_or_else(|| not_as_planned(self.plan, &planned.before))?;
+            let column = columns.planned(self.plan, &planned.before)?;
             own.push(format!(
                 "{} {}",
                 quote(&column.name),
@@ -87,8 +86,7 @@ impl Catch<'_> {
         }
         let (mut key, mut places, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for (place, part) in (1..).zip(&self.plan.key) {
-            let column = columns.get(&part.before);
-            let column = column.ok_or_else(|| not_as_planned(self.plan, &part.before))?;
+            let column = columns.planned(self.plan, &part.before)?;
             key.push(format!("k{place} {}", column.kept_definition()));
             places.push(format!("k{place}"));
             names.push(quote(&part.before));
@@ -208,8 +206,7 @@ impl Catch<'_> {
         wanted: &[&str],
     ) -> Result<Vec<(i64, String)>, EngineError> {
         let find = |name: &&str| {
-            let column = columns.get(name);
-            let column = column.ok_or_else(|| not_as_planned(self.plan, name))?;
+            let column = columns.planned(self.plan, name)?;
             Ok((column.number, column.to_kept("#.%I")))
         };
         wanted.iter().map(find).collect()
@@ -266,6 +263,24 @@ pub(super) fn found_columns(
     )
 }
 
+/// How many triggers of a table are on whose functions have names that begin like this one.
+pub(super) fn triggers_on(
+    session: &mut PostgresSession,
+    table: &TableName,
+    prefix: &TableName,
+) -> Result<u64, EngineError> {
+    counted(
+        session,
+        &format!(
+            "select count(*) from pg_catalog.pg_trigger g join pg_catalog.pg_proc p on p.oid = g.tgfoid \
+             where g.tgrelid = pg_catalog.to_regclass({}) and p.pronamespace = 'tightrope'::regnamespace \
+             and pg_catalog.starts_with(p.proname::text, {}) and g.tgenabled = 'A'",
+            literal(&names::sql(table)),
+            literal(&prefix.name),
+        ),
+    )
+}
+
 /// The triggers have to be there and on at the end, or they may not have seen everything.
 pub(super) fn must_have_seen_all(
     session: &mut PostgresSession,
@@ -273,19 +288,8 @@ pub(super) fn must_have_seen_all(
     plan: &TablePlan,
     after: &TableName,
 ) -> Result<(), EngineError> {
-    let prefix = names::own(number, plan, "catch_").name;
-    let on = session.query_own(
-        &format!(
-            "select count(*) from pg_catalog.pg_trigger g join pg_catalog.pg_proc p on p.oid = g.tgfoid \
-             where g.tgrelid = pg_catalog.to_regclass({}) and p.pronamespace = 'tightrope'::regnamespace \
-             and pg_catalog.starts_with(p.proname::text, {}) and g.tgenabled = 'A'",
-            literal(&names::sql(after)),
-            literal(&prefix),
-        ),
-        &[],
-    )?;
-    match on.first().and_then(|row| row.first()).and_then(Value::integer) {
-        Some(4) => Ok(()),
+    match triggers_on(session, after, &names::own(number, plan, "catch_"))? {
+        4 => Ok(()),
         _ => Err(EngineError::new(
             ErrorKind::Unsupported,
             format!("the script switches the triggers of {after} off, so the net may not have seen all that it changes"),

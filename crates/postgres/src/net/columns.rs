@@ -1,7 +1,7 @@
 //! What the server says about a table's columns, as far as the net has to know.
 
-use tightrope_engine::EngineError;
-use tightrope_model::{TableName, Value};
+use tightrope_engine::{EngineError, ErrorKind};
+use tightrope_model::{TableName, TablePlan, Value};
 
 use super::names;
 use crate::quote::{literal, quote};
@@ -144,6 +144,14 @@ impl Columns {
         })
     }
 
+    /// The column of that name, which a net was planned for.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn planned(&self, plan: &TablePlan, name: &str) -> Result<&Column, EngineError> {
+        self.get(name).ok_or_else(|| not_as_planned(plan, name))
+    }
+
     /// The column of that name.
     pub(super) fn get(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
@@ -166,4 +174,16 @@ fn column(row: &[Value]) -> Column {
         number: row.get(6).and_then(Value::integer).unwrap_or_default(),
         built_in_collation: yes(7),
     }
+}
+
+/// The table has not got a column that the net was planned for.
+pub(super) fn not_as_planned(plan: &TablePlan, column: &str) -> EngineError {
+    EngineError::new(
+        ErrorKind::DoesNotExist,
+        format!(
+            "table {} has no column {column:?}, which the net was planned for",
+            plan.before
+        ),
+    )
+    .hint("rehearse the migration again")
 }

@@ -5,6 +5,7 @@ use tightrope_model::{Keep, KeyColumn, TableName, TablePlan};
 
 use super::columns::{Columns, same};
 use super::hashes::{self, Hashed, Kind};
+use super::merge::counted;
 use super::names;
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
@@ -91,15 +92,11 @@ pub(super) fn any_inserted(
     session: &mut PostgresSession,
     table: &TableName,
 ) -> Result<bool, EngineError> {
-    let inserted = session.query_own(
-        &format!(
-            "select pg_catalog.pg_stat_get_xact_tuples_inserted({}::regclass)",
-            literal(&names::sql(table))
-        ),
-        &[],
-    )?;
-    let inserted = inserted.first().and_then(|row| row.first()?.integer());
-    Ok(inserted.unwrap_or_default() > 0)
+    let inserted = format!(
+        "select pg_catalog.pg_stat_get_xact_tuples_inserted({}::regclass)",
+        literal(&names::sql(table))
+    );
+    counted(session, &inserted).map(|inserted| inserted > 0)
 }
 
 /// Which rows each have to have their counterpart.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable, Window};
 use tightrope_inverse::Matching;
-use tightrope_model::{ObjectId, ObjectKind, TableName, TablePlan, Value};
+use tightrope_model::{KeyColumn, ObjectId, ObjectKind, TableName, TablePlan, Value};
 
 use super::columns::Columns;
 use super::merge::counted;
@@ -154,18 +154,12 @@ fn nothing_was_written(session: &mut PostgresSession, part: &KeptTable) -> Resul
     let Some(log) = &part.touched else {
         return Ok(());
     };
-    let entries = counted(
-        session,
-        &format!("select count(*) from {}", names::sql(log)),
-    )?;
-    if entries == 0 {
-        return Ok(());
-    }
+    let entries = format!("select count(*) from {}", names::sql(log));
     let written = format!(
-        "{entries} rows were written in {}, a part that the migration made,",
+        "rows were written in {}, a part that the migration made,",
         part.plan.before
     );
-    Err(nobody_can_tell(&written))
+    must_be_none(session, &entries, &written)
 }
 
 /// The same of rows that the migration moved into a part that was there before.
@@ -180,30 +174,32 @@ fn nothing_was_written_to_inserted(
         .map(|place| format!("(l.o{place})::text = (i.k{place})::text"))
         .collect::<Vec<_>>()
         .join(" and ");
-    let entries = counted(
-        session,
-        &format!(
-            "select count(*) from {} i where exists (select from {} l where {same} or l.o1 is null and l.k1 is null)",
-            names::sql(inserted),
-            names::sql(log),
-        ),
-    )?;
+    let entries = format!(
+        "select count(*) from {} i where exists (select from {} l where {same} or l.o1 is null and l.k1 is null)",
+        names::sql(inserted),
+        names::sql(log),
+    );
+    let written = format!(
+        "rows that the migration put into {} were written since,",
+        part.plan.before
+    );
+    must_be_none(session, &entries, &written)
+}
+
+fn must_be_none(
+    session: &mut PostgresSession,
+    entries: &str,
+    written: &str,
+) -> Result<(), EngineError> {
+    let entries = counted(session, entries)?;
     if entries == 0 {
         return Ok(());
     }
-    let written = format!(
-        "{entries} rows that the migration put into {} were written since,",
-        part.plan.before
-    );
-    Err(nobody_can_tell(&written))
-}
-
-fn nobody_can_tell(written: &str) -> EngineError {
-    EngineError::new(
+    Err(EngineError::new(
         ErrorKind::Unsupported,
-        format!("{written} and have no key that tells which rows of before they are"),
+        format!("{entries} {written} and have no key that tells which rows of before they are"),
     )
-    .hint("`tightrope seal` keeps the migration; to go back, write a migration that puts the parts back with their rows")
+    .hint("`tightrope seal` keeps the migration; to go back, write a migration that puts the parts back with their rows"))
 }
 
 /// Moves the entries of rows that meet the bounds.
@@ -374,21 +370,18 @@ fn images(
         .map(|name| quote(name))
         .collect();
     let same = |entry: &str, plan: &TablePlan| {
-        let pairs = home.plan.key.iter().map(|part| {
-            let place = place_in_key(plan, &part.before)?;
-            Ok(format!(
-                "(p.{})::text = ({entry}.o{place})::text",
-                quote(&part.before)
-            ))
-        });
-        let pairs: Result<Vec<String>, EngineError> = pairs.collect();
-        pairs.map(|pairs| pairs.join(" and "))
+        is_entry_of(
+            &home.plan,
+            |part| format!("p.{}", quote(&part.before)),
+            plan,
+            entry,
+        )
     };
     let known = match &from.touched {
         Some(theirs) => format!(
             " and not exists (select from {} a where {})",
             names::sql(theirs),
-            same("a", &from.plan)?
+            same("a.o", &from.plan)?
         ),
         None => String::new(),
     };
@@ -398,9 +391,25 @@ fn images(
          insert into {} ({columns}) select {columns} from p",
         names::sql(rows),
         names::sql(log),
-        same("l", &home.plan)?,
+        same("l.o", &home.plan)?,
         names::sql(own),
     ))
+}
+
+/// The condition that a row of a part, whose key's columns are given, has the key of an entry (`l.o`, `l.k`) in the log of a part with that
+/// plan.
+fn is_entry_of(
+    home: &TablePlan,
+    column: impl Fn(&KeyColumn) -> String,
+    plan: &TablePlan,
+    entry: &str,
+) -> Result<String, EngineError> {
+    let pairs = home.key.iter().map(|part| {
+        let place = place_in_key(plan, &part.before)?;
+        Ok(format!("({})::text = ({entry}{place})::text", column(part)))
+    });
+    let pairs: Result<Vec<String>, EngineError> = pairs.collect();
+    pairs.map(|pairs| pairs.join(" and "))
 }
 
 /// The place, from 1, that a column of before has in a table's key.
@@ -477,15 +486,12 @@ fn give_way(
         return Ok(());
     };
     let same = |entry: &str, plan: &TablePlan| {
-        let pairs = home.plan.key.iter().map(|part| {
-            let place = place_in_key(plan, &part.before)?;
-            Ok(format!(
-                "(t.{})::text = ({entry}{place})::text",
-                quote(&part.after)
-            ))
-        });
-        let pairs: Result<Vec<String>, EngineError> = pairs.collect();
-        pairs.map(|pairs| pairs.join(" and "))
+        is_entry_of(
+            &home.plan,
+            |part| format!("t.{}", quote(&part.after)),
+            plan,
+            entry,
+        )
     };
     let quiet = Quiet::make(session, std::iter::once(alone))?;
     for table in others(kept, home).chain(std::iter::once(home)) {

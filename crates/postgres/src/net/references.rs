@@ -25,6 +25,13 @@ pub(super) struct Reference {
     deferring: String,
 }
 
+impl Reference {
+    /// The table on which it was declared.
+    pub(super) fn declared_on(&self) -> &TableName {
+        &self.declared.1
+    }
+}
+
 /// The foreign keys that refer to one of these tables; of a partitioned table that refers to one, those of its parts.
 pub(super) fn to_tables<'t>(
     session: &mut PostgresSession,
@@ -134,6 +141,40 @@ pub(super) fn defer(
         true => session.execute_own("set constraints all deferred"),
         false => Ok(()),
     }
+}
+
+/// Drops foreign keys; gives the statements that make them as they were.
+pub(super) fn drop_declared(
+    session: &mut PostgresSession,
+    references: &[Reference],
+) -> Result<Vec<String>, EngineError> {
+    let declared: BTreeSet<_> = references.iter().map(|one| &one.declared).collect();
+    let mut again = Vec::new();
+    for (name, table) in declared {
+        let rows = session.query_own(
+            &format!(
+                "select pg_catalog.pg_get_constraintdef(c.oid), pg_catalog.obj_description(c.oid, 'pg_constraint') \
+                 from pg_catalog.pg_constraint c where c.conrelid = pg_catalog.to_regclass({}) and c.conname = {}",
+                literal(&names::sql(table)),
+                literal(name),
+            ),
+            &[],
+        )?;
+        let text = |at: usize| rows.first()?.get(at)?.text();
+        let (table, name) = (names::sql(table), quote(name));
+        again.push(format!(
+            "alter table {table} add constraint {name} {}",
+            text(0).unwrap_or_default()
+        ));
+        if let Some(comment) = text(1) {
+            again.push(format!(
+                "comment on constraint {name} on {table} is {}",
+                literal(comment)
+            ));
+        }
+        session.execute_own(&format!("alter table {table} drop constraint {name}"))?;
+    }
+    Ok(again)
 }
 
 /// Writes down as touched what the migration inserted and rows refer to that stay: so it stays, too.

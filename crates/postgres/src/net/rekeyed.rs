@@ -7,18 +7,20 @@
 //!
 //! A row whose key of before the application has given to another stays where it is, as a row of the application's.
 
-use tightrope_engine::{EngineError, KeptNet, KeptTable};
-use tightrope_model::{Catalog, Keep, TableName, TablePlan, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::catch::found_columns;
+use tightrope_engine::{EngineError, KeptNet, KeptTable};
+use tightrope_model::{Catalog, Keep, TableName, TablePlan};
+
+use super::catch::{found_columns, triggers_on};
 use super::columns::{Column, Columns, same};
-use super::names;
-use super::spread::not_as_planned;
 use super::take_out;
+use super::terms::of_own;
 use super::touch::trigger_function;
 use super::triggers::Quiet;
 use super::window::attach;
-use crate::quote::{literal, quote};
+use super::{names, references};
+use crate::quote::quote;
 use crate::session::PostgresSession;
 
 /// Begins to write down which keys the rows of a table get, if the script is to change any.
@@ -40,8 +42,7 @@ pub(super) fn begin(
     let mut definitions = Vec::new();
     let mut templates = Vec::new();
     for (place, part) in (1..).zip(&plan.key) {
-        let column = columns.get(&part.before);
-        let column = column.ok_or_else(|| not_as_planned(plan, &part.before))?;
+        let column = columns.planned(plan, &part.before)?;
         let definition = column.kept_definition();
         definitions.push(format!("k{place} {definition}, o{place} {definition}"));
         templates.push((column.number, column.to_kept("#.%I")));
@@ -149,17 +150,9 @@ pub(super) fn settle(
         return Ok(());
     };
     let sql = names::sql(&keys);
-    let states = session.query_own(
-        &format!(
-            "select g.tgenabled::text from pg_catalog.pg_trigger g join pg_catalog.pg_proc p on p.oid = g.tgfoid \
-             where g.tgrelid = pg_catalog.to_regclass({}) and p.pronamespace = 'tightrope'::regnamespace and p.proname = any (array[{}])",
-            literal(&names::sql(&after)),
-            functions(number, &table.plan).map(|function| literal(&function.name)).join(", "),
-        ),
-        &[],
-    )?;
-    let on = |row: &&Vec<Value>| row.first().and_then(Value::text) == Some("A");
     let plan = &table.plan;
+    let [rows, _] = functions(number, plan);
+    let on = triggers_on(session, &after, &rows)?;
     let moved = format!(
         "k1 is not null and o1 is not null and not ({})",
         all(plan, |place| format!("k{place} = o{place}"))
@@ -169,7 +162,7 @@ pub(super) fn settle(
         &[],
     )?;
     // Where the table is another, or its triggers were off, nothing is known.
-    if states.iter().filter(on).count() != 2 || any.is_empty() {
+    if on != 2 || any.is_empty() {
         return session.execute_own(&format!("drop table {sql}"));
     }
     let inserted = names::own(number, plan, "inserted");
@@ -181,20 +174,14 @@ pub(super) fn settle(
         list(plan, |place| format!("o{place}")),
     ))?;
     let (columns, of_keys) = (Columns::of(session, &after)?, Columns::of(session, &keys)?);
-    let mut pairs = Vec::new();
-    for (place, part) in (1..).zip(&plan.key) {
-        let key = format!("k{place}");
-        let (Some(now), Some(known)) = (columns.get(&part.after), of_keys.get(&key)) else {
-            return Err(not_as_planned(plan, &part.after));
-        };
-        let name = format!("t.{}", quote(&now.name));
-        pairs.push(same((&name, now), (&format!("m.{key}"), known)));
-    }
+    let now = plan.key.iter();
+    let now = now.map(|part| columns.planned(plan, &part.after));
+    let now: Vec<&Column> = now.collect::<Result<_, _>>()?;
     let lost = session.query_own(
         &format!(
             "select 1::bigint from {sql} m where not exists (select from only {} t where {}) limit 1",
             names::sql(&after),
-            pairs.join(" and "),
+            has(plan, "t", now, ("m", "k", &of_keys))?,
         ),
         &[],
     )?;
@@ -270,13 +257,8 @@ impl<'k> Home<'k> {
         let Some((table, now)) = found else {
             return Ok(None);
         };
-        let mut own = |name: &Option<TableName>| match name {
-            Some(name) => {
-                Ok::<_, EngineError>(Some((names::sql(name), Columns::of(session, name)?)))
-            }
-            None => Ok(None),
-        };
-        let (log, inserted) = (own(&kept.touched)?, own(&kept.inserted)?);
+        let log = of_own(session, kept.touched.as_ref())?;
+        let inserted = of_own(session, kept.inserted.as_ref())?;
         Ok(Some(Self {
             kept,
             table,
@@ -301,9 +283,8 @@ impl<'k> Home<'k> {
         let mut pairs = Vec::new();
         for place in 1..=self.plan().key.len() {
             let (own, key) = (format!("{letter}{place}"), format!("{other}{place}"));
-            let (Some(left), Some(right)) = (columns.get(&own), self.of_keys.get(&key)) else {
-                return Err(not_as_planned(self.plan(), &own));
-            };
+            let left = columns.planned(self.plan(), &own)?;
+            let right = self.of_keys.planned(self.plan(), &key)?;
             pairs.push(same(
                 (&format!("{alias}.{own}"), left),
                 (&format!("{of_keys}.{key}"), right),
@@ -312,19 +293,9 @@ impl<'k> Home<'k> {
         Ok(pairs.join(" and "))
     }
 
-    /// A row of the table has that key of the table of keys.
-    fn has(&self, alias: &str, (of_keys, letter): (&str, &str)) -> Result<String, EngineError> {
-        let mut pairs = Vec::new();
-        for (place, now) in (1..).zip(&self.now) {
-            let key = format!("{letter}{place}");
-            let right = self.of_keys.get(&key);
-            let right = right.ok_or_else(|| not_as_planned(self.plan(), &key))?;
-            pairs.push(same(
-                (&format!("{alias}.{}", quote(&now.name)), now),
-                (&format!("{of_keys}.{key}"), right),
-            ));
-        }
-        Ok(pairs.join(" and "))
+    /// A row of the table has that key (`k` or `o`) of an own table.
+    fn has(&self, own: (&str, &str, &Columns)) -> Result<String, EngineError> {
+        has(self.plan(), "t", &self.now, own)
     }
 
     /// Entries tell of rows by the keys of before.
@@ -416,7 +387,10 @@ impl<'k> Home<'k> {
         after_script: bool,
     ) -> Result<(), EngineError> {
         let (table, keys) = (names::sql(&self.table), &self.keys);
-        let (is_now, is_home) = (self.has("t", ("m", "k"))?, self.has("t", ("m", "o"))?);
+        let (is_now, is_home) = (
+            self.has(("m", "k", &self.of_keys))?,
+            self.has(("m", "o", &self.of_keys))?,
+        );
         let is_home_already = match after_script {
             true => format!(" or exists (select from only {table} t where {is_home})"),
             false => String::new(),
@@ -428,23 +402,15 @@ impl<'k> Home<'k> {
         if session.query_own(&rows, &[])?.is_empty() {
             return Ok(());
         }
-        let references = References::drop(session, &self.table)?;
+        session.execute_own("set constraints all immediate")?;
+        let references = references::to_tables(session, std::iter::once(&self.table))?;
+        let again = references::drop_declared(session, &references)?;
         let quiet = Quiet::make(session, std::iter::once(&self.table))?;
         if let Some((inserted, of_inserted)) = &self.inserted {
-            let mut own = Vec::new();
-            for (place, now) in (1..).zip(&self.now) {
-                let key = format!("k{place}");
-                let left = of_inserted.get(&key);
-                let left = left.ok_or_else(|| not_as_planned(self.plan(), &key))?;
-                own.push(same(
-                    (&format!("i.{key}"), left),
-                    (&format!("t.{}", quote(&now.name)), now),
-                ));
-            }
             session.execute_own(&format!(
                 "delete from only {table} t where exists (select from {inserted} i where {}) \
                  and exists (select from {keys} m where {is_home})",
-                own.join(" and "),
+                self.has(("i", "k", of_inserted))?,
             ))?;
         }
         let columns = take_out::columns(session, &self.table)?;
@@ -470,127 +436,87 @@ impl<'k> Home<'k> {
              drop table {moving}"
         ))?;
         quiet.end(session)?;
-        for reference in &references.all {
-            self.follow(session, kept, reference)?;
+        // Several foreign keys may say the same, and a row that followed is not to follow once more.
+        let mut followers: BTreeMap<(&TableName, Vec<&String>), BTreeSet<&TableName>> =
+            BTreeMap::new();
+        for reference in references
+            .iter()
+            .filter(|one| one.columns.len() == self.now.len())
+        {
+            let of_key = self.now.iter().map(|now| {
+                let mut columns = reference.columns.iter();
+                let pair = columns.find(|(_, parent)| *parent == now.name);
+                pair.map(|(child, _)| child)
+            });
+            if let Some(columns) = of_key.collect::<Option<Vec<&String>>>() {
+                let follower = (reference.declared_on(), columns);
+                followers
+                    .entry(follower)
+                    .or_default()
+                    .insert(&reference.child);
+            }
         }
-        references.make_again(session)
+        for ((child, columns), parts) in followers {
+            let quiet = Quiet::make(session, parts.into_iter())?;
+            self.follow(session, kept, child, &columns)?;
+            quiet.end(session)?;
+        }
+        again.iter().try_for_each(|sql| session.execute_own(sql))
     }
 
-    /// Lets rows that refer to a row that has moved refer to it by its key of before.
+    /// Lets rows that refer by these columns, in the order of the key, to a row that has moved refer to it by its key of before.
     fn follow(
         &self,
         session: &mut PostgresSession,
         kept: &KeptNet,
-        reference: &Reference,
+        child: &TableName,
+        names: &[&String],
     ) -> Result<(), EngineError> {
         let of_child = kept.tables.iter().find(|table| {
             let name = table.plan.after.as_ref().unwrap_or(&table.plan.before);
-            *name == reference.child
+            name == child
         });
         // What is its own key as well goes home by itself.
         let goes_home = of_child.is_some_and(|table| {
             let mut key = table.plan.key.iter();
-            table.rekeyed.is_some() && key.any(|part| reference.columns.contains(&part.after))
+            table.rekeyed.is_some() && key.any(|part| names.contains(&&part.after))
         });
-        let mut pairs = Vec::new();
-        let columns = Columns::of(session, &reference.child)?;
-        for (place, now) in (1..).zip(&self.now) {
-            let at = reference.referred.iter().position(|name| *name == now.name);
-            let Some(column) = at.and_then(|at| columns.get(&reference.columns[at])) else {
-                return Ok(());
-            };
-            pairs.push((place, column));
-        }
-        if goes_home || pairs.len() != reference.columns.len() {
+        if goes_home {
             return Ok(());
         }
-        let (mut sets, mut refers) = (Vec::new(), Vec::new());
-        for (place, column) in pairs {
-            let key = format!("k{place}");
-            let of_key = self.of_keys.get(&key);
-            let of_key = of_key.ok_or_else(|| not_as_planned(self.plan(), &key))?;
-            let name = quote(&column.name);
-            sets.push(format!("{name} = (m.o{place})::text::{}", column.type_name));
-            refers.push(same(
-                (&format!("c.{name}"), column),
-                (&format!("m.{key}"), of_key),
-            ));
-        }
-        let quiet = Quiet::make(session, std::iter::once(&reference.child))?;
+        let columns = Columns::of(session, child)?;
+        let own = names.iter().map(|name| columns.planned(self.plan(), name));
+        let own: Vec<&Column> = own.collect::<Result<_, _>>()?;
+        let sets = (1..).zip(&own).map(|(place, column)| {
+            let (name, of) = (quote(&column.name), &column.type_name);
+            format!("{name} = (m.o{place})::text::{of}")
+        });
+        let sets: Vec<String> = sets.collect();
         session.execute_own(&format!(
             "update {} c set {} from {} m where {}",
-            names::sql(&reference.child),
+            names::sql(child),
             sets.join(", "),
             self.keys,
-            refers.join(" and "),
-        ))?;
-        quiet.end(session)
+            has(self.plan(), "c", own, ("m", "k", &self.of_keys))?,
+        ))
     }
 }
 
-/// A foreign key to the table.
-struct Reference {
-    child: TableName,
-    columns: Vec<String>,
-    referred: Vec<String>,
-    again: String,
-}
-
-/// The foreign keys to a table: rows cannot leave it while they stand.
-struct References {
-    all: Vec<Reference>,
-}
-
-impl References {
-    fn drop(session: &mut PostgresSession, table: &TableName) -> Result<Self, EngineError> {
-        session.execute_own("set constraints all immediate")?;
-        let names_of = |of: &str, numbers: &str| {
-            format!(
-                "(select pg_catalog.json_agg(a.attname order by u.place)::text from unnest({numbers}) with ordinality u (number, place) \
-                 join pg_catalog.pg_attribute a on a.attrelid = {of} and a.attnum = u.number)"
-            )
-        };
-        let rows = session.query_own(
-            &format!(
-                "select n.nspname::text, r.relname::text, c.conname::text, pg_catalog.pg_get_constraintdef(c.oid), {}, {}, \
-                 pg_catalog.obj_description(c.oid, 'pg_constraint') \
-                 from pg_catalog.pg_constraint c join pg_catalog.pg_class r on r.oid = c.conrelid \
-                 join pg_catalog.pg_namespace n on n.oid = r.relnamespace \
-                 where c.confrelid = pg_catalog.to_regclass({}) and c.contype = 'f' and c.conparentid = 0 order by c.oid",
-                names_of("c.conrelid", "c.conkey"),
-                names_of("c.confrelid", "c.confkey"),
-                literal(&names::sql(table)),
-            ),
-            &[],
-        )?;
-        let mut all = Vec::new();
-        for row in &rows {
-            let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
-            let listed = |at: usize| serde_json::from_str(text(at)).unwrap_or_default();
-            let child = TableName::new(text(0), text(1));
-            let (of, name) = (names::sql(&child), quote(text(2)));
-            session.execute_own(&format!("alter table {of} drop constraint {name}"))?;
-            let mut again = format!("alter table {of} add constraint {name} {}", text(3));
-            if !text(6).is_empty() {
-                again.push_str(&format!(
-                    "; comment on constraint {name} on {of} is {}",
-                    literal(text(6))
-                ));
-            }
-            all.push(Reference {
-                child,
-                columns: listed(4),
-                referred: listed(5),
-                again,
-            });
-        }
-        Ok(Self { all })
-    }
-
-    fn make_again(self, session: &mut PostgresSession) -> Result<(), EngineError> {
-        for reference in &self.all {
-            session.execute_own(&reference.again)?;
-        }
-        Ok(())
-    }
+/// The condition that a row has a key (`k` or `o`) of an own table in these columns.
+fn has<'c>(
+    plan: &TablePlan,
+    alias: &str,
+    key: impl IntoIterator<Item = &'c Column>,
+    (own, letter, columns): (&str, &str, &Columns),
+) -> Result<String, EngineError> {
+    let pairs = (1..).zip(key).map(|(place, column)| {
+        let name = format!("{letter}{place}");
+        let other = columns.planned(plan, &name)?;
+        Ok(same(
+            (&format!("{alias}.{}", quote(&column.name)), column),
+            (&format!("{own}.{name}"), other),
+        ))
+    });
+    let pairs: Result<Vec<String>, EngineError> = pairs.collect();
+    pairs.map(|pairs| pairs.join(" and "))
 }

@@ -8,8 +8,8 @@ use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
 use tightrope_inverse::Sources;
 use tightrope_model::{TableName, Value};
 
+use super::columns::not_as_planned;
 use super::sources::value_of_new;
-use super::spread::not_as_planned;
 use super::triggers::Quiet;
 use super::{columns, names};
 use crate::quote::quote;

@@ -6,6 +6,7 @@ use tightrope_engine::{EngineError, KeptNet, KeptTable, Window};
 use tightrope_inverse::{MoreRows, Sources, TableSource};
 use tightrope_model::{Catalog, ColumnPlan, ObjectId, ObjectKind, TableName};
 
+use super::by_key::not_truncated;
 use super::columns::{Column, Columns};
 use super::terms::{Shape, Terms, before};
 use super::{fill, names, settings, stand_in};
@@ -102,10 +103,11 @@ fn all_rows(kept: &KeptTable) -> MoreRows {
         let key = (1..).zip(&kept.plan.key);
         let same = key
             .map(|(place, part)| format!("(l.o{place})::text = (p.{})::text", quote(&part.before)));
+        let log = names::sql(log);
         format!(
-            "not exists (select from {} l where {} or l.k1 is null and l.o1 is null)",
-            names::sql(log),
+            "not exists (select from {log} l where {}) and {}",
             same.collect::<Vec<_>>().join(" and "),
+            not_truncated(&log),
         )
     });
     MoreRows {
@@ -132,8 +134,7 @@ pub(super) fn as_it_is(
     match &column.after {
         None => Ok(comes_back(terms, column, window)),
         Some(name) => {
-            let now = terms.facts.now.get(name);
-            let now = now.ok_or_else(|| super::spread::not_as_planned(terms.facts.plan, name))?;
+            let now = terms.facts.now.planned(terms.facts.plan, name)?;
             if column.type_after.is_none() && type_changes(window, &terms.facts.plan.before, column)
             {
                 let name = format!("t.{}", quote(&now.name));

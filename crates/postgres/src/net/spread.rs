@@ -151,9 +151,7 @@ fn copy(
     };
     let mut selected = Vec::new();
     for planned in plan.columns.iter().filter(|column| wanted(&column.before)) {
-        let column = columns
-            .get(&planned.before)
-            .ok_or_else(|| not_as_planned(plan, &planned.before))?;
+        let column = columns.planned(plan, &planned.before)?;
         selected.push(format!("{} as {}", column.copied("t"), quote(&column.name)));
     }
     let rows = names::own(number, plan, "rows");
@@ -173,17 +171,6 @@ fn copy(
     kept.stand_in = whole.then_some(0);
     kept.rows = Some(rows);
     Ok(())
-}
-
-pub(super) fn not_as_planned(plan: &TablePlan, column: &str) -> EngineError {
-    EngineError::new(
-        ErrorKind::DoesNotExist,
-        format!(
-            "table {} has no column {column:?}, which the net was planned for",
-            plan.before
-        ),
-    )
-    .hint("rehearse the migration again")
 }
 
 /// Takes away what default privileges have given others on the net's tables and functions.

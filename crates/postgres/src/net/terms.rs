@@ -88,12 +88,7 @@ impl<'k> Terms<'k> {
         table: &TableName,
         shape: Shape,
     ) -> Result<Self, EngineError> {
-        let mut own = |name: &Option<TableName>| match name {
-            Some(name) => {
-                Ok::<_, EngineError>(Some((names::sql(name), Columns::of(session, name)?)))
-            }
-            None => Ok(None),
-        };
+        let mut own = |name: &Option<TableName>| of_own(session, name.as_ref());
         let (log, rows, inserted) = (own(&kept.touched)?, own(&kept.rows)?, own(&kept.inserted)?);
         let keys = own(&kept.rekeyed)?;
         Self::put_together(Facts {
@@ -198,6 +193,15 @@ impl<'k> Terms<'k> {
         let name = &self.facts.plan.columns[column].before;
         self.facts.plan.key.iter().any(|key| &key.before == name)
     }
+}
+
+/// One of the net's tables as it stands in SQL, with its columns.
+pub(super) fn of_own(
+    session: &mut PostgresSession,
+    name: Option<&TableName>,
+) -> Result<Option<(String, Columns)>, EngineError> {
+    name.map(|name| Ok((names::sql(name), Columns::of(session, name)?)))
+        .transpose()
 }
 
 /// The value of a column of before in the pre-image `p`.

@@ -8,7 +8,6 @@ use tightrope_engine::EngineError;
 use tightrope_model::{TableName, TablePlan};
 
 use super::columns::{Column, Columns};
-use super::spread::not_as_planned;
 use super::terms::Shape;
 use super::{by_row, names};
 use crate::quote::{literal, quote};
@@ -84,7 +83,7 @@ impl<'a> TouchLog<'a> {
         plan: &'a TablePlan,
         columns: &'a Columns,
     ) -> Result<Self, EngineError> {
-        let find = |name: &str| columns.get(name).ok_or_else(|| not_as_planned(plan, name));
+        let find = |name: &str| columns.planned(plan, name);
         let key = match plan.key.is_empty() {
             true => vec![KeyPart::of_row(plan)],
             false => plan

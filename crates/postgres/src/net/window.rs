@@ -8,7 +8,7 @@ use super::columns::{Columns, same};
 use super::conflicts::{make_failure_function, make_function};
 use super::references::keep_what_is_referred_to;
 use super::size::drop_functions;
-use super::spread::{not_as_planned, protect};
+use super::spread::protect;
 use super::touch::TouchLog;
 use super::{by_row, keys, moves, names, parts, rekeyed, settings, stand_in};
 use crate::quote::quote;
@@ -173,12 +173,8 @@ fn note_what_was_inserted(
     }
     let (mut selected, mut pairs) = (Vec::new(), Vec::new());
     for (place, key) in (1..).zip(&plan.key) {
-        let now = columns
-            .get(&key.after)
-            .ok_or_else(|| not_as_planned(plan, &key.after))?;
-        let was = kept
-            .get(&key.before)
-            .ok_or_else(|| not_as_planned(plan, &key.before))?;
+        let now = columns.planned(plan, &key.after)?;
+        let was = kept.planned(plan, &key.before)?;
         let (of_now, of_was) = (
             format!("t.{}", quote(&now.name)),
             format!("p.{}", quote(&was.name)),

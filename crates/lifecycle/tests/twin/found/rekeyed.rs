@@ -141,6 +141,35 @@ fn rows_that_refer_to_others_follow_them() {
     );
 }
 
+/// Two foreign keys say the same, of a partitioned table with triggers on its parts: each row follows once, and no trigger fires.
+#[test]
+fn a_row_that_refers_twice_follows_once() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text)",
+            NINE,
+            "create table c (id integer, a integer references t on update cascade, n text) partition by list (a)",
+            "create table c_low partition of c for values in (1, 2, 3)",
+            "create table c_rest partition of c default",
+            "alter table c add constraint twice foreign key (a) references t on update cascade",
+            "insert into c values (1, 1, 'x'), (2, 3, 'x'), (3, 7, 'x')",
+            "create table seen (n text)",
+            "create function see() returns trigger language plpgsql as 'begin insert into seen values (new.n); return null; end'",
+            "create trigger see after insert or update on c_low for each row execute function see()",
+        ],
+        &[
+            "alter table c_low disable trigger see",
+            "update t set a = -a",
+            "update t set a = 10 + a",
+            "alter table c_low enable trigger see",
+        ],
+        &[
+            "update t set b = 'new' where b = 'r3'",
+            "insert into c select 9, a, 'app' from t where b = 'r4'",
+        ],
+    );
+}
+
 #[test]
 fn a_key_that_is_renamed_and_gets_another_type_is_followed() {
     check_postgres_in_words(

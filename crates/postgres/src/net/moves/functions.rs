@@ -6,7 +6,6 @@ use tightrope_model::TableName;
 use super::super::columns::{Column, Columns};
 use super::super::merge::as_json;
 use super::super::names;
-use super::super::spread::not_as_planned;
 use super::super::touch::{function, numbered, trigger_function};
 use super::{Leaf, MOVING, Own};
 use crate::quote::{literal, quote};
@@ -39,9 +38,7 @@ impl Functions<'_> {
     /// The key's column in that place.
     fn column(&self, place: usize) -> Result<&Column, EngineError> {
         let plan = self.leaf.plan();
-        let name = &plan.key[place - 1].after;
-        let column = self.columns.get(name);
-        column.ok_or_else(|| not_as_planned(plan, name))
+        self.columns.planned(plan, &plan.key[place - 1].after)
     }
 
     /// The value of the key's column in that place, as the log keeps it.
@@ -117,7 +114,7 @@ impl Functions<'_> {
         let plan = self.leaf.plan();
         let mut sets = Vec::new();
         for (at, place) in (1..).zip(&self.leaf.places) {
-            let origin = of_log(log, plan, &format!("o{place}"))?;
+            let origin = log.planned(plan, &format!("o{place}"))?;
             sets.push(format!(
                 "o{place} = ((link.o)[{at}])::{}",
                 origin.kept_type()
@@ -178,12 +175,12 @@ impl Functions<'_> {
         let (mut is_entry, mut is_image) = (Vec::new(), Vec::new());
         for (at, place) in (1..).zip(&self.leaf.places) {
             let name = format!("o{place}");
-            let column = of_log(log, plan, &name)?;
+            let column = log.planned(plan, &name)?;
             let value = format!("(tightrope_origin[{at}])::{}", column.kept_type());
             is_entry.push(format!("l.{name} = {value}"));
             if let Some((_, columns)) = rows {
                 let key = &plan.key[place - 1].before;
-                let column = columns.get(key).ok_or_else(|| not_as_planned(plan, key))?;
+                let column = columns.planned(plan, key)?;
                 is_image.push(format!(
                     "p.{} = (tightrope_origin[{at}])::{}",
                     quote(key),
@@ -221,12 +218,4 @@ impl Functions<'_> {
         );
         Ok(function(&signature, &body, true))
     }
-}
-
-fn of_log<'c>(
-    log: &'c Columns,
-    plan: &tightrope_model::TablePlan,
-    name: &str,
-) -> Result<&'c Column, EngineError> {
-    log.get(name).ok_or_else(|| not_as_planned(plan, name))
 }
