@@ -131,14 +131,22 @@ pub(super) struct ColumnChanges {
 /// Works out the changes of a table's columns.
 pub(super) fn changes(survey: &Survey<'_>, fates: &Fates, table: &Object) -> ColumnChanges {
     let mut changes = ColumnChanges::default();
+    let alone = stands_alone(survey, table);
     for column in columns(survey.before, &table.id) {
         match survey.aligned.get(&column.id) {
             Some(now) => changes.of_kept(survey, fates, column, now),
             None if names::is_typed(&table.id, survey.before) => {}
-            None => changes.of_lost(column),
+            None => changes.of_lost(column, alone),
         }
     }
     changes
+}
+
+/// Whether a part of a partitioned table is none now, until it is attached again.
+fn stands_alone(survey: &Survey<'_>, table: &Object) -> bool {
+    let is_part = |table: &Object| table.attribute("partition_bound").is_some();
+    let now = survey.aligned.get(&table.id);
+    is_part(table) && now.is_some_and(|now| !is_part(now))
 }
 
 /// Statements for the defaults and settings of the columns of a view.
@@ -161,8 +169,9 @@ pub(super) fn view_columns(survey: &Survey<'_>, fates: &Fates, view: &Object) ->
 }
 
 impl ColumnChanges {
-    fn of_lost(&mut self, column: &Object) {
-        if column.attribute("inheritance") == Some("inherited") {
+    fn of_lost(&mut self, column: &Object, alone: bool) {
+        // It comes with that of the parent.
+        if !alone && column.attribute("inheritance") == Some("inherited") {
             return;
         }
         self.added.push(column.id.clone());

@@ -135,9 +135,12 @@ pub(crate) fn plan_of(
         let remade = !matching.is_same(&ObjectId::of_table(&table));
         let doubted =
             !key.is_empty() && (unproven || remade || sets(&|column| key.contains(column)));
-        if rekeyed && !unproven {
+        // Of rows of which statements changed keys it is written down; the change of the schema may have given them others besides.
+        let is_followed =
+            touched.keys.contains(&table) && !remade && before.partitioned(&table).is_none();
+        if rekeyed && !unproven && !is_followed {
             touched.rekeyed.insert(table.clone());
-        } else if doubted {
+        } else if doubted || rekeyed && is_followed {
             touched.doubted.insert(table.clone());
         }
         if changed || sets(&|_| true) {

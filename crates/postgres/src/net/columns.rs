@@ -70,6 +70,14 @@ impl Column {
         }
     }
 
+    /// The same column, its values given in a type that is compared with its own.
+    pub(super) fn of_type(&self, name: Option<&str>) -> Self {
+        Self {
+            type_name: name.unwrap_or(&self.type_name).to_owned(),
+            ..self.clone()
+        }
+    }
+
     fn collation(&self) -> &'static str {
         if self.collatable || !self.built_in {
             " collate \"C\""

@@ -36,6 +36,47 @@ pub(super) fn bounds(
     Ok(text.map(str::to_owned))
 }
 
+/// Bounds by hash, which the server writes with the number of the partitioned table, with its name instead: a rollback of a migration above
+/// may make that table again. None if a table is gone that nobody replaces; `whole` is the one whose parts are divided anew.
+fn by_names(
+    session: &mut PostgresSession,
+    bounds: &str,
+    whole: &TableName,
+) -> Result<Option<String>, EngineError> {
+    let mut named = String::new();
+    let mut rest = bounds;
+    // In a literal the quotation mark would be doubled, and no digit would follow it.
+    while let Some(at) = rest.find(HASHED) {
+        let (before, number) = rest.split_at(at + HASHED.len());
+        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+        named.push_str(before);
+        rest = number;
+        let Some(after) = number[digits..].strip_prefix("'::oid") else {
+            continue;
+        };
+        let query = format!(
+            "select coalesce((select c.oid from pg_catalog.pg_class c where c.oid = {}), \
+             (select c.oid from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass({}) and c.relkind = 'p'))::pg_catalog.regclass::text",
+            &number[..digits],
+            literal(&names::sql(whole))
+        );
+        let rows = settings::under(session, "search_path", "pg_catalog", |session| {
+            session.query_own(&query, &[])
+        })?;
+        let Some(name) = rows.first().and_then(|row| row.first()?.text()) else {
+            return Ok(None);
+        };
+        named.truncate(named.len() - 1);
+        named.push_str(&format!("{}::pg_catalog.regclass::oid", literal(name)));
+        rest = after;
+    }
+    named.push_str(rest);
+    Ok(Some(named))
+}
+
+/// How bounds by hash begin.
+const HASHED: &str = "satisfies_hash_partition('";
+
 /// Looks at the tables that are divided anew, now that the script has run: where their keys do not say in which part a row is, nothing can be
 /// told of rows that are in others, and parts that the migration made have no key. Gives for the others a part that is there, by the name of
 /// the partitioned table.
@@ -54,6 +95,11 @@ pub(super) fn agree(
         .filter_map(|table| table.plan.divided.clone())
         .collect();
     let mut models = BTreeMap::new();
+    for table in &mut kept.tables {
+        if let (Some(bounds), Some(whole)) = (&table.bounds, &table.plan.divided) {
+            table.bounds = by_names(session, bounds, whole)?;
+        }
+    }
     for whole in divided {
         let plans = parts(kept, &whole);
         let there = plans.iter().filter_map(|plan| plan.after.as_ref());

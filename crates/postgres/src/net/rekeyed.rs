@@ -43,7 +43,11 @@ pub(super) fn begin(
     let mut templates = Vec::new();
     for (place, part) in (1..).zip(&plan.key) {
         let column = columns.planned(plan, &part.before)?;
-        let definition = column.kept_definition();
+        // The script may set a key when its column has a wider type already.
+        let planned = plan.columns.iter();
+        let mut planned = planned.filter(|other| other.before == part.before);
+        let wider = planned.find_map(|other| other.type_after.as_deref());
+        let definition = column.of_type(wider).kept_definition();
         definitions.push(format!("k{place} {definition}, o{place} {definition}"));
         templates.push((column.number, column.to_kept("#.%I")));
     }
@@ -173,25 +177,60 @@ pub(super) fn settle(
         list(plan, |place| format!("k{place}")),
         list(plan, |place| format!("o{place}")),
     ))?;
-    let (columns, of_keys) = (Columns::of(session, &after)?, Columns::of(session, &keys)?);
-    let now = plan.key.iter();
-    let now = now.map(|part| columns.planned(plan, &part.after));
-    let now: Vec<&Column> = now.collect::<Result<_, _>>()?;
-    let lost = session.query_own(
-        &format!(
-            "select 1::bigint from {sql} m where not exists (select from only {} t where {}) limit 1",
-            names::sql(&after),
-            has(plan, "t", now, ("m", "k", &of_keys))?,
-        ),
-        &[],
-    )?;
-    if !lost.is_empty() {
+    if keys_are_others(session, table, (&after, &keys, &inserted))? {
         // A change of the column's type has given them others once more.
         table.plan.key.clear();
         return session.execute_own(&format!("drop table {sql}, {}", names::sql(&inserted)));
     }
     (table.inserted, table.rekeyed) = (Some(inserted), Some(keys));
     Ok(())
+}
+
+/// Whether rows have other keys now than what was written down says: a change of the column's type has given them others besides.
+fn keys_are_others(
+    session: &mut PostgresSession,
+    table: &KeptTable,
+    (after, keys, inserted): (&TableName, &TableName, &TableName),
+) -> Result<bool, EngineError> {
+    let plan = &table.plan;
+    let (columns, of_keys) = (Columns::of(session, after)?, Columns::of(session, keys)?);
+    let now = plan.key.iter();
+    let now = now.map(|part| columns.planned(plan, &part.after));
+    let now: Vec<&Column> = now.collect::<Result<_, _>>()?;
+    let is_moved = has(plan, "t", now.iter().copied(), ("m", "k", &of_keys))?;
+    let (after, keys) = (names::sql(after), names::sql(keys));
+    let lost = session.query_own(
+        &format!(
+            "select 1::bigint from {keys} m where not exists (select from only {after} t where {is_moved}) limit 1"
+        ),
+        &[],
+    )?;
+    let rows = table.rows.as_ref().filter(|_| plan.key_in_doubt);
+    let (Some(rows), true) = (rows, lost.is_empty()) else {
+        return Ok(!lost.is_empty());
+    };
+    let (of_rows, of_inserted) = (Columns::of(session, rows)?, Columns::of(session, inserted)?);
+    let stayed = plan.key.iter().zip(&now).map(|(part, now)| {
+        let was = of_rows.planned(plan, &part.before)?;
+        let (row, kept) = (
+            format!("t.{}", quote(&now.name)),
+            format!("p.{}", quote(&was.name)),
+        );
+        Ok(same((&row, now), (&kept, was)))
+    });
+    let stayed = stayed.collect::<Result<Vec<_>, EngineError>>()?;
+    let unknown = session.query_own(
+        &format!(
+            "select 1::bigint from only {after} t where not exists (select from {keys} m where {is_moved}) \
+             and not exists (select from {} i where {}) and not exists (select from {} p where {}) limit 1",
+            names::sql(inserted),
+            has(plan, "t", now.iter().copied(), ("i", "k", &of_inserted))?,
+            names::sql(rows),
+            stayed.join(" and "),
+        ),
+        &[],
+    )?;
+    Ok(!unknown.is_empty())
 }
 
 /// Gives rows and their entries the keys of before. After a written script only rows move that it has left under other keys.

@@ -45,8 +45,18 @@ impl<'a> Writer<'a> {
                     && !always.is_some_and(|base| base.not_null)
                     && top.is_some_and(|top| !top.not_null)
             };
+            // What has gone at the top gets the default of the middle when the upper one goes back.
+            let has_other_default = |column: &Column| {
+                let always = base.and_then(|base| base.column(column.id));
+                table.after.column(column.id).is_none()
+                    && always.is_some_and(|base| base.default != column.default)
+            };
             let demands = |middle: &Table| {
-                insertable(middle, &table.after).is_none() || middle.columns.iter().any(may_lack)
+                insertable(middle, &table.after).is_none()
+                    || middle
+                        .columns
+                        .iter()
+                        .any(|column| may_lack(column) || has_other_default(column))
             };
             // Rows that the upper migration deletes come back beside what is written without them, which only the first need not mind.
             let come_back = |middle: &Table| {

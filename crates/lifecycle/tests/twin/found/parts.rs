@@ -211,3 +211,42 @@ fn rows_of_a_new_part_go_back_to_the_default_part_of_a_table_that_was_renamed() 
         )],
     );
 }
+
+#[test]
+fn a_part_that_is_detached_when_a_column_has_gone_gets_it_back() {
+    check_postgres(
+        &[
+            "create table t (a integer not null, b bigint, c smallint not null default 4, constraint k primary key (a), \
+             constraint f foreign key (c) references t (a) on delete cascade) partition by range (a)",
+            "create table t_1 partition of t for values from (4) to (105)",
+            "alter table t_1 alter column c set default 5",
+            "create table t_2 partition of t for values from (200) to (205)",
+            "insert into t values (4, 2, 4), (5, 3, 4), (200, 7, 4), (201, 8, 200)",
+        ],
+        &[
+            "alter table t drop column c",
+            "alter table t detach partition t_1",
+        ],
+        &[
+            "insert into t_1 (a, b) values (6, 7)",
+            "delete from t_1 where a = 5",
+            "update t_2 set b = 77 where a = 201",
+        ],
+    );
+    check_postgres(
+        &[
+            "create table t (a integer, b integer, c text generated always as ('x' || b::text) stored, d integer default 3) \
+             partition by range (a)",
+            "create table m partition of t for values from (0) to (100) partition by range (a)",
+            "create table m_1 partition of m for values from (0) to (10)",
+            "create table m_2 partition of m default",
+            "insert into t values (1, 2), (11, 3)",
+        ],
+        &[
+            "alter table t drop column d",
+            "alter table t drop column c",
+            "alter table t detach partition m",
+        ],
+        &["insert into m (a, b) values (3, 3)"],
+    );
+}

@@ -232,3 +232,72 @@ fn triggers_and_an_identity_that_is_always_generated_do_not_stand_in_the_way() {
         ],
     );
 }
+
+#[test]
+fn keys_that_statements_change_are_followed_though_the_table_is_written_anew_besides() {
+    for forward in [
+        &[
+            "update t set a = a + 1000 where a <> 7",
+            "alter table t add column c bigserial not null",
+        ][..],
+        &[
+            "update t set a = a + 1000 where a <> 7",
+            "alter table t alter column a type bigint",
+            "delete from t where a = 1008",
+            "insert into t values (9, 'own')",
+        ],
+        // Keys that the type of before does not hold.
+        &[
+            "alter table t alter column a type bigint",
+            "update t set a = a + 100000 where a <> 7",
+            "update t set a = a - 100003 where a = 100008",
+        ],
+        &[
+            "alter table t alter column b type text using (b || 'u')",
+            "update t set a = a + 100 where a <> 7",
+        ],
+    ] {
+        check_postgres(
+            &[
+                "create table t (a smallint primary key, b text)",
+                "insert into t values (6, 'r6'), (7, 'r7'), (8, 'r8')",
+            ],
+            forward,
+            &[
+                "update t set b = 'new' where b like 'r6%'",
+                "update t set b = 'new7' where a = 7",
+                "insert into t values (99, 'app')",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_wider_text_holds_keys_that_the_old_one_does_not() {
+    check_postgres(
+        &[
+            "create table t (a varchar(3) primary key, b text)",
+            "insert into t values ('one', 'r1'), ('two', 'r2')",
+        ],
+        &[
+            "alter table t alter column a type text",
+            "update t set a = 'number ' || a",
+        ],
+        &["update t set b = 'new' where b = 'r2'"],
+    );
+}
+
+#[test]
+fn keys_that_a_statement_and_a_change_of_the_schema_have_changed_are_not_mistaken() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text)",
+            "insert into t values (6, 'r6'), (7, 'r7'), (8, 'r8')",
+        ],
+        &[
+            "update t set a = a + 100 where a = 6",
+            "alter table t alter column a type bigint using (a + 1)",
+        ],
+        &["insert into t values (1, 'app')"],
+    );
+}

@@ -170,3 +170,30 @@ fn a_table_without_columns_comes_back() {
         );
     }
 }
+
+#[test]
+fn parts_by_hash_are_told_apart_though_the_upper_one_has_their_table_built_anew() {
+    let both = |sql: &'static str| -> Sides<'static> { (sql, sql) };
+    for major in servers::postgres_majors() {
+        check_stacked(
+            &postgres_stage(major),
+            EngineKind::Postgres,
+            &[
+                "create table \"T t\" (a integer unique, b text, c integer) partition by hash (a)",
+                "create table t_0 partition of \"T t\" for values with (modulus 2, remainder 0)",
+                "create table t_1 partition of \"T t\" for values with (modulus 2, remainder 1)",
+                "insert into \"T t\" select i, 'r' || i, i from generate_series(1, 20) i",
+            ],
+            &[
+                "alter table \"T t\" detach partition t_1",
+                "alter table \"T t\" rename to \"U u\"",
+            ],
+            [
+                &[("update \"U u\" set b = 'w'", "update t_0 set b = 'w'")],
+                &[both("update t_1 set b = 'x'")],
+                &[both("delete from t_1 where a > 10")],
+            ],
+            &["alter table \"U u\" drop column c"],
+        );
+    }
+}
