@@ -205,8 +205,16 @@ impl Plan<'_, '_> {
     fn write(&mut self) {
         clear::write(self.survey, self.fates, &mut self.script);
         let aside = rebuild::put_aside(self.survey, self.fates, &self.sorted, &mut self.script);
-        renames::write(self.survey, self.fates, &mut self.script);
+        renames::outside_schemas(self.survey, self.fates, &mut self.script);
         let sorted = std::mem::take(&mut self.sorted);
+        // What moves back to a schema that went needs it.
+        let (schemas, sorted): (Vec<ObjectId>, Vec<ObjectId>) = sorted
+            .into_iter()
+            .partition(|id| id.kind == ObjectKind::Schema && !self.stays(id));
+        for id in &schemas {
+            self.unit(id, &aside, Phase::Reshape);
+        }
+        renames::inside_schemas(self.survey, self.fates, &mut self.script);
         let (early, later): (Vec<&ObjectId>, Vec<&ObjectId>) =
             sorted.iter().partition(|id| self.early.contains(*id));
         for id in early {

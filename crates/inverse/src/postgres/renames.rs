@@ -20,26 +20,43 @@ struct Move<'a> {
     now: &'a Object,
 }
 
-/// Writes the renames.
-pub(super) fn write(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
-    let moves: Vec<Move<'_>> = survey
-        .before
-        .objects()
-        .filter_map(|before| {
-            let now = survey.now_of(before)?;
-            let moved = now.id.path != before.id.path
-                && fates.stays(&now.id)
-                && !fates.rebuilt.contains(&before.id);
-            moved.then_some(Move { before, now })
-        })
-        .collect();
+/// Gives back the names of what is in no schema.
+pub(super) fn outside_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    let schemas = fates.late.iter().filter(|id| id.kind == ObjectKind::Schema);
+    for id in schemas {
+        let name = names::own_name(id);
+        let between = schema_before(survey, name);
+        if between != name {
+            let sql = format!("alter schema {} rename to {}", quote(name), quote(&between));
+            script.reshape(id, sql, Some(GIVES_NAME_BACK));
+            script.renamed.insert(id.clone(), between);
+        }
+    }
+    let moves = moves(survey, fates);
     for kind in IN_NO_SCHEMA {
         let moves = moves.iter().filter(|step| step.before.id.kind == kind);
         rename_in_turn(moves, survey, script);
     }
-    move_between_schemas(survey, fates, script);
-    parts(&moves, survey, script);
 }
+
+/// Moves and renames what is in schemas, which are there by now, and its parts.
+pub(super) fn inside_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
+    move_between_schemas(survey, fates, script);
+    parts(&moves(survey, fates), survey, script);
+}
+
+fn moves<'a>(survey: &'a Survey<'_>, fates: &Fates) -> Vec<Move<'a>> {
+    let moved = survey.before.objects().filter_map(|before| {
+        let now = survey.now_of(before)?;
+        let moved = now.id.path != before.id.path
+            && fates.stays(&now.id)
+            && !fates.rebuilt.contains(&before.id);
+        moved.then_some(Move { before, now })
+    });
+    moved.collect()
+}
+
+const GIVES_NAME_BACK: &str = "gives its name back; it goes when nothing needs it any more";
 
 /// What has a name of its own and is in no schema; schemas first.
 const IN_NO_SCHEMA: [ObjectKind; 6] = [
@@ -263,11 +280,7 @@ fn late_out_of_the_way(
         let between = format!("{}{rest}", script.spare());
         let to = (at.0, schema, between);
         for sql in relocate(object, &at, &to) {
-            script.reshape(
-                id,
-                sql,
-                Some("gives its name back; it goes when nothing needs it any more"),
-            );
+            script.reshape(id, sql, Some(GIVES_NAME_BACK));
         }
         script.renamed.insert(id.clone(), to.2.clone());
         taken.remove(&at);
@@ -295,14 +308,15 @@ fn ready_to_give_way(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
     }
 }
 
-/// The name before of a schema of now.
+/// The name before of a schema of now. One that the migration made under the name of another goes by one in between.
 pub(super) fn schema_before(survey: &Survey<'_>, schema: &str) -> String {
     let id = ObjectId::new(ObjectKind::Schema, [schema]);
-    survey
-        .matching
-        .before(&id)
-        .and_then(|before| before.path.first().cloned())
-        .unwrap_or_else(|| schema.to_owned())
+    let before = survey.matching.before(&id);
+    match before.and_then(|before| before.path.first()) {
+        Some(before) => before.clone(),
+        None if survey.before.object(&id).is_some() => format!("tightrope_old_{schema}"),
+        None => schema.to_owned(),
+    }
 }
 
 fn relocate(object: &Object, at: &Place, to: &Place) -> Vec<String> {

@@ -95,11 +95,15 @@ fn one(before: &Schema, after: &Schema, old: &Table, new: &Table) -> Common {
                     .is_some_and(|old| shared_key(old, table).is_empty());
             !is_other && !table.rows_added && (!table.rows_changed || table.log.is_none())
         });
+    // Nobody can tell whose rows those were that go from the other leaves.
     let truncates = removes
+        && !new.apart
         && !key.is_empty()
         && !new.moves(&key)
         && !new.rows_changed
-        && follows(before, after, new.id, 0, &|table| !table.rows_changed);
+        && follows(before, after, new.id, 0, &|table| {
+            !table.rows_changed && !table.apart
+        });
     Common {
         id: new.id,
         insert: insertable(old, new),

@@ -28,6 +28,7 @@ pub(super) fn table(schema: &Schema, chance: &mut Chance) -> Draft {
         frozen: false,
         copied: false,
         renamed: false,
+        apart: false,
     };
     let strict = !schema.is_postgres() && chance.one_in(5);
     key(&mut after, &mut table, strict, chance);

@@ -77,6 +77,8 @@ pub(super) struct Table {
     pub(super) copied: bool,
     /// It or one of its columns has another name.
     pub(super) renamed: bool,
+    /// A leaf of before stands beside it, with rows that others have, too.
+    pub(super) apart: bool,
 }
 
 /// A key: unique columns.

@@ -421,6 +421,7 @@ impl Maker<'_> {
             frozen: false,
             copied: false,
             renamed: false,
+            apart: false,
         });
         if let Some(table) = draft.after.table_mut(self.table.id) {
             table.log = Some(id);

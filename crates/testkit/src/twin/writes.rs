@@ -2,7 +2,7 @@ use super::case::Write;
 use super::chance::Chance;
 use super::counterpart::{Common, common, insertable};
 use super::rows::{self, MOST_ROWS};
-use super::schema::{Column, Form, Kind, Schema, Table, Touch};
+use super::schema::{Column, ForeignKey, Form, Kind, Schema, Table, Touch};
 use super::translate::{Conflict, Expression, Filter, Statement};
 use super::values::{fresh, key_literal, literal};
 
@@ -62,12 +62,24 @@ impl<'a> Writer<'a> {
             let come_back = |middle: &Table| {
                 table.key.is_empty() && table.after.rows_changed && !middle.rows_changed
             };
-            if middle
-                .table(table.id)
-                .is_some_and(|middle| demands(middle) || come_back(middle))
-            {
+            let Some(middle) = middle.table(table.id) else {
+                continue;
+            };
+            // What refers to others in the middle alone.
+            let is_known = |key: &ForeignKey| {
+                let tables = [base, Some(&table.after)];
+                let mut known = tables
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|table| &table.foreign_keys);
+                known.any(|other| other.columns == key.columns && other.target == key.target)
+            };
+            let refers = middle.foreign_keys.iter().filter(|key| !is_known(key));
+            let refers: Vec<u32> = refers.flat_map(|key| key.columns.clone()).collect();
+            if demands(middle) || come_back(middle) || !refers.is_empty() {
                 table.insert = None;
             }
+            table.writable.retain(|column| !refers.contains(&column.id));
         }
         self
     }

@@ -1,6 +1,6 @@
 //! What stands in the catalog comes back as it stood there.
 
-use super::check_postgres;
+use super::{check_postgres, check_postgres_in_words};
 
 #[test]
 fn definitions_that_the_server_reads_back_otherwise_come_back_as_they_were() {
@@ -219,5 +219,85 @@ fn rows_that_go_after_a_value_of_their_enum_was_renamed_come_back() {
             "update t set c = 'y' where a = 8",
             "update t set c = 'z' where a = 6",
         ],
+    );
+}
+
+#[test]
+fn a_schema_that_went_is_there_before_what_moves_back_to_it() {
+    check_postgres_in_words(
+        &[
+            "create schema app",
+            "create table app.t (a serial primary key, b text, constraint c check (b <> ''))",
+            "create function app.f(x integer) returns integer language sql as 'select x'",
+            "create type app.mood as enum ('sad')",
+            "grant usage on schema app to public",
+            "comment on schema app is 'the application'",
+            "insert into app.t (b) values ('x'), ('y')",
+        ],
+        &[
+            "alter table app.t set schema public",
+            "alter function app.f set schema public",
+            "alter type app.mood set schema public",
+            "alter table t rename column b to d",
+            "drop schema app",
+            "update t set d = 'migrated' where a = 2",
+        ],
+        &[
+            (
+                "insert into t (d) values ('z')",
+                "insert into app.t (b) values ('z')",
+            ),
+            ("delete from t where a = 2", "delete from app.t where a = 2"),
+        ],
+    );
+}
+
+#[test]
+fn schemas_that_exchanged_their_names_have_them_back() {
+    check_postgres_in_words(
+        &[
+            "create schema one",
+            "create schema two",
+            "create table one.t (a integer primary key)",
+            "create table two.t (a integer primary key, b integer default 4)",
+            "create view two.v as select b from two.t",
+            "insert into one.t values (1)",
+            "insert into two.t values (2, 3)",
+        ],
+        &[
+            "create schema three",
+            "alter table one.t set schema three",
+            "drop schema one",
+            "alter schema two rename to one",
+            "alter schema three rename to two",
+            "alter table one.t drop column b cascade",
+        ],
+        &[
+            (
+                "insert into two.t values (5)",
+                "insert into one.t values (5)",
+            ),
+            (
+                "insert into one.t values (6)",
+                "insert into two.t values (6)",
+            ),
+        ],
+    );
+    check_postgres_in_words(
+        &[
+            "create schema app",
+            "create table app.t (a integer primary key, b integer default 4)",
+            "insert into app.t values (1)",
+        ],
+        &[
+            "alter schema app rename to legacy",
+            "create schema app",
+            "alter table legacy.t set schema app",
+            "create table app.fresh (a integer)",
+        ],
+        &[(
+            "insert into app.t values (5)",
+            "insert into app.t values (5)",
+        )],
     );
 }

@@ -101,10 +101,12 @@ fn divide(schema: &Schema, table: &Table, chance: &mut Chance) -> Option<Draft> 
         "insert into {name} ({columns}) overriding system value select {columns} from {leaf}"
     ));
     // Or it stays beside, with the rows that it had.
-    if chance.one_in(2) {
+    let is_gone = chance.one_in(2);
+    if is_gone {
         sql.push(format!("drop table {leaf}"));
     }
     let changed = after.table_mut(table.id)?;
+    changed.apart |= !is_gone;
     changed.leaves.retain(|other| *other != leaf);
     changed.leaves.extend(new);
     Some(Draft::new(sql, after))
