@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tightrope_engine::{EngineError, KeptNet, Server, Session};
-use tightrope_model::{Catalog, NetPlan, Verdict};
+use tightrope_model::{Catalog, NetPlan, Object, ObjectId, Verdict};
 use tightrope_script::{Migration, Script, TransactionMode};
 use tightrope_store::{Certificate, Store};
 
@@ -122,7 +122,17 @@ impl Rehearsal<'_> {
         let clock = Instant::now();
         let returned = match self.back(session.as_mut(), migration, &forward) {
             Ok(returned) => returned,
-            Err(stop) => return Ok(failed(stop.in_words(), script)),
+            Err(stop) => {
+                let mut because = stop.in_words();
+                let states = [&forward.before, &forward.after];
+                if let Some((child, parent)) = states.into_iter().find_map(dangling_reference) {
+                    because = format!(
+                        "{because}: the {child} refers to the {parent}, which is not there, and where foreign keys are on SQLite does not write \
+                         to such a table; write a rollback script, or rehearse and roll back with foreign keys off"
+                    );
+                }
+                return Ok(failed(because, script));
+            }
         };
         let rollback_ms = elapsed_ms(clock);
         let now = State::read(session.as_mut())?;
@@ -269,4 +279,15 @@ impl Rehearsal<'_> {
         }
         rehearsal.derived = Some(derived);
     }
+}
+
+/// A table that refers to one that is not there, where foreign keys are enforced: only SQLite lets a table that others refer to go.
+fn dangling_reference(catalog: &Catalog) -> Option<(&ObjectId, &ObjectId)> {
+    let enforced = |table: &&Object| table.attribute("foreign_keys") == Some("enforced");
+    let mut children = catalog.objects().filter(enforced);
+    children.find_map(|child| {
+        let mut parents = child.depends_on.iter();
+        let missing = parents.find(|parent| catalog.object(parent).is_none())?;
+        Some((&child.id, missing))
+    })
 }

@@ -36,7 +36,7 @@ pub(super) fn common(before: &Schema, after: &Schema) -> Vec<Common> {
         .tables
         .iter()
         // What was copied is known by its name, and has rows of its own under another.
-        .filter(|table| !(table.frozen || table.copied && table.renamed))
+        .filter(|table| !(table.frozen || after.is_postgres() && table.copied && table.renamed))
         .filter_map(|table| Some(one(before, after, before.table(table.id)?, table)))
         .collect()
 }

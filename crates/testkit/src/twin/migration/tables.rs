@@ -275,6 +275,7 @@ pub(super) fn rebuild(schema: &Schema, chance: &mut Chance) -> Option<Draft> {
     // Its triggers and indexes are gone.
     let rebuilt = after.table_mut(table.id)?;
     rebuilt.frozen |= rebuilt.log.is_some();
+    rebuilt.copied = true;
     // To drop the old table deletes its rows first, and what refers to them follows.
     super::data::fewer_rows(&mut after, table.id, 0);
     after.things.retain(|thing| thing.table != Some(table.id));
