@@ -301,3 +301,32 @@ fn schemas_that_exchanged_their_names_have_them_back() {
         )],
     );
 }
+
+#[test]
+fn rows_that_a_constraint_leaves_alone_which_was_never_validated_stay() {
+    for forward in [
+        &["alter table t drop constraint f, drop constraint c"][..],
+        &[
+            "alter table t rename to u",
+            "alter table u rename to t",
+            "alter table p rename column a to z",
+        ],
+    ] {
+        check_postgres(
+            &[
+                "create table p (a integer primary key, b integer)",
+                "create table t (a integer primary key, b integer, c text)",
+                "insert into t values (1, 99, 'x'), (2, null, 'y'), (3, 99, 'y')",
+                "alter table t add constraint f foreign key (b) references p (a) not valid",
+                "alter table t add constraint c check (c <> 'x') not valid",
+            ],
+            forward,
+            &[
+                "update t set c = 'new' where a = 2",
+                "update t set c = 'other' where a = 3",
+                "insert into p values (3)",
+                "insert into t values (5, 3, 'z')",
+            ],
+        );
+    }
+}

@@ -46,7 +46,7 @@ fn dangling(
         return Ok(None);
     };
     let parent = TableName::new(schema, name);
-    let mut places = Vec::new();
+    let (mut places, mut written) = (Vec::new(), Vec::new());
     for column in &key.columns {
         let at = truth
             .table
@@ -56,6 +56,7 @@ fn dangling(
             .position(|planned| &planned.before == column);
         let Some(at) = at else { return Ok(None) };
         places.push(truth.values[at].as_str());
+        written.push(truth.terms.written(at + 1));
     }
     let values: Vec<String> = (1..)
         .zip(&places)
@@ -75,11 +76,17 @@ fn dangling(
     let known: Vec<String> = (1..=values.len())
         .map(|n| format!("u.f{n} is not null"))
         .collect();
+    let (values, known) = (values.join(", "), known.join(" and "));
+    // One that is not validated minds what is written, and leaves other rows what they are.
+    if definition.ends_with(" NOT VALID") {
+        let written = written.join(" or ");
+        return Ok(truth.written_where(&format!(
+            "(l.o1 is null or {written}) and exists (select from (select {values}) u where {known} and not ({found}))"
+        )));
+    }
     let (from, stays) = truth.staying();
     Ok(Some(format!(
-        "select t.ctid as place from {from}, lateral (select {}) u where {stays} and {} and not ({found})",
-        values.join(", "),
-        known.join(" and "),
+        "select t.ctid as place from {from}, lateral (select {values}) u where {stays} and {known} and not ({found})"
     )))
 }
 
