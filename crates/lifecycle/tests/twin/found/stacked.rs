@@ -203,19 +203,16 @@ fn a_file_that_refers_to_a_table_that_went_is_said_to_have_no_derived_way_back()
     let mut case = case_of(
         EngineKind::Sqlite,
         &[
-            "create table p (a integer primary key)",
-            "create table c (a integer unique, x text, b integer references c (a) on delete cascade, d integer references p (a))",
-            "insert into p values (1)",
-            "insert into c values (1, 'x', 1, 1)",
+            "create table c (a integer not null, b integer, d integer, primary key (a), foreign key (d) references p (a) on delete cascade)",
         ],
         &[
-            "alter table c drop column x",
-            "delete from c",
-            "drop table p",
+            "alter table c rename column d to x",
+            "alter table c rename column a to d",
+            "alter table c rename column x to a",
         ],
         &[],
     );
-    case.enforced = true;
+    (case.enforced, case.rehearsed) = (true, true);
     let outcome = run_case(&sqlite_stage(), &case).expect("the file is there");
     let said = Outcome::Skipped("no derived way back".to_owned());
     assert_eq!(outcome, said, "{case}");
