@@ -132,9 +132,21 @@ impl Orphans<'_> {
                 None => return Ok(Some(fate)),
             }
         }
-        let same = all(pairs
+        let direct = pairs
             .iter()
-            .map(|(at, n)| format!("l.o${n} = p.c${}", at + 1)));
+            .map(|(at, n)| format!("l.o${n} = p.c${}", at + 1));
+        let same = match (&parent.rows, self.row_referred_to(reference, parent)) {
+            // The migration has given it another key, by which the application knew it.
+            (Some(rows), Some(referred_to)) if parent.plan.key_changes => {
+                let began = key.own("l", "o").into_iter().zip(key.kept("q"));
+                let began = all(began.map(|(entry, kept)| format!("{entry} = {kept}")));
+                format!(
+                    "exists (select 1 from {} q where {referred_to} and {began})",
+                    sql(rows)
+                )
+            }
+            _ => all(direct),
+        };
         let there = all(key.own("l", "k").iter().map(|k| format!("{k} is not null")));
         let mut deleted = format!(
             "exists (select 1 from {} l where {same} and not ({there}))",
@@ -314,16 +326,21 @@ impl Orphans<'_> {
     /// Whether the parent's row of before has that mark.
     fn kept_parent(&self, reference: &KeyOfBefore, parent: &KeptTable, mark: u8) -> Option<String> {
         let rows = parent.rows.as_ref()?;
+        let same = self.row_referred_to(reference, parent)?;
+        Some(format!(
+            "exists (select 1 from {} q where q.gone$ = {mark} and {same})",
+            sql(rows)
+        ))
+    }
+
+    /// The condition that `q`, a row of the parent as it was before, is the one to which `p` refers.
+    fn row_referred_to(&self, reference: &KeyOfBefore, parent: &KeptTable) -> Option<String> {
         let pairs = reference.columns.iter().map(|(at, to)| {
             let columns = &mut parent.plan.columns.iter();
             let place = columns.position(|column| column.before.eq_ignore_ascii_case(to))?;
             Some(format!("q.c${} = p.c${}", place + 1, at + 1))
         });
-        let same = all(pairs.collect::<Option<Vec<_>>>()?);
-        Some(format!(
-            "exists (select 1 from {} q where q.gone$ = {mark} and {same})",
-            sql(rows)
-        ))
+        Some(all(pairs.collect::<Option<Vec<_>>>()?))
     }
 
     /// Carries one action out on the rows that a condition finds.

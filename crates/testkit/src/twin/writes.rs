@@ -34,6 +34,13 @@ impl<'a> Writer<'a> {
 
     /// Only with rows that a schema in the middle can hold, too: it may demand what the first gives by itself.
     pub(super) fn through(mut self, middle: &Schema) -> Self {
+        // A row that the upper one makes under the key of one that the lower one deleted is the application's once it was written.
+        let comes_anew = |table: &Common| {
+            let below = middle.table(table.id);
+            table.after.rows_added
+                && below.is_some_and(|below| below.rows_changed && !below.rows_added)
+        };
+        self.tables.retain(|table| !comes_anew(table));
         for table in &mut self.tables {
             let base = self.before.table(table.id);
             // What is demanded in the middle alone may be missing.

@@ -1,6 +1,9 @@
 //! Rows to which the migration gives other keys, and which the application then knows by those.
 
-use super::{check_postgres, check_postgres_in_words, check_sqlite};
+use tightrope_model::EngineKind;
+use tightrope_testkit::twin::{Outcome, run_case};
+
+use super::{case_of, check_postgres, check_postgres_in_words, check_sqlite, sqlite_stage};
 
 const NINE: &str = "insert into t values (1, 'r1'), (2, 'r2'), (3, 'r3'), (4, 'r4'), (5, 'r5'), (6, 'r6'), (7, 'r7'), (8, 'r8'), (9, 'r9')";
 
@@ -300,4 +303,40 @@ fn keys_that_a_statement_and_a_change_of_the_schema_have_changed_are_not_mistake
         ],
         &["insert into t values (1, 'app')"],
     );
+}
+
+#[test]
+fn what_referred_to_a_row_with_another_key_lets_go_of_it_when_that_is_deleted() {
+    for (deleted, updated) in [
+        ("set default", "set null"),
+        ("set null", "set null"),
+        ("set null", "cascade"),
+        ("set default", "set default"),
+    ] {
+        let reference = format!(
+            "create table t (a integer primary key, b text, c integer references t (a) on delete {deleted} on update {updated})"
+        );
+        let mut case = case_of(
+            EngineKind::Sqlite,
+            &[
+                &reference,
+                "insert into t values (3, 'r3', null), (4, 'r4', 3), (5, 'r5', 4)",
+            ],
+            &["update t set a = a + 1000"],
+            &[
+                ("delete from t where a = 1003", "delete from t where a = 3"),
+                (
+                    "update t set b = 'new' where a = 1005",
+                    "update t set b = 'new' where a = 5",
+                ),
+            ],
+        );
+        case.enforced = true;
+        let outcome = run_case(&sqlite_stage(), &case).expect("the file is there");
+        let passed = Outcome::Passed {
+            writes: 2,
+            undone: 0,
+        };
+        assert_eq!(outcome, passed, "{case}");
+    }
 }
