@@ -127,6 +127,7 @@ impl<'s, 'a> Decide<'s, 'a> {
             let Some(now) = self.survey.now_of(before) else {
                 continue;
             };
+            self.make_unvalidated(before, now);
             if is_table(before.id.kind) {
                 if super::shape::must_be_rebuilt(self.survey, before) {
                     self.rebuild(&before.id);
@@ -135,6 +136,27 @@ impl<'s, 'a> Decide<'s, 'a> {
                 self.alter(before, now);
             } else if super::shape::type_differs(self.survey, before) {
                 self.fates.retyped.insert(before.id.clone());
+            }
+        }
+    }
+
+    /// A part that was made again has a check of its whole validated, which it was not: then the whole gets it anew.
+    fn make_unvalidated(&mut self, before: &Object, now: &Object) {
+        let unvalidated = |check: &Object| {
+            let definition = check.attribute("definition");
+            definition.is_some_and(|definition| definition.ends_with(" NOT VALID"))
+        };
+        if !inherited_check(before) || !unvalidated(before) || unvalidated(now) {
+            return;
+        }
+        let part = names::owner(before, self.survey.before);
+        let part = part.and_then(|part| self.survey.before.object(&part));
+        for above in part.iter().flat_map(|part| &part.depends_on) {
+            let path = above.path.iter().chain(before.id.path.last()).cloned();
+            let of_whole = ObjectId::new(ObjectKind::Constraint, path);
+            let now = self.survey.matching.now(&of_whole);
+            if let Some(now) = now.and_then(|id| self.survey.now.object(id)) {
+                self.doom(now);
             }
         }
     }

@@ -60,7 +60,8 @@ pub(super) fn agree(
 }
 
 /// Whether no row has come, gone or been written by itself since the pre-images, as far as the counts tell, so that the first row is
-/// still the first: the schema was changed, or all of them were copied into another table.
+/// still the first: the schema was changed, or all of them were copied into a table that this transaction has made. (A truncated table
+/// counts what was inserted since, and nothing else; nobody ever writes the description of a table's system columns anew.)
 pub(super) fn all_stayed(
     session: &mut PostgresSession,
     plan: &TablePlan,
@@ -74,10 +75,11 @@ pub(super) fn all_stayed(
     // The counts that cost nothing are asked first: rows are counted only where none was written.
     let stayed = session.query_own(
         &format!(
-            "select case when c.written > 0 then 0 else (select (was.n = now.n and c.inserted in (0, now.n))::int::bigint \
+            "select case when c.written > 0 then 0 else (select (was.n = now.n and (c.inserted = 0 or c.made and c.inserted = now.n))::int::bigint \
                from (select count(*) as n from {rows}) was, (select count(*) as n from only {after}) now) end \
              from (select pg_catalog.pg_stat_get_xact_tuples_inserted(t.id) as inserted, \
-               pg_catalog.pg_stat_get_xact_tuples_updated(t.id) + pg_catalog.pg_stat_get_xact_tuples_deleted(t.id) as written \
+               pg_catalog.pg_stat_get_xact_tuples_updated(t.id) + pg_catalog.pg_stat_get_xact_tuples_deleted(t.id) as written, \
+               exists (select from pg_catalog.pg_attribute a where a.attrelid = t.id and a.attnum = -1 and pg_catalog.age(a.xmin) <= 0) as made \
                from (select {}::regclass::oid as id) t) c",
             literal(&after)
         ),

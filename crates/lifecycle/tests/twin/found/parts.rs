@@ -250,3 +250,77 @@ fn a_part_that_is_detached_when_a_column_has_gone_gets_it_back() {
         &["insert into m (a, b) values (3, 3)"],
     );
 }
+
+#[test]
+fn rows_of_a_part_that_is_detached_come_back_though_they_refer_to_one_another() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, c integer references t on delete cascade on update cascade) partition by range (a)",
+            "create table t_low partition of t for values from (0) to (10)",
+            "insert into t values (1, 1), (2, 1), (3, 2)",
+        ],
+        &["delete from t", "alter table t detach partition t_low"],
+        &["insert into t_low values (5, null)"],
+    );
+}
+
+#[test]
+fn what_a_truncated_part_gets_from_another_is_not_mistaken_for_its_rows() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text) partition by list (a)",
+            "create table t_some partition of t for values in (1, 2, 3)",
+            "create table t_rest partition of t default",
+            "insert into t values (3, 'r3'), (6, 'r6')",
+        ],
+        &["truncate t_rest", "update t set a = a + 1000"],
+        &["insert into t values (107, 'app7'), (108, 'app8')"],
+    );
+}
+
+#[test]
+fn a_part_that_is_made_again_has_the_checks_unvalidated_that_were() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, b text) partition by range (a)",
+            "create table t_rest partition of t default",
+            "create table t_high partition of t for values from (100) to (200)",
+            "alter table t add constraint c check (a <> 42) not valid",
+            "insert into t values (1, 'r1'), (150, 'r')",
+        ],
+        &[
+            "alter table t detach partition t_rest",
+            "create table t_other partition of t default",
+            "insert into t select * from t_rest",
+            "drop table t_rest",
+        ],
+        &[
+            "insert into t values (7, 'app')",
+            "update t set b = 'x' where a = 1",
+        ],
+    );
+}
+
+#[test]
+fn rows_go_home_to_a_part_whose_column_kept_its_type() {
+    for using in ["b::text", "'is ' || b::text"] {
+        let retype = format!("alter table t alter column b type text using {using}");
+        check_postgres(
+            &[
+                "create table t (a integer primary key, b boolean not null, c text) partition by range (a)",
+                "create table t_rest partition of t default",
+                "create table t_high partition of t for values from (100) to (200)",
+                "insert into t values (1, true, 'r1'), (150, false, 'r'), (151, true, 's')",
+            ],
+            &[
+                "alter table t detach partition t_high",
+                "insert into t select * from t_high",
+                &retype,
+            ],
+            &[
+                "update t set c = 'x' where a = 150",
+                "delete from t where a = 151",
+            ],
+        );
+    }
+}

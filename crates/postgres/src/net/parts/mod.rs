@@ -4,17 +4,21 @@
 //! All these parts are watched. When the window closes, its entries become entries of the parts of before, and pre-images follow
 //! them. Before a derived rollback its rows move there, too, and the merge finds them as if they had never been elsewhere.
 
+mod home;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable, Window};
 use tightrope_inverse::Matching;
 use tightrope_model::{KeyColumn, ObjectId, ObjectKind, TableName, TablePlan, Value};
 
+use home::MoveRows;
+
 use super::columns::Columns;
 use super::merge::counted;
 use super::touch::{TouchLog, numbered};
 use super::triggers::Quiet;
-use super::{moves, names, settings, take_out};
+use super::{moves, names, settings};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -627,144 +631,4 @@ fn detach(session: &mut PostgresSession, part: &TableName) -> Result<bool, Engin
         session.execute_own(&format!("alter table {whole} detach partition {part}"))?;
     }
     Ok(!wholes.is_empty())
-}
-
-/// The rows of a table that meet a part's bounds of before, on their way to that part.
-struct MoveRows<'a> {
-    from: &'a KeptTable,
-    /// Its name now.
-    after: &'a TableName,
-    home: &'a KeptTable,
-    bounds: &'a str,
-    window: &'a Window<'a>,
-    matching: &'a Matching,
-}
-
-impl MoveRows<'_> {
-    /// Moves them; says whether there were any. Default parts that have to stand alone meanwhile are added to `aside`, each with what it is a
-    /// part of.
-    fn run(
-        &self,
-        session: &mut PostgresSession,
-        aside: &mut Vec<(TableName, TableName)>,
-    ) -> Result<bool, EngineError> {
-        let Self {
-            from,
-            after,
-            home,
-            bounds,
-            window,
-            ..
-        } = *self;
-        let theirs = from.plan.columns.iter();
-        let theirs: BTreeMap<&String, &String> = theirs
-            .filter_map(|column| Some((&column.before, column.after.as_ref()?)))
-            .collect();
-        let of_before = theirs
-            .iter()
-            .map(|(before, now)| format!("t.{} as {}", quote(now), quote(before)));
-        let of_before: Vec<String> = of_before.collect();
-        let from_name = names::sql(after);
-        let belong = format!(
-            "from only {from_name} t where exists (select from (select {}) t where {bounds})",
-            of_before.join(", ")
-        );
-        let key = home.plan.key.iter();
-        let pairs = key.filter_map(|part| {
-            let now = theirs.get(&part.before)?;
-            Some(format!("o.{} = t.{}", quote(&part.after), quote(now)))
-        });
-        let same_key = pairs.collect::<Vec<_>>().join(" and ");
-        let alone = stands_alone(home, window);
-        let belong = match alone.filter(|_| home.rows.is_none()) {
-            // Nothing was copied out of it: a row that has the key of one of its own is another.
-            Some(alone) => format!(
-                "{belong} and not exists (select from only {} o where {same_key})",
-                names::sql(alone)
-            ),
-            None => belong,
-        };
-        let found = session.query_own(&format!("select 1::bigint {belong} limit 1"), &[])?;
-        if found.is_empty() {
-            return Ok(false);
-        }
-        let place = home.plan.after.as_ref().unwrap_or(&home.plan.before);
-        let place_name = names::sql(place);
-        let is_there = format!(
-            "select 1::bigint where pg_catalog.to_regclass({}) is not null",
-            literal(&place_name)
-        );
-        if session.query_own(&is_there, &[])?.is_empty() {
-            // Beside a default part whose rows belong here it could not be made as a part; those come along.
-            aside.extend(self.make_again(session)?);
-        }
-        let known = take_out::columns(session, place)?;
-        let both = home.plan.columns.iter().filter_map(|column| {
-            let now = theirs.get(&column.before)?;
-            Some((column.after.as_ref()?, *now))
-        });
-        let added = from.plan.added.iter().filter(|name| known.contains(name));
-        let (places, columns): (Vec<String>, Vec<String>) = both
-            .chain(added.map(|name| (name, name)))
-            .map(|(place, now)| (quote(place), quote(now)))
-            .unzip();
-        let (places, columns) = (places.join(", "), columns.join(", "));
-        let quiet = Quiet::make(session, [after, place].into_iter())?;
-        if let Some(alone) = alone {
-            session.execute_own(&format!(
-                "delete from only {} o where exists (select {belong} and {same_key})",
-                names::sql(alone),
-            ))?;
-        }
-        session.execute_own(&format!(
-            "with moved as (delete {belong} returning {columns}) \
-             insert into {place_name} ({places}) overriding system value select {columns} from moved"
-        ))?;
-        quiet.end(session)?;
-        Ok(true)
-    }
-
-    /// Makes the part that is gone, empty, in the shape of what it was a part of. Gives the default part that stands in its way, detached.
-    fn make_again(
-        &self,
-        session: &mut PostgresSession,
-    ) -> Result<Option<(TableName, TableName)>, EngineError> {
-        let Self {
-            after,
-            home,
-            window,
-            matching,
-            ..
-        } = *self;
-        let name = names::sql(&home.plan.before);
-        let whole = window.before.partitioned(&home.plan.before);
-        let whole = whole.and_then(|whole| matching.now(&ObjectId::of_table(&whole)).cloned());
-        let parts: Vec<&str> = whole
-            .iter()
-            .flat_map(|id| id.path.iter().map(String::as_str))
-            .collect();
-        let [bound, _] = bound_of(home, window);
-        let ([schema, table], Some(bound)) = (&parts[..], bound) else {
-            session.execute_own(&format!(
-                "create table {name} (like {} including all)",
-                names::sql(after)
-            ))?;
-            return Ok(None);
-        };
-        let whole = TableName::new(*schema, *table);
-        let defaults = session.query_tables(&format!(
-        "select n.nspname::text, c.relname::text from pg_catalog.pg_partitioned_table p join pg_catalog.pg_class c on c.oid = p.partdefid \
-         join pg_catalog.pg_namespace n on n.oid = c.relnamespace where p.partrelid = pg_catalog.to_regclass({})",
-        literal(&names::sql(&whole))
-    ))?;
-        for default in &defaults {
-            let_go_of(session, default, window)?;
-            detach(session, default)?;
-        }
-        session.execute_own(&format!(
-            "create table {name} partition of {} {bound}",
-            names::sql(&whole)
-        ))?;
-        Ok(defaults.into_iter().next().map(|default| (whole, default)))
-    }
 }
