@@ -123,6 +123,7 @@ impl<'s, 'a> Decide<'s, 'a> {
                 self.doom(now);
             }
         }
+        self.free_wholes();
         for before in self.survey.before.objects() {
             let Some(now) = self.survey.now_of(before) else {
                 continue;
@@ -136,6 +137,44 @@ impl<'s, 'a> Decide<'s, 'a> {
                 self.alter(before, now);
             } else if super::shape::type_differs(self.survey, before) {
                 self.fates.retyped.insert(before.id.clone());
+            }
+        }
+    }
+
+    /// The rows of a part that stands alone come back one by one, and are no rows of the whole until it is attached: meanwhile no foreign
+    /// key from the whole or its parts may refer to the whole.
+    fn free_wholes(&mut self) {
+        let before = self.survey.before;
+        let whole_of = |id: &ObjectId| {
+            let part = before.object(id)?;
+            part.attribute("partition_bound")?;
+            let mut above = part.depends_on.iter().filter(|id| is_table(id.kind));
+            above.find(|id| {
+                let above = before.object(id);
+                above.is_some_and(|above| above.attribute("partition_key").is_some())
+            })
+        };
+        let with_wholes = |id: &ObjectId| {
+            let above = std::iter::successors(Some(id.clone()), |id| whole_of(id).cloned());
+            above.collect::<BTreeSet<ObjectId>>()
+        };
+        let tables = before.objects();
+        let alone = tables.filter(|table| super::shape::stands_alone(self.survey, table));
+        let wholes: BTreeSet<ObjectId> = alone
+            .filter_map(|part| whole_of(&part.id))
+            .flat_map(with_wholes)
+            .collect();
+        if wholes.is_empty() {
+            return;
+        }
+        for key in before.objects() {
+            let owner = names::owner(key, before).filter(|_| key.attribute("form") == Some("f"));
+            let within = owner.is_some_and(|owner| !with_wholes(&owner).is_disjoint(&wholes));
+            let mut needed = key.depends_on.iter();
+            let refers =
+                needed.any(|id| wholes.iter().any(|whole| id.path.starts_with(&whole.path)));
+            if let (true, Some(now)) = (within && refers, self.survey.now_of(key)) {
+                self.doom(now);
             }
         }
     }

@@ -143,7 +143,7 @@ pub(super) fn changes(survey: &Survey<'_>, fates: &Fates, table: &Object) -> Col
 }
 
 /// Whether a part of a partitioned table is none now, until it is attached again.
-fn stands_alone(survey: &Survey<'_>, table: &Object) -> bool {
+pub(super) fn stands_alone(survey: &Survey<'_>, table: &Object) -> bool {
     let is_part = |table: &Object| table.attribute("partition_bound").is_some();
     let now = survey.aligned.get(&table.id);
     is_part(table) && now.is_some_and(|now| !is_part(now))

@@ -1,4 +1,4 @@
-use tightrope_model::{Catalog, Object, ObjectId, ObjectKind};
+use tightrope_model::{Catalog, Object, ObjectKind};
 
 use super::super::fates::inherited;
 use super::super::kind::KindDdl;
@@ -39,10 +39,6 @@ impl KindDdl for Constraint {
 
     fn alter(&self, before: &Object, now: &Object, change: &Change<'_>) -> Option<Vec<String>> {
         let with_parent = is_taken_up(before, now, change.before);
-        if with_parent && refers_to_whole(before, change.before) {
-            // Its rows come back one by one, and may refer to one another, which are no rows of the whole until it is attached.
-            return None;
-        }
         if alike(before, now, &["triggers"])
             || with_parent && alike(before, now, &["triggers", "inheritance"])
         {
@@ -78,24 +74,6 @@ fn is_taken_up(before: &Object, now: &Object, catalog: &Catalog) -> bool {
     inherited(before)
         && now.attribute("inheritance").is_none()
         && names::is_of_part(before, catalog)
-}
-
-/// Whether a partition's foreign key refers to what it is a part of.
-fn refers_to_whole(constraint: &Object, catalog: &Catalog) -> bool {
-    let mut wholes: Vec<&ObjectId> = Vec::new();
-    let mut part = names::owner(constraint, catalog);
-    while let Some(table) = part.as_ref().and_then(|id| catalog.object(id)) {
-        let is_part = table.attribute("partition_bound").is_some();
-        let mut above = table.depends_on.iter().filter(|_| is_part);
-        let whole = above.find(|id| {
-            let whole = catalog.object(id).filter(|_| id.kind == ObjectKind::Table);
-            whole.is_some_and(|whole| whole.attribute("partition_key").is_some())
-        });
-        wholes.extend(whole);
-        part = whole.cloned();
-    }
-    let is_of = |id: &ObjectId| wholes.iter().any(|whole| id.path.starts_with(&whole.path));
-    constraint.attribute("form") == Some("f") && constraint.depends_on.iter().any(is_of)
 }
 
 fn owner(constraint: &Object) -> &[String] {
