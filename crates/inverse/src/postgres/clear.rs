@@ -189,7 +189,8 @@ fn is_dropped_alone(survey: &Survey<'_>, fates: &Fates, column: &Object) -> bool
     let kept = is_table(owner.kind) || owner.kind == ObjectKind::Type;
     let before = survey.matching.before(&owner);
     let rebuilt = before.is_some_and(|before| fates.rebuilt.contains(before));
-    let inherited = column.attribute("inheritance") == Some("inherited");
+    let inherited =
+        column.attribute("inheritance") == Some("inherited") && !survey.detached.contains(&owner);
     kept && !rebuilt && !inherited && !names::is_typed(&owner, survey.now)
 }
 

@@ -361,11 +361,14 @@ fn parts(moves: &[Move<'_>], survey: &Survey<'_>, script: &mut Script) {
             names::own_name(&step.now.id),
             names::own_name(&step.before.id),
         );
-        // A parent's rename reaches its children.
-        let inherited = step
-            .now
-            .attribute("inheritance")
-            .is_some_and(|how| how.starts_with("inherited"))
+        // A parent's rename reaches its children, but for those that are detached.
+        let owner = names::owner(step.now, survey.now);
+        let detached = owner.is_some_and(|owner| survey.detached.contains(&owner));
+        let inherited = !detached
+            && step
+                .now
+                .attribute("inheritance")
+                .is_some_and(|how| how.starts_with("inherited"))
             && matches!(
                 step.now.id.kind,
                 ObjectKind::Column | ObjectKind::Constraint

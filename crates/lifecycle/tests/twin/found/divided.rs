@@ -577,3 +577,29 @@ fn rows_without_a_key_that_moved_to_a_part_that_was_there_are_not_lost_quietly()
         }
     }
 }
+
+#[test]
+fn a_table_by_hash_that_gets_other_parts_and_a_column_goes_back() {
+    check_postgres(
+        &[
+            "create table t (a integer primary key, c text) partition by hash (a)",
+            "create table t_0 partition of t for values with (modulus 2, remainder 0)",
+            "create table t_1 partition of t for values with (modulus 2, remainder 1)",
+            "insert into t select i, 'r' || i from generate_series(1, 20) i",
+        ],
+        &[
+            "create table n (a integer primary key, c text, d integer default 5) partition by hash (a)",
+            "create table n_0 partition of n for values with (modulus 3, remainder 0)",
+            "create table n_1 partition of n for values with (modulus 3, remainder 1)",
+            "create table n_2 partition of n for values with (modulus 3, remainder 2)",
+            "insert into n select a, c from t",
+            "drop table t",
+            "alter table n rename to t",
+        ],
+        &[
+            "insert into t (a, c) values (50, 'app')",
+            "update t set c = 'new' where a = 3",
+            "delete from t where a = 4",
+        ],
+    );
+}

@@ -328,3 +328,37 @@ fn rows_go_home_to_a_part_whose_column_kept_its_type() {
         );
     }
 }
+
+#[test]
+fn a_table_that_became_a_part_has_its_own_columns_again() {
+    check_postgres_in_words(
+        &[
+            "create table t (a integer primary key, c text not null) partition by range (a)",
+            "create table t_1 partition of t for values from (0) to (10)",
+            "create table o (id integer primary key, c text not null)",
+            "insert into t values (1, 'x')",
+            "insert into o values (25, 'o'), (26, 'p')",
+        ],
+        &[
+            "alter table o rename column id to a",
+            "alter table t attach partition o for values from (20) to (30)",
+            "alter table t add column d integer default 7",
+            "update t set d = a",
+        ],
+        &[
+            (
+                "insert into o (a, c) values (27, 'app')",
+                "insert into o values (27, 'app')",
+            ),
+            (
+                "insert into t (a, c) values (5, 'app')",
+                "insert into t values (5, 'app')",
+            ),
+            (
+                "update t set c = 'n' where a = 25",
+                "update o set c = 'n' where id = 25",
+            ),
+            ("delete from t where a = 26", "delete from o where id = 26"),
+        ],
+    );
+}
