@@ -335,7 +335,8 @@ impl<'a> Planner<'a> {
         if plan.after.is_none() || is_another {
             return Keep::Whole;
         }
-        let rewritten = self.touched.rewritten.contains(&plan.before);
+        let rewritten =
+            self.touched.rewritten.contains(&plan.before) || self.loses_attributes(&plan.before);
         let written = !plan.rows.is_empty() || self.touched.named.contains(&plan.before);
         let written = written || rewritten;
         let loses = plan.columns.iter().any(ColumnPlan::is_lost);
@@ -380,6 +381,15 @@ impl<'a> Planner<'a> {
                 let own = self.before.object(id);
                 own.is_some_and(|own| self.is_gone_or_changed(own))
             })
+        })
+    }
+
+    /// Whether a composite type of the user's, of which the table has values, has lost an attribute: no row is written for that.
+    fn loses_attributes(&self, table: &TableName) -> bool {
+        columns_of(self.before, table).any(|column| {
+            let types = types_of(self.before, column).into_iter();
+            let mut attributes = types.flat_map(|id| self.before.columns_of(id));
+            attributes.any(|attribute| !self.matching.is_same(&attribute.id))
         })
     }
 

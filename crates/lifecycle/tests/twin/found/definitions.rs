@@ -1,6 +1,6 @@
 //! What stands in the catalog comes back as it stood there.
 
-use super::{check_postgres, check_postgres_in_words};
+use super::{check_postgres, check_postgres_in_words, check_postgres_late};
 
 #[test]
 fn definitions_that_the_server_reads_back_otherwise_come_back_as_they_were() {
@@ -328,5 +328,34 @@ fn rows_that_a_constraint_leaves_alone_which_was_never_validated_stay() {
                 "insert into t values (5, 3, 'z')",
             ],
         );
+    }
+}
+
+#[test]
+fn what_a_composite_type_loses_comes_back_also_to_rows_that_no_rehearsal_has_seen() {
+    let before = [
+        "create type address as (street text, zip integer)",
+        "create table t (a integer primary key, b address, c address[])",
+    ];
+    let rows = [
+        "insert into t values (1, row('s', 1), array[row('s', 2)::address]), (2, null, '{}'), (4, row('t', 4), null)",
+    ];
+    for forward in [
+        &[
+            "alter type address add attribute city text cascade",
+            "alter type address drop attribute zip cascade",
+        ][..],
+        &[
+            "alter type address drop attribute zip cascade",
+            "alter type address add attribute zip integer cascade",
+        ],
+    ] {
+        let writes = [
+            "delete from t where a = 2",
+            "update t set c = null where a = 1",
+        ];
+        check_postgres_late(&before, &rows, forward, &writes);
+        let all: Vec<&str> = before.iter().chain(&rows).copied().collect();
+        check_postgres(&all, forward, &writes);
     }
 }
