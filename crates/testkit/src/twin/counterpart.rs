@@ -48,6 +48,8 @@ pub(super) fn changes_keyless(before: &Schema, after: &Schema) -> bool {
             shared_key(old, new).is_empty()
                 && (new.rows_changed
                     || new.rows_updated
+                    // Nobody can tell to which of the leaves of before a row belongs.
+                    || old.leaves != new.leaves
                     // A value of an enum that was renamed is another word in what is left of the row.
                     || new.columns.iter().any(is_other_word)
                     || !before.is_postgres() && !is_whole(old, new))
