@@ -145,34 +145,27 @@ impl<'s, 'a> Decide<'s, 'a> {
     /// key from the whole or its parts may refer to the whole.
     fn free_wholes(&mut self) {
         let before = self.survey.before;
-        let whole_of = |id: &ObjectId| {
-            let part = before.object(id)?;
-            part.attribute("partition_bound")?;
-            let mut above = part.depends_on.iter().filter(|id| is_table(id.kind));
-            above.find(|id| {
-                let above = before.object(id);
-                above.is_some_and(|above| above.attribute("partition_key").is_some())
-            })
+        let table_of = |id: &ObjectId| match &id.path[..] {
+            [schema, name, ..] => Some(TableName::new(schema, name)),
+            _ => None,
         };
-        let with_wholes = |id: &ObjectId| {
-            let above = std::iter::successors(Some(id.clone()), |id| whole_of(id).cloned());
-            above.collect::<BTreeSet<ObjectId>>()
-        };
+        // A table, what it is a part of, and so on.
+        let line = |table| std::iter::successors(table, |table| before.partitioned(table));
         let tables = before.objects();
         let alone = tables.filter(|table| super::shape::stands_alone(self.survey, table));
-        let wholes: BTreeSet<ObjectId> = alone
-            .filter_map(|part| whole_of(&part.id))
-            .flat_map(with_wholes)
+        let wholes: BTreeSet<TableName> = alone
+            .flat_map(|part| line(table_of(&part.id)).skip(1))
             .collect();
         if wholes.is_empty() {
             return;
         }
+        let is_whole = |table: TableName| wholes.contains(&table);
         for key in before.objects() {
-            let owner = names::owner(key, before).filter(|_| key.attribute("form") == Some("f"));
-            let within = owner.is_some_and(|owner| !with_wholes(&owner).is_disjoint(&wholes));
-            let mut needed = key.depends_on.iter();
-            let refers =
-                needed.any(|id| wholes.iter().any(|whole| id.path.starts_with(&whole.path)));
+            if key.attribute("form") != Some("f") {
+                continue;
+            }
+            let within = line(table_of(&key.id)).any(is_whole);
+            let refers = key.depends_on.iter().filter_map(table_of).any(is_whole);
             if let (true, Some(now)) = (within && refers, self.survey.now_of(key)) {
                 self.doom(now);
             }

@@ -32,7 +32,7 @@ pub(super) fn outside_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut S
             script.renamed.insert(id.clone(), between);
         }
     }
-    let moves = moves(survey, fates);
+    let moves = moves(survey, fates, |kind| IN_NO_SCHEMA.contains(&kind));
     for kind in IN_NO_SCHEMA {
         let moves = moves.iter().filter(|step| step.before.id.kind == kind);
         rename_in_turn(moves, survey, script);
@@ -42,17 +42,25 @@ pub(super) fn outside_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut S
 /// Moves and renames what is in schemas, which are there by now, and its parts.
 pub(super) fn inside_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
     move_between_schemas(survey, fates, script);
-    parts(&moves(survey, fates), survey, script);
+    parts(&moves(survey, fates, names::is_part), survey, script);
 }
 
-fn moves<'a>(survey: &'a Survey<'_>, fates: &Fates) -> Vec<Move<'a>> {
-    let moved = survey.before.objects().filter_map(|before| {
-        let now = survey.now_of(before)?;
-        let moved = now.id.path != before.id.path
-            && fates.stays(&now.id)
-            && !fates.rebuilt.contains(&before.id);
-        moved.then_some(Move { before, now })
-    });
+/// What stays under another name, of some kinds.
+fn moves<'a>(
+    survey: &'a Survey<'_>,
+    fates: &Fates,
+    is_one: impl Fn(ObjectKind) -> bool,
+) -> Vec<Move<'a>> {
+    let objects = survey.before.objects();
+    let moved = objects
+        .filter(|before| is_one(before.id.kind))
+        .filter_map(|before| {
+            let now = survey.now_of(before)?;
+            let moved = now.id.path != before.id.path
+                && fates.stays(&now.id)
+                && !fates.rebuilt.contains(&before.id);
+            moved.then_some(Move { before, now })
+        });
     moved.collect()
 }
 
@@ -354,9 +362,6 @@ fn parts(moves: &[Move<'_>], survey: &Survey<'_>, script: &mut Script) {
     type Renames<'m> = Vec<(String, String, &'m Move<'m>)>;
     let mut by_owner: BTreeMap<(Vec<String>, ObjectKind), Renames<'_>> = BTreeMap::new();
     for step in moves {
-        if !names::is_part(step.before.id.kind) {
-            continue;
-        }
         let (from, to) = (
             names::own_name(&step.now.id),
             names::own_name(&step.before.id),

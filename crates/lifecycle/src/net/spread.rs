@@ -133,14 +133,13 @@ pub(crate) fn plan_of(
         // Where rows came or went, other keys are no proof that a row was given another; it is told when the script has run.
         let unproven = rekeyed && (rows.inserted > 0 || rows.deleted > 0);
         let remade = !matching.is_same(&ObjectId::of_table(&table));
-        let doubted =
-            !key.is_empty() && (unproven || remade || sets(&|column| key.contains(column)));
+        let doubted = !key.is_empty() && (remade || sets(&|column| key.contains(column)));
         // Of rows of which statements changed keys it is written down; the change of the schema may have given them others besides.
         let is_followed =
             touched.keys.contains(&table) && !remade && before.partitioned(&table).is_none();
         if rekeyed && !unproven && !is_followed {
             touched.rekeyed.insert(table.clone());
-        } else if doubted || rekeyed && is_followed {
+        } else if doubted || rekeyed {
             touched.doubted.insert(table.clone());
         }
         if changed || sets(&|_| true) {

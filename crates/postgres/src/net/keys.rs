@@ -108,6 +108,19 @@ enum Side {
     Now,
 }
 
+/// The condition that a row `t` has the key of a pre-image `p`; none where a column of the key is not in both.
+pub(super) fn same_key(plan: &TablePlan, kept: &Columns, columns: &Columns) -> Option<String> {
+    let pairs = plan.key.iter().map(|key| {
+        let (is, was) = (columns.get(&key.after)?, kept.get(&key.before)?);
+        let (now, then) = (
+            format!("t.{}", quote(&is.name)),
+            format!("p.{}", quote(&was.name)),
+        );
+        Some(same((&now, is), (&then, was)))
+    });
+    Some(pairs.collect::<Option<Vec<_>>>()?.join(" and "))
+}
+
 /// Whether every row of one side has the key of a row of the other; none where a column of the key is not in both.
 fn none_without(
     session: &mut PostgresSession,
@@ -116,17 +129,9 @@ fn none_without(
     (rows, kept): (&TableName, &Columns),
     (after, columns): (&TableName, &Columns),
 ) -> Result<Option<bool>, EngineError> {
-    let mut pairs = Vec::new();
-    for key in &plan.key {
-        let (Some(is), Some(was)) = (columns.get(&key.after), kept.get(&key.before)) else {
-            return Ok(None);
-        };
-        let (now, then) = (
-            format!("t.{}", quote(&is.name)),
-            format!("p.{}", quote(&was.name)),
-        );
-        pairs.push(same((&now, is), (&then, was)));
-    }
+    let Some(same_key) = same_key(plan, kept, columns) else {
+        return Ok(None);
+    };
     let of_now = format!("only {} t", names::sql(after));
     let of_before = format!("{} p", names::sql(rows));
     let (every, other) = match side {
@@ -135,8 +140,7 @@ fn none_without(
     };
     let found = session.query_own(
         &format!(
-            "select (not exists (select from {every} where not exists (select from {other} where {})))::int::bigint",
-            pairs.join(" and ")
+            "select (not exists (select from {every} where not exists (select from {other} where {same_key})))::int::bigint"
         ),
         &[],
     )?;

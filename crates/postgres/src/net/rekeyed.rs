@@ -19,7 +19,7 @@ use super::terms::of_own;
 use super::touch::trigger_function;
 use super::triggers::Quiet;
 use super::window::attach;
-use super::{names, references};
+use super::{keys, names, references};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -190,18 +190,18 @@ pub(super) fn settle(
 fn keys_are_others(
     session: &mut PostgresSession,
     table: &KeptTable,
-    (after, keys, inserted): (&TableName, &TableName, &TableName),
+    (after, moved, inserted): (&TableName, &TableName, &TableName),
 ) -> Result<bool, EngineError> {
     let plan = &table.plan;
-    let (columns, of_keys) = (Columns::of(session, after)?, Columns::of(session, keys)?);
+    let (columns, of_moved) = (Columns::of(session, after)?, Columns::of(session, moved)?);
     let now = plan.key.iter();
     let now = now.map(|part| columns.planned(plan, &part.after));
     let now: Vec<&Column> = now.collect::<Result<_, _>>()?;
-    let is_moved = has(plan, "t", now.iter().copied(), ("m", "k", &of_keys))?;
-    let (after, keys) = (names::sql(after), names::sql(keys));
+    let is_moved = has(plan, "t", now.iter().copied(), ("m", "k", &of_moved))?;
+    let (after, moved) = (names::sql(after), names::sql(moved));
     let lost = session.query_own(
         &format!(
-            "select 1::bigint from {keys} m where not exists (select from only {after} t where {is_moved}) limit 1"
+            "select 1::bigint from {moved} m where not exists (select from only {after} t where {is_moved}) limit 1"
         ),
         &[],
     )?;
@@ -210,23 +210,16 @@ fn keys_are_others(
         return Ok(!lost.is_empty());
     };
     let (of_rows, of_inserted) = (Columns::of(session, rows)?, Columns::of(session, inserted)?);
-    let stayed = plan.key.iter().zip(&now).map(|(part, now)| {
-        let was = of_rows.planned(plan, &part.before)?;
-        let (row, kept) = (
-            format!("t.{}", quote(&now.name)),
-            format!("p.{}", quote(&was.name)),
-        );
-        Ok(same((&row, now), (&kept, was)))
-    });
-    let stayed = stayed.collect::<Result<Vec<_>, EngineError>>()?;
+    let Some(stayed) = keys::same_key(plan, &of_rows, &columns) else {
+        return Ok(true);
+    };
     let unknown = session.query_own(
         &format!(
-            "select 1::bigint from only {after} t where not exists (select from {keys} m where {is_moved}) \
-             and not exists (select from {} i where {}) and not exists (select from {} p where {}) limit 1",
+            "select 1::bigint from only {after} t where not exists (select from {moved} m where {is_moved}) \
+             and not exists (select from {} i where {}) and not exists (select from {} p where {stayed}) limit 1",
             names::sql(inserted),
             has(plan, "t", now.iter().copied(), ("i", "k", &of_inserted))?,
             names::sql(rows),
-            stayed.join(" and "),
         ),
         &[],
     )?;

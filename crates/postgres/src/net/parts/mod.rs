@@ -47,21 +47,22 @@ fn by_names(
     bounds: &str,
     whole: &TableName,
 ) -> Result<Option<String>, EngineError> {
-    let mut named = String::new();
-    let mut rest = bounds;
-    // In a literal the quotation mark would be doubled, and no digit would follow it.
+    let (mut named, mut rest) = (String::new(), bounds);
     while let Some(at) = rest.find(HASHED) {
-        let (before, number) = rest.split_at(at + HASHED.len());
-        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+        let (before, call) = rest.split_at(at + HASHED.len());
         named.push_str(before);
-        rest = number;
-        let Some(after) = number[digits..].strip_prefix("'::oid") else {
+        rest = call;
+        let number = call.strip_prefix('\'');
+        let number = number.and_then(|number| number.split_once("'::oid"));
+        // In a literal the quotation mark is doubled.
+        let Some((number, after)) =
+            number.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()))
+        else {
             continue;
         };
         let query = format!(
-            "select coalesce((select c.oid from pg_catalog.pg_class c where c.oid = {}), \
+            "select coalesce((select c.oid from pg_catalog.pg_class c where c.oid = {number}), \
              (select c.oid from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass({}) and c.relkind = 'p'))::pg_catalog.regclass::text",
-            &number[..digits],
             literal(&names::sql(whole))
         );
         let rows = settings::under(session, "search_path", "pg_catalog", |session| {
@@ -70,7 +71,6 @@ fn by_names(
         let Some(name) = rows.first().and_then(|row| row.first()?.text()) else {
             return Ok(None);
         };
-        named.truncate(named.len() - 1);
         named.push_str(&format!("{}::pg_catalog.regclass::oid", literal(name)));
         rest = after;
     }
@@ -79,7 +79,7 @@ fn by_names(
 }
 
 /// How bounds by hash begin.
-const HASHED: &str = "satisfies_hash_partition('";
+const HASHED: &str = "satisfies_hash_partition(";
 
 /// Looks at the tables that are divided anew, now that the script has run: where their keys do not say in which part a row is, nothing can be
 /// told of rows that are in others, and parts that the migration made have no key. Gives for the others a part that is there, by the name of
