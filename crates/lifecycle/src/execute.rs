@@ -196,7 +196,8 @@ impl<'a> Ready<'a> {
         Ok(())
     }
 
-    /// Runs all steps in the open transaction; statements that drop what the plan sets aside are replaced by that.
+    /// Runs all steps in the open transaction; statements that drop what the plan sets aside are replaced by that. What is
+    /// deferred is checked then instead of at the commit: a table cannot be altered while checks wait.
     pub(crate) fn run_with_net(
         &self,
         session: &mut dyn Session,
@@ -214,7 +215,15 @@ impl<'a> Ready<'a> {
                 }
             }
         }
-        Ok(())
+        match (
+            session.row_dialect().check_now,
+            self.parsed.statements.len(),
+        ) {
+            (Some(check), count) if kept.is_some() && count > 0 => session
+                .run_quietly(check)
+                .map_err(|error| self.failure(count - 1, error)),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn run_statement(

@@ -108,7 +108,7 @@ impl Net for PostgresSession {
     }
 
     fn sources(&mut self, kept: &KeptNet, window: &Window<'_>) -> Result<Sources, EngineError> {
-        let mut sources = sources::of(self, kept, window)?;
+        let mut sources = self.writing_pinned(|session| sources::of(session, kept, window))?;
         set_aside::add_sources(&mut sources, kept);
         Ok(sources)
     }

@@ -9,7 +9,7 @@ use tightrope_model::{Catalog, ColumnPlan, ObjectId, ObjectKind, TableName};
 use super::by_key::not_truncated;
 use super::columns::{Column, Columns};
 use super::terms::{Shape, Terms, before};
-use super::{fill, names, settings, stand_in};
+use super::{by_row, fill, names, settings, stand_in};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -51,6 +51,9 @@ fn source(
         });
     };
     let terms = Terms::of_closed(session, kept, after, Shape::After)?;
+    if kept.plan.key.is_empty() {
+        keep_words(session, kept, &terms, window)?;
+    }
     let mut columns = BTreeMap::new();
     for (at, column) in kept.plan.columns.iter().enumerate() {
         if !terms.keeps(at) || terms.is_found_by(at) {
@@ -78,6 +81,33 @@ fn source(
         joins: terms.joins.all,
         ..TableSource::default()
     })
+}
+
+/// Writes down what the rows of a table without a key will be, unless a column's value is made from others.
+fn keep_words(
+    session: &mut PostgresSession,
+    kept: &KeptTable,
+    terms: &Terms<'_>,
+    window: &Window<'_>,
+) -> Result<(), EngineError> {
+    let mut values = Vec::new();
+    for (at, column) in kept.plan.columns.iter().enumerate() {
+        if attribute(
+            window.before,
+            &kept.plan.before,
+            &column.before,
+            "generated",
+        )
+        .is_some()
+        {
+            return Ok(());
+        }
+        values.push(match terms.keeps(at) && !terms.is_found_by(at) {
+            true => value(session, terms, at, window)?,
+            false => as_it_is(session, terms, column, window)?,
+        });
+    }
+    by_row::keep_words(session, kept, terms, &values)
 }
 
 /// The value that a column of before has after the rollback, in a row `t` that is joined with its pre-image.
@@ -191,11 +221,18 @@ pub(super) fn value_of_new(table: &TableName, column: &ColumnPlan, window: &Wind
 
 /// The default that a column had before, or NULL.
 pub(super) fn default_of(before: &Catalog, table: &TableName, column: &str) -> String {
-    let id = ObjectId::new(ObjectKind::Column, [&table.schema, &table.name, column]);
-    let default = before
-        .object(&id)
-        .and_then(|column| column.attribute("default"));
+    let default = attribute(before, table, column, "default");
     default.unwrap_or("null").to_owned()
+}
+
+fn attribute<'c>(
+    catalog: &'c Catalog,
+    table: &TableName,
+    column: &str,
+    name: &str,
+) -> Option<&'c str> {
+    let id = ObjectId::new(ObjectKind::Column, [&table.schema, &table.name, column]);
+    catalog.object(&id)?.attribute(name)
 }
 
 /// The value of a column that is still there, in its type of before.

@@ -17,8 +17,6 @@ use crate::session::PostgresSession;
 /// Begins to write down what the application touches.
 pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<(), EngineError> {
     let number = kept.number;
-    // What is deferred is checked now instead of at the commit: a table cannot be altered while checks wait.
-    session.execute_own("set constraints all immediate")?;
     for table in &kept.tables {
         if let (Some(after), Some(_)) = (&table.plan.after, caught(table)) {
             must_have_seen_all(session, number, &table.plan, after)?;

@@ -217,3 +217,50 @@ fn a_file_that_refers_to_a_table_that_went_is_said_to_have_no_derived_way_back()
     let said = Outcome::Skipped("no derived way back".to_owned());
     assert_eq!(outcome, said, "{case}");
 }
+
+#[test]
+fn what_breaks_a_deferred_key_is_a_failure_of_the_script() {
+    let before = [
+        "create table t (a integer primary key, b integer references t deferrable initially deferred)",
+    ];
+    let forward = ["insert into t values (1, 3)"];
+    let case = case_of(EngineKind::Postgres, &before, &forward, &[]);
+    for major in servers::postgres_majors() {
+        match run_case(&postgres_stage(major), &case).expect("the databases work") {
+            Outcome::Skipped(why) => assert!(why.contains("statement 1 (insert) failed"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn rows_of_which_nothing_is_left_are_told_apart_by_what_they_will_be() {
+    let before = [
+        "create table t (a text, b text)",
+        "insert into t values ('first', 'x'), ('second', 'y')",
+    ];
+    let forward = [
+        "alter table t drop column b",
+        "update t set a = '' where a is not null",
+    ];
+    let upper = ["alter table t alter column a type varchar(3) using left(a, 3)"];
+    let writes: [&[Sides<'_>]; 3] = [
+        &[],
+        &[(
+            "insert into t (a) values (null)",
+            "insert into t (a) values (null)",
+        )],
+        &[],
+    ];
+    for major in servers::postgres_majors() {
+        let stage = postgres_stage(major);
+        check_stacked(
+            &stage,
+            EngineKind::Postgres,
+            &before,
+            &forward,
+            writes,
+            &upper,
+        );
+    }
+}

@@ -16,20 +16,24 @@ use super::terms::{Facts, Gone, Joins, Shape, before};
 use super::touch::numbered;
 use crate::quote::quote;
 
-pub(super) use later::in_words_of_before;
+pub(super) use later::{in_words_of_before, keep_words};
 pub(super) use link::link;
 
 /// The text of what the migration left alone of a row, under the alias: the same before it and after it.
 pub(super) fn text(plan: &TablePlan, shape: Shape, alias: &str) -> String {
-    let columns = plan.columns.iter().filter_map(|column| {
+    row_text(columns_left_alone(plan, shape).map(|name| format!("{alias}.{}", quote(name))))
+}
+
+/// What the migration left alone, by its names in that shape.
+fn columns_left_alone(plan: &TablePlan, shape: Shape) -> impl Iterator<Item = &str> {
+    plan.columns.iter().filter_map(move |column| {
         let same = plan.after.is_none() || column.after.is_some() && column.type_after.is_none();
         let name = match shape {
             Shape::After => column.after.as_ref(),
             Shape::Before => Some(&column.before),
         };
         name.filter(|_| same).map(String::as_str)
-    });
-    row_text(columns.map(|name| format!("{alias}.{}", quote(name))))
+    })
 }
 
 /// The text of all that a row has since the migration, under the alias.
