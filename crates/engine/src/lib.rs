@@ -33,7 +33,10 @@ pub use changes::{
 };
 pub use clone::{Cloner, CopyOutlook, CopyPlace, CopyReport, Scratch};
 pub use error::{EngineError, ErrorKind};
-pub use net::{Fill, ForwardColumn, Gauge, KeptNet, KeptTable, Merged, Net, Quarantined, Window};
+pub use net::{
+    Fill, ForwardColumn, Gauge, KeptNet, KeptSequence, KeptTable, Merged, Net, Position,
+    Quarantined, Sequence, Window,
+};
 pub use physical::{Cluster, Ground, KeptCluster, Physical, ServerPrograms};
 pub use queries::{Queries, QueryRows, StatementRecord};
 pub use registry::{Registry, UnknownScheme};

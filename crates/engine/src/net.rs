@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tightrope_inverse::Sources;
-use tightrope_model::{Catalog, Conflict, NetPlan, TableName, TablePlan};
+use tightrope_model::{Catalog, Conflict, NetPlan, SequencePlan, TableName, TablePlan};
 
 use crate::{EngineError, ErrorKind};
 
@@ -14,6 +14,9 @@ pub struct KeptNet {
     pub number: i64,
     /// What is kept, table by table.
     pub tables: Vec<KeptTable>,
+    /// The positions of sequences that are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sequences: Vec<KeptSequence>,
 }
 
 impl KeptNet {
@@ -23,6 +26,60 @@ impl KeptNet {
             .iter()
             .find(|table| &table.plan.before == before)
     }
+}
+
+/// Where a sequence stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The number given last, or the first one to give.
+    pub value: i64,
+    /// It has been given.
+    pub called: bool,
+}
+
+impl Position {
+    /// Whether a sequence of that step has given less here than there.
+    pub fn is_behind(self, other: Self, step: i64) -> bool {
+        let given = |position: Self| match position.called {
+            true => position.value,
+            false => position.value.saturating_sub(step),
+        };
+        match step < 0 {
+            true => given(self) > given(other),
+            false => given(self) < given(other),
+        }
+    }
+}
+
+/// A sequence as it is in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// Its name.
+    pub name: TableName,
+    /// Its number, by which it is known under another name.
+    pub number: i64,
+    /// The number of its file: another one after it was started anew.
+    pub file: i64,
+    /// What it counts by.
+    pub step: i64,
+    /// Where it stands.
+    pub position: Position,
+}
+
+/// What the net holds of one sequence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSequence {
+    /// What was planned.
+    pub plan: SequencePlan,
+    /// Its number, by which it is known under another name; that of another sequence, if the script made one in its place.
+    pub number: i64,
+    /// What it counted by.
+    pub step: i64,
+    /// Where it stood before the migration.
+    pub position: Position,
+    /// Where it stood when the window began, if the script started it anew and nobody else could draw from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Position>,
 }
 
 /// What the net holds of one table.
@@ -292,6 +349,39 @@ pub trait Net {
         tables: &[TableName],
     ) -> Result<(), EngineError>;
 
+    /// All sequences with their positions; none where the net keeps these with their tables.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    fn sequences(&mut self) -> Result<Vec<Sequence>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    /// Before a rollback changes anything: where the kept sequences stand, in their order; none of one that is not there. Nobody
+    /// draws from those that the migration started anew until the transaction ends.
+    ///
+    /// # Errors
+    /// When a lock is not granted.
+    fn positions(&mut self, kept: &KeptNet) -> Result<Vec<Option<Position>>, EngineError> {
+        let _ = kept;
+        Ok(Vec::new())
+    }
+
+    /// At the end of a rollback: lets the sequences go on where they were, and never behind what was drawn from them since.
+    /// `positions` are those of before the rollback.
+    ///
+    /// # Errors
+    /// When a lock is not granted.
+    fn go_on(
+        &mut self,
+        kept: &KeptNet,
+        positions: &[Option<Position>],
+        window: &Window<'_>,
+    ) -> Result<(), EngineError> {
+        let _ = (kept, positions, window);
+        Ok(())
+    }
+
     /// Drops everything that the net holds of this migration, the triggers included.
     ///
     /// # Errors
@@ -362,4 +452,20 @@ pub trait Net {
     /// # Errors
     /// When it still does not fit.
     fn put_back(&mut self, row: &Quarantined) -> Result<(), EngineError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Position;
+
+    #[test]
+    fn a_position_is_behind_what_has_given_more() {
+        let at = |value, called| Position { value, called };
+        assert!(at(4, true).is_behind(at(5, true), 1));
+        assert!(at(5, false).is_behind(at(5, true), 1));
+        assert!(!at(6, false).is_behind(at(5, true), 1));
+        assert!(!at(5, true).is_behind(at(5, true), 1));
+        assert!(at(-4, true).is_behind(at(-5, true), -1));
+        assert!(!at(-5, true).is_behind(at(-4, true), -1));
+    }
 }

@@ -239,6 +239,7 @@ mod tests {
                 divided: None,
                 is_made: false,
             }],
+            sequences: Vec::new(),
             remarks: Vec::new(),
         }
     }

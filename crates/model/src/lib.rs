@@ -31,7 +31,7 @@ pub use finding::{Finding, Place, Severity, Span};
 pub use footprint::{Footprint, LockHeld, TableChange};
 pub use likeness::{Likeness, Surroundings, Unlike};
 pub use nearest::nearest;
-pub use net::{ColumnPlan, Conflict, Keep, KeyColumn, NetPlan, TablePlan};
+pub use net::{ColumnPlan, Conflict, Keep, KeyColumn, NetPlan, SequencePlan, TablePlan};
 pub use part::Part;
 pub use value::Value;
 pub use verdict::Verdict;

@@ -7,6 +7,9 @@ use crate::{TableChange, TableName};
 pub struct NetPlan {
     /// The tables that the migration touches, by their name before it.
     pub tables: Vec<TablePlan>,
+    /// The sequences that would count on from somewhere else after a rollback, if their positions were not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sequences: Vec<SequencePlan>,
     /// What a person should know about it: tables without a key, what cannot be kept and why.
     pub remarks: Vec<String>,
 }
@@ -19,8 +22,18 @@ impl NetPlan {
 
     /// Whether there is nothing to keep and nothing to watch.
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty()
+        self.tables.is_empty() && self.sequences.is_empty()
     }
+}
+
+/// A sequence of which the position is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequencePlan {
+    /// Its name before the migration.
+    pub name: TableName,
+    /// The script drops it or starts it anew, so nobody draws from it until the script's transaction ends. Otherwise it
+    /// moves it while others draw.
+    pub anew: bool,
 }
 
 /// What is kept of one table.

@@ -4,9 +4,9 @@ use tightrope_lifecycle::PlannedMigration;
 use tightrope_model::{ColumnPlan, Keep, NetPlan, TablePlan};
 
 use crate::page::Page;
-use crate::words::{plural, plural_of};
+use crate::words::plural;
 
-/// How many tables are shown.
+/// How many tables and sequences are shown.
 const MOST: usize = 8;
 
 /// What is kept of each table, what a person should know about it, and what is asked for.
@@ -37,7 +37,10 @@ pub(crate) fn show(page: &mut Page<'_>, migration: &PlannedMigration) {
 }
 
 fn kept(page: &mut Page<'_>, net: &NetPlan) {
-    let kept: Vec<String> = net.tables.iter().filter_map(in_words).collect();
+    let positions = net.sequences.iter().filter(|sequence| sequence.anew);
+    let positions = positions.map(|sequence| format!("{}: where it stands", sequence.name));
+    let tables = net.tables.iter().filter_map(in_words);
+    let kept: Vec<String> = tables.chain(positions).collect();
     for (number, words) in kept.iter().take(MOST).enumerate() {
         let label = if number == 0 {
             "  keeps    "
@@ -47,8 +50,10 @@ fn kept(page: &mut Page<'_>, net: &NetPlan) {
         page.field(label, words);
     }
     if kept.len() > MOST {
-        let more = plural_of(&kept[MOST..], "more table", "more tables");
-        page.line(format!("           and {more} (all of them: `--json`)"));
+        let more = kept.len() - MOST;
+        page.line(format!(
+            "           and {more} more (all of them: `--json`)"
+        ));
     }
     let watched = net.tables.iter().filter(|table| table.is_watched());
     let watched: Vec<String> = watched
@@ -118,7 +123,7 @@ mod tests {
     use crate::plan::tests::planned;
     use crate::style::test_style;
     use tightrope_inverse::Loss;
-    use tightrope_model::{ObjectId, ObjectKind, TableChange, TableName};
+    use tightrope_model::{ObjectId, ObjectKind, SequencePlan, TableChange, TableName};
 
     fn table(name: &str, keep: Keep, dropped: bool) -> TablePlan {
         let before = TableName::new("public", name);
@@ -155,6 +160,10 @@ mod tests {
                 table("users", Keep::Changed, false),
                 table("items", Keep::Nothing, false),
             ],
+            sequences: vec![SequencePlan {
+                name: TableName::new("public", "old_orders_id_seq"),
+                anew: true,
+            }],
             remarks: vec![
                 "items has no key that stays: its rows are compared whole and counted".to_owned(),
             ],
@@ -178,6 +187,7 @@ mod tests {
         keeps    orders: legacy_status of 31 204 112 rows
                  old_orders: dropped, all 31 204 112 rows
                  users: the rows that the script changes, of 31 204 112 rows
+                 old_orders_id_seq: where it stands
         watches  writes to orders, users, items, until sealed
         note     items has no key that stays: its rows are compared whole and counted
         loses    extension hstore: it is not installed here (the extension)

@@ -134,9 +134,10 @@ pub(crate) fn gauge(session: &mut dyn Session, back: &Back<'_>) -> Result<Gauge,
 
 /// Goes back in the open transaction. What does not fit into the old schema is taken out and given whole.
 pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Returned, BackStop> {
-    let mut quarantined = Vec::new();
+    let (mut quarantined, mut positions) = (Vec::new(), Vec::new());
     if let (Some(kept), Some(net)) = (back.kept, session.net()) {
         net.close_window(kept)?;
+        positions = net.positions(kept)?;
         if back.written.is_none() {
             net.bring_keys_home(kept, false)?;
         }
@@ -187,6 +188,7 @@ pub(crate) fn come_back(session: &mut dyn Session, back: &Back<'_>) -> Result<Re
     returned.images = images;
     returned.foreign = foreign;
     if let (Some(kept), Some(net)) = (back.kept, session.net()) {
+        net.go_on(kept, &positions, &back.window())?;
         let unlike = net.unlike(kept)?;
         if !unlike.is_empty() {
             return Err(BackStop::Unlike(unlike));

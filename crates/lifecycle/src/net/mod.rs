@@ -12,6 +12,7 @@ mod older;
 mod parts;
 mod plan;
 mod room;
+mod sequences;
 mod set_aside;
 mod spread;
 
@@ -25,6 +26,7 @@ pub(crate) use in_steps::{no_net, takes_values};
 pub(crate) use older::{resume_older, stands_on_older, suspend_older, taken_over_by};
 pub use room::NoRoom;
 pub(crate) use room::room;
+pub(crate) use sequences::{moved, sequences, undo_moves};
 pub(crate) use set_aside::{SetAside, mark as mark_set_aside, replace, replaced};
 pub use spread::OutsideThePlan;
 pub(crate) use spread::{LookStop, look, open_window, outside, plan_of, spread};

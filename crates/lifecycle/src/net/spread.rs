@@ -53,6 +53,7 @@ pub(crate) fn look(
     if let Some(net) = session.net() {
         net.shed()?;
     }
+    let sequences = super::sequences(session)?;
     session.start_counting_rows()?;
     for step in &ready.steps.steps {
         ready.run_step(session, step, &Silent)?;
@@ -60,7 +61,8 @@ pub(crate) fn look(
     session.regain()?;
     let after = session.catalog()?;
     let rows = session.rows_changed()?;
-    let plan = plan_of(
+    let moved = super::moved(&sequences, &super::sequences(session)?);
+    let mut plan = plan_of(
         session,
         rows,
         &ready.parsed,
@@ -68,7 +70,9 @@ pub(crate) fn look(
         (before, &after),
         None,
     )?;
+    plan.sequences = moved;
     session.run_quietly("rollback to savepoint tightrope_look")?;
+    super::undo_moves(session, &sequences, (before, &after))?;
     session.run_quietly("release savepoint tightrope_look")?;
     Ok(plan)
 }

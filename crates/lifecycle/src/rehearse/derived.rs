@@ -51,6 +51,7 @@ impl Rehearsal<'_> {
             catalogs,
             Some(&|| self.connect(stage.base.as_ref())),
         )?;
+        plan.sequences.clone_from(&forward.sequences);
         for table in &mut plan.tables {
             table.rows_before = stage.state.rows(&table.before);
         }

@@ -137,6 +137,7 @@ impl Rehearsal<'_> {
                         milliseconds: 0,
                         footprint: Footprint::default(),
                         rows: Vec::new(),
+                        sequences: Vec::new(),
                     },
                 ));
             }

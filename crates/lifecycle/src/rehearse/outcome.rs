@@ -1,7 +1,7 @@
 //! How a rehearsal went, before it becomes a report.
 
 use tightrope_engine::ErrorKind;
-use tightrope_model::{Fingerprint, Footprint, TableChange, TableName, Verdict};
+use tightrope_model::{Fingerprint, Footprint, SequencePlan, TableChange, TableName, Verdict};
 use tightrope_script::Migration;
 
 use super::report::{MigrationRehearsal, RehearsalDifference};
@@ -14,6 +14,8 @@ pub(super) struct Ran {
     pub(super) footprint: Footprint,
     /// Rows written, by table.
     pub(super) rows: Vec<(TableName, TableChange)>,
+    /// The sequences that the forward script dropped, started anew or moved.
+    pub(super) sequences: Vec<SequencePlan>,
 }
 
 /// How the way there and back went, before it is judged.

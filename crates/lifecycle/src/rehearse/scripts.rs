@@ -10,7 +10,7 @@ use super::cluster::MadeRoles;
 use super::one::Rehearsal;
 use super::outcome::Ran;
 use crate::execute::{Ready, ScriptFailure, elapsed_ms, is_transaction, may_change_settings};
-use crate::verify;
+use crate::{net, verify};
 
 impl Rehearsal<'_> {
     pub(super) fn run_forward(
@@ -18,7 +18,9 @@ impl Rehearsal<'_> {
         session: &mut dyn Session,
         migration: &Migration,
     ) -> Result<Ran, RunStop> {
-        let ran = self.run(session, &migration.forward)?;
+        let sequences = net::sequences(session)?;
+        let mut ran = self.run(session, &migration.forward)?;
+        ran.sequences = net::moved(&sequences, &net::sequences(session)?);
         if let Some(script) = &migration.verify {
             session.begin()?;
             let held = verify::run(session, script, self.dialect, self.listener);
@@ -70,6 +72,7 @@ impl Rehearsal<'_> {
             milliseconds,
             footprint,
             rows,
+            sequences: Vec::new(),
         })
     }
 }

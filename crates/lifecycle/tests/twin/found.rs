@@ -8,6 +8,7 @@ mod moves;
 mod parts;
 mod rehearsal;
 mod rekeyed;
+mod sequences;
 mod stacked;
 mod stand_in;
 mod virtual_tables;

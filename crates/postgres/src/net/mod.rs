@@ -29,6 +29,7 @@ mod orphans;
 mod parts;
 mod references;
 mod rekeyed;
+mod sequences;
 mod set_aside;
 mod settings;
 mod size;
@@ -44,7 +45,8 @@ mod unlike;
 mod window;
 
 use tightrope_engine::{
-    EngineError, Fill, ForwardColumn, Gauge, KeptNet, Merged, Net, Quarantined, Window,
+    EngineError, Fill, ForwardColumn, Gauge, KeptNet, Merged, Net, Position, Quarantined, Sequence,
+    Window,
 };
 use tightrope_inverse::Sources;
 use tightrope_model::{Catalog, NetPlan, TableName};
@@ -76,7 +78,10 @@ impl Net for PostgresSession {
         _before: &Catalog,
         _after: &Catalog,
     ) -> Result<(), EngineError> {
-        self.writing_pinned(|session| window::open(session, kept))
+        self.writing_pinned(|session| {
+            window::open(session, kept)?;
+            sequences::note_since(session, &mut kept.sequences)
+        })
     }
 
     fn close_window(&mut self, kept: &KeptNet) -> Result<(), EngineError> {
@@ -160,6 +165,23 @@ impl Net for PostgresSession {
         tables: &[TableName],
     ) -> Result<(), EngineError> {
         self.writing_pinned(|session| stack::resume(session, older, newer, tables))
+    }
+
+    fn sequences(&mut self) -> Result<Vec<Sequence>, EngineError> {
+        sequences::all(self)
+    }
+
+    fn positions(&mut self, kept: &KeptNet) -> Result<Vec<Option<Position>>, EngineError> {
+        sequences::positions(self, kept)
+    }
+
+    fn go_on(
+        &mut self,
+        kept: &KeptNet,
+        positions: &[Option<Position>],
+        window: &Window<'_>,
+    ) -> Result<(), EngineError> {
+        self.writing_pinned(|session| sequences::go_on(session, kept, positions, window))
     }
 
     fn free(&mut self, kept: &KeptNet) -> Result<(), EngineError> {

@@ -106,7 +106,7 @@ pub(super) fn give_values(
         }
         let quiet = Quiet::make(session, std::iter::once(&plan.before))?;
         for column in hidden {
-            let value = value_of_new(&plan.before, column, window);
+            let value = value_of_new(session, &plan.before, column, window)?;
             if value == "null" {
                 continue;
             }

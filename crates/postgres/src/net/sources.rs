@@ -9,7 +9,7 @@ use tightrope_model::{Catalog, ColumnPlan, ObjectId, ObjectKind, TableName};
 use super::by_key::not_truncated;
 use super::columns::{Column, Columns};
 use super::terms::{Shape, Terms, before};
-use super::{by_row, fill, names, settings, stand_in};
+use super::{by_row, fill, names, sequences, settings, stand_in};
 use crate::quote::{literal, quote};
 use crate::session::PostgresSession;
 
@@ -83,7 +83,8 @@ fn source(
     })
 }
 
-/// Writes down what the rows of a table without a key will be, unless a column's value is made from others.
+/// Writes down what the rows of a table without a key will be, unless a column's value is made from others or may be another one
+/// each time.
 fn keep_words(
     session: &mut PostgresSession,
     kept: &KeptTable,
@@ -92,14 +93,10 @@ fn keep_words(
 ) -> Result<(), EngineError> {
     let mut values = Vec::new();
     for (at, column) in kept.plan.columns.iter().enumerate() {
-        if attribute(
-            window.before,
-            &kept.plan.before,
-            &column.before,
-            "generated",
-        )
-        .is_some()
-        {
+        let of_before = |name| attribute(window.before, &kept.plan.before, &column.before, name);
+        let calls = of_before("default").is_some_and(|default| default.contains('('));
+        let computed = of_before("generated").is_some();
+        if computed || column.after.is_none() && (calls || of_before("identity").is_some()) {
             return Ok(());
         }
         values.push(match terms.keeps(at) && !terms.is_found_by(at) {
@@ -162,7 +159,7 @@ pub(super) fn as_it_is(
     window: &Window<'_>,
 ) -> Result<String, EngineError> {
     match &column.after {
-        None => Ok(comes_back(terms, column, window)),
+        None => value_of_new(session, &terms.facts.plan.before, column, window),
         Some(name) => {
             let now = terms.facts.now.planned(terms.facts.plan, name)?;
             if column.type_after.is_none() && type_changes(window, &terms.facts.plan.before, column)
@@ -204,19 +201,23 @@ fn type_changes(window: &Window<'_>, table: &TableName, column: &ColumnPlan) -> 
     false
 }
 
-/// The value of a column that was gone in a row that never had it: what the author of the migration says, or the default.
-fn comes_back(terms: &Terms<'_>, column: &ColumnPlan, window: &Window<'_>) -> String {
-    value_of_new(&terms.facts.plan.before, column, window)
-}
-
-/// The same, for any table of before.
-pub(super) fn value_of_new(table: &TableName, column: &ColumnPlan, window: &Window<'_>) -> String {
+/// The value of a column of before that was gone in a row that never had it: what the author of the migration says, the next number
+/// of a sequence that was gone, too, or the default.
+pub(super) fn value_of_new(
+    session: &mut PostgresSession,
+    table: &TableName,
+    column: &ColumnPlan,
+    window: &Window<'_>,
+) -> Result<String, EngineError> {
     if let Some(expression) = fill(window.fill, table, &column.before) {
         // The names in it are the row's own, whatever else is joined to it.
         let kind = &column.type_before;
-        return format!("(select ({expression})::{kind} from (select t.*) as f)");
+        return Ok(format!(
+            "(select ({expression})::{kind} from (select t.*) as f)"
+        ));
     }
-    default_of(window.before, table, &column.before)
+    let number = sequences::next_number(session, window.before, table, &column.before)?;
+    Ok(number.unwrap_or_else(|| default_of(window.before, table, &column.before)))
 }
 
 /// The default that a column had before, or NULL.

@@ -5,7 +5,7 @@ use tightrope_model::{Catalog, Keep, NetPlan, TablePlan, Value};
 
 use super::catch::Catch;
 use super::columns::Columns;
-use super::{names, parts, rekeyed, settings, stand_in};
+use super::{names, parts, rekeyed, sequences, settings, stand_in};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
@@ -33,6 +33,7 @@ pub(super) fn spread(
     let mut kept = KeptNet {
         number,
         tables: Vec::new(),
+        sequences: sequences::keep(session, plan)?,
     };
     for table in &plan.tables {
         let mut of_table = KeptTable {

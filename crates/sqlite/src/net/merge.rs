@@ -7,10 +7,12 @@ use rusqlite::ffi::{
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable, Merged};
 use tightrope_model::TableName;
 
+use super::about;
 use super::key::Key;
 use super::live::{Live, keeps_rowids};
 use super::names::{all, any, differ, list, of, own, sql};
 use super::quiet::Quiet;
+use super::spread::COUNTER;
 use super::terms::{COMES_BACK, Shape, Terms};
 use super::virtual_rows;
 use crate::error::from_sqlite;
@@ -96,14 +98,10 @@ fn count_kept(
     Ok(())
 }
 
-/// The counter of a table that was dropped goes on where it was.
+/// The counter of a table goes on where it was, or where it has come to since.
 fn counters(connection: &Connection, kept: &KeptNet) -> Result<(), EngineError> {
-    for table in kept
-        .tables
-        .iter()
-        .filter(|table| table.plan.after.is_none())
-    {
-        let counter = super::about::read(connection, kept.number, &table.plan, "counter");
+    for table in &kept.tables {
+        let counter = about::read(connection, kept.number, &table.plan, COUNTER);
         let Some(counter) = counter.map_err(from_sqlite)? else {
             continue;
         };
@@ -115,8 +113,11 @@ fn counters(connection: &Connection, kept: &KeptNet) -> Result<(), EngineError> 
         batch(
             connection,
             &format!(
-                "delete from main.sqlite_sequence where name = {name};
-                 insert into main.sqlite_sequence (name, seq) select {name}, cast({} as integer)",
+                "insert into main.sqlite_sequence (name, seq)
+                   select {name}, max(cast({} as integer), coalesce(max(seq), 0))
+                   from main.sqlite_sequence where name = {name};
+                 delete from main.sqlite_sequence where name = {name}
+                   and rowid < (select max(rowid) from main.sqlite_sequence where name = {name})",
                 super::names::literal(&counter)
             ),
         )?;

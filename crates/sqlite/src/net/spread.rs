@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use tightrope_engine::{EngineError, ErrorKind, KeptNet, KeptTable};
-use tightrope_model::{Catalog, Keep, NetPlan, TablePlan};
+use tightrope_model::{Catalog, Keep, NetPlan, TableName, TablePlan};
 
 use super::about;
 use super::key::equal;
@@ -45,7 +45,7 @@ pub(super) fn spread(
         if let Some(alias) = live.alias.as_ref().filter(|_| rows.is_some()) {
             about::keep(connection, number, table, ALIAS, alias).map_err(from_sqlite)?;
         }
-        keep_counter(connection, number, table).map_err(from_sqlite)?;
+        keep_counter(connection, number, table, &table.before).map_err(from_sqlite)?;
         tables.push(KeptTable {
             plan: table.clone(),
             rows,
@@ -58,7 +58,13 @@ pub(super) fn spread(
             rekeyed: None,
         });
     }
-    Ok((KeptNet { number, tables }, owed))
+    let kept = KeptNet {
+        number,
+        tables,
+        // The counter of a table is kept with it.
+        sequences: Vec::new(),
+    };
+    Ok((kept, owed))
 }
 
 /// Under what the column is noted that is another name of the rowid.
@@ -170,8 +176,17 @@ fn follow_keys(connection: &Connection, number: i64, table: &TablePlan) -> Resul
     connection.execute_batch(&batch).map_err(from_sqlite)
 }
 
-/// The counter of a table whose keys are never given twice goes with the table when it is dropped.
-fn keep_counter(connection: &Connection, number: i64, table: &TablePlan) -> rusqlite::Result<()> {
+/// Under what the counter of a table is noted.
+pub(super) const COUNTER: &str = "counter";
+
+/// The counter of a table whose keys are never given twice goes with the table when it is dropped or made anew, and the script may
+/// set it. `name` is the table's now.
+pub(super) fn keep_counter(
+    connection: &Connection,
+    number: i64,
+    table: &TablePlan,
+    name: &TableName,
+) -> rusqlite::Result<()> {
     let counts: bool = connection.query_row(
         "select exists (select 1 from main.sqlite_schema where name = 'sqlite_sequence')",
         [],
@@ -180,12 +195,17 @@ fn keep_counter(connection: &Connection, number: i64, table: &TablePlan) -> rusq
     if !counts {
         return Ok(());
     }
-    let mut statement =
-        connection.prepare("select seq from main.sqlite_sequence where lower(name) = lower(?1)")?;
-    let mut rows = statement.query([&table.before.name])?;
-    if let Some(row) = rows.next()? {
-        let counter: i64 = row.get(0)?;
-        about::keep(connection, number, table, "counter", &counter.to_string())?;
+    let counter: Option<i64> = connection.query_row(
+        "select max(seq) from main.sqlite_sequence where lower(name) = lower(?1)",
+        [&name.name],
+        |row| row.get(0),
+    )?;
+    let kept = about::read(connection, number, table, COUNTER)?;
+    let kept = kept.and_then(|kept| kept.parse::<i64>().ok());
+    match counter {
+        Some(counter) if kept.is_none_or(|kept| kept < counter) => {
+            about::keep(connection, number, table, COUNTER, &counter.to_string())
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use tightrope_model::{Catalog, Keep, TableName};
 use super::key::{Key, Part, equal};
 use super::live::Live;
 use super::names::{list, of, own, sql};
-use super::spread::{moves_name, not_as_planned};
+use super::spread::{keep_counter, moves_name, not_as_planned};
 use super::touch::{FirstTouch, TouchLog, hold_name, trigger_names};
 use super::{about, others, owed, virtual_rows};
 use crate::counting::RowCounter;
@@ -156,6 +156,9 @@ impl Opening<'_> {
 pub(super) fn close(connection: &Connection, kept: &KeptNet) -> Result<(), EngineError> {
     others::note(connection, kept)?;
     for table in &kept.tables {
+        if let Some(after) = &table.plan.after {
+            keep_counter(connection, kept.number, &table.plan, after).map_err(from_sqlite)?;
+        }
         let Some(log) = &table.touched else {
             continue;
         };

@@ -18,6 +18,7 @@ mod generate;
 mod hunt;
 mod make;
 mod migration;
+mod positions;
 mod rows;
 mod runner;
 mod schema;

@@ -4,6 +4,7 @@ use tightrope_model::{Catalog, TableShape, Verdict};
 
 use super::case::{Stacked, TwinCase, Write};
 use super::generate::{generate, is_enforced};
+use super::positions;
 use super::stage::{Pair, Stage, attempt, check_deferred, run};
 
 /// How a case ended.
@@ -82,6 +83,10 @@ fn on_stage(stage: &Stage, case: &TwinCase, twin_is_made: bool) -> anyhow::Resul
         let _ = stage.rehearse();
         stage.with(|pair| build(pair.now.as_mut(), &[late]))?;
     }
+    let positions = stage.with(|pair| {
+        positions::draw(pair.twin.as_mut(), case.engine)?;
+        positions::draw(pair.now.as_mut(), case.engine)
+    })?;
     if let Err(error) = stage.apply(case)? {
         return Ok(match error {
             // The rehearsal had fewer rows, and the guard has noticed.
@@ -102,7 +107,12 @@ fn on_stage(stage: &Stage, case: &TwinCase, twin_is_made: bool) -> anyhow::Resul
         return Ok(refused(case, Outcome::Failed(chain("roll back", &error))));
     }
     let Count { writes, undone } = count;
-    Ok(match unlike(stage)? {
+    let behind = |pair: &mut Pair| positions::behind(pair.now.as_mut(), case.engine, &positions);
+    let unlike = match unlike(stage)? {
+        None => stage.with(behind)?,
+        unlike => unlike,
+    };
+    Ok(match unlike {
         Some(what) => Outcome::Failed(what),
         None => Outcome::Passed { writes, undone },
     })

@@ -45,10 +45,14 @@ impl KindDdl for Sequence {
         if !alike(before, now, &["owned_by", "persistence"]) {
             let kind =
                 (!same(before, now, "type")).then(|| format!("as {} ", text(before, "type")));
+            let mut options = options(before, Some(now));
+            if may_be_outside(before, now) {
+                options.push("restart".to_owned());
+            }
             statements.push(format!(
                 "alter sequence {name} {}{}",
                 kind.unwrap_or_default(),
-                options(before, Some(now)).join(" ")
+                options.join(" ")
             ));
         }
         if !same(before, now, "persistence") {
@@ -60,6 +64,13 @@ impl KindDdl for Sequence {
         }
         Some(statements)
     }
+}
+
+/// Whether a sequence may stand now where it could not before. Such a change is refused, unless it starts anew.
+fn may_be_outside(before: &Object, now: &Object) -> bool {
+    let bound = |object: &Object, name: &str| object.attribute(name)?.parse::<i64>().ok();
+    bound(before, "minimum") > bound(now, "minimum")
+        || bound(before, "maximum") < bound(now, "maximum")
 }
 
 /// The options of a sequence; only those that differ from `now`, if that is given, and the bounds always together with the

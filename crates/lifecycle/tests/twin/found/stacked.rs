@@ -264,3 +264,48 @@ fn rows_of_which_nothing_is_left_are_told_apart_by_what_they_will_be() {
         );
     }
 }
+
+/// What is written after it went back shows where its sequence stands.
+#[test]
+fn what_was_drawn_from_a_sequence_that_started_anew_is_not_given_again() {
+    let before = [
+        "create sequence s",
+        "create table t (a integer primary key default nextval('s'), b integer)",
+    ];
+    let drawn = [
+        "insert into t (b) select g from generate_series(1, 4) g",
+        "insert into t select g + 49, g from generate_series(1, 4) g",
+    ];
+    let cases = [
+        (
+            "alter sequence s restart with 50",
+            vec![(drawn[0], drawn[1])],
+            "54",
+        ),
+        ("alter sequence s restart with 50", vec![], "4"),
+        ("alter sequence s restart with 2", vec![], "4"),
+        (
+            "drop sequence s cascade; create sequence s start 50",
+            vec![],
+            "4",
+        ),
+    ];
+    for (upper, writes, next) in cases {
+        let upper: Vec<&str> = upper.split("; ").collect();
+        let twin = format!("insert into t values ({next}, 77)");
+        let last = [("insert into t (b) values (77)", twin.as_str())];
+        let writes: [&[Sides<'_>]; 3] = [&[], &writes, &last];
+        for major in servers::postgres_majors() {
+            let stage = postgres_stage(major);
+            let forward = ["alter table t add column c integer"];
+            check_stacked(
+                &stage,
+                EngineKind::Postgres,
+                &before,
+                &forward,
+                writes,
+                &upper,
+            );
+        }
+    }
+}

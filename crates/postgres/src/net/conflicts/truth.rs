@@ -20,9 +20,10 @@ fn is_known(table: &KeptTable, column: &ColumnPlan, window: &Window<'_>) -> bool
     };
     let calls = |id: &&ObjectId| matches!(id.kind, ObjectKind::Function | ObjectKind::Sequence);
     let mut called = was.depends_on.iter().filter(calls);
-    let takes = was
-        .attribute("default")
-        .is_some_and(|default| default.contains("nextval("));
+    let takes = was.attribute("identity").is_some()
+        || was
+            .attribute("default")
+            .is_some_and(|default| default.contains("nextval("));
     column.after.is_some()
         || is_filled
         || !takes && called.all(|id| window.after.object(id).is_some())

@@ -67,9 +67,11 @@ fn instead(schema: &Schema, thing: &Thing, chance: &mut Chance) -> Option<Draft>
         }
         ThingKind::View => format!("alter view {name} rename to w{number}"),
         ThingKind::Index => format!("alter index {name} rename to i{number}"),
-        ThingKind::Sequence => {
-            format!("alter sequence {name} increment by 7 restart with 100 minvalue 1")
-        }
+        ThingKind::Sequence => match chance.below(3) {
+            0 => format!("select setval('{name}', 1, false)"),
+            1 => format!("alter sequence {name} restart"),
+            _ => format!("alter sequence {name} increment by 7 restart with 100 minvalue 1"),
+        },
         ThingKind::Policy => format!("alter policy {name} on {on} using (true)"),
         ThingKind::Trigger => format!("alter table {on} disable trigger {name}"),
         ThingKind::Function => format!("alter function {name} cost 77"),
