@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tightrope_engine::{EngineError, KeptNet, KeptTable};
 use tightrope_model::{Catalog, Keep, TableName, TablePlan};
 
+use super::by_row::Followed;
 use super::catch::{found_columns, triggers_on};
 use super::columns::{Column, Columns, same};
 use super::take_out;
@@ -489,8 +490,8 @@ impl<'k> Home<'k> {
             }
         }
         for ((child, columns), parts) in followers {
-            let quiet = Quiet::make(session, parts.into_iter())?;
-            self.follow(session, kept, child, &columns)?;
+            let quiet = Quiet::make(session, parts.iter().copied())?;
+            self.follow(session, kept, (child, &parts), &columns)?;
             quiet.end(session)?;
         }
         again.iter().try_for_each(|sql| session.execute_own(sql))
@@ -501,7 +502,7 @@ impl<'k> Home<'k> {
         &self,
         session: &mut PostgresSession,
         kept: &KeptNet,
-        child: &TableName,
+        (child, parts): (&TableName, &BTreeSet<&TableName>),
         names: &[&String],
     ) -> Result<(), EngineError> {
         let of_child = kept.tables.iter().find(|table| {
@@ -524,13 +525,45 @@ impl<'k> Home<'k> {
             format!("{name} = (m.o{place})::text::{of}")
         });
         let sets: Vec<String> = sets.collect();
+        let refers = |alias: &str| {
+            has(
+                self.plan(),
+                alias,
+                own.iter().copied(),
+                ("m", "k", &self.of_keys),
+            )
+        };
+        let keyless = kept.tables.iter().filter(|table| {
+            let after = table.plan.after.as_ref();
+            table.plan.key.is_empty()
+                && after.is_some_and(|after| after == child || parts.contains(after))
+        });
+        let followed: Vec<(String, Followed<'_>)> = (1..)
+            .zip(keyless)
+            .map(|(number, kept)| {
+                let noted = TableName::new(names::SCHEMA, format!("net_following_{number}"));
+                let followed = Followed {
+                    kept,
+                    keys: &self.keys,
+                    columns: &own,
+                };
+                (names::sql(&noted), followed)
+            })
+            .collect();
+        for (noted, followed) in &followed {
+            followed.note(session, noted, &refers("t")?)?;
+        }
         session.execute_own(&format!(
             "update {} c set {} from {} m where {}",
             names::sql(child),
             sets.join(", "),
             self.keys,
-            has(self.plan(), "c", own, ("m", "k", &self.of_keys))?,
-        ))
+            refers("c")?,
+        ))?;
+        for (noted, followed) in &followed {
+            followed.change(session, noted)?;
+        }
+        Ok(())
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
     }
     forget_keys_that_changed(session, kept)?;
     let models = parts::agree(session, kept)?;
+    let rekeyed = kept.tables.iter().filter(|table| table.rekeyed.is_some());
+    let rekeyed: Vec<KeptTable> = rekeyed.cloned().collect();
     for table in &mut kept.tables {
         let Some(after) = table.plan.after.clone() else {
             let divided = table.plan.divided.as_ref();
@@ -53,7 +55,7 @@ pub(super) fn open(session: &mut PostgresSession, kept: &mut KeptNet) -> Result<
         if table.plan.columns.is_empty() && table.plan.added.is_empty() {
             continue;
         }
-        let linked = by_row::link(session, table, &after)?;
+        let linked = by_row::link(session, table, &after, &rekeyed)?;
         note_what_was_inserted(session, number, table, linked, &after, &columns)?;
         watch(session, number, table, &after, &columns)?;
     }

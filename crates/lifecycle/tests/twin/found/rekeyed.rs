@@ -340,3 +340,38 @@ fn what_referred_to_a_row_with_another_key_lets_go_of_it_when_that_is_deleted() 
         assert_eq!(outcome, passed, "{case}");
     }
 }
+
+/// They are known by their text, and the key that they refer by is in it.
+#[test]
+fn rows_without_a_key_that_refer_to_rows_with_other_keys_are_the_same_rows() {
+    let before = [
+        "create table p (a integer primary key, b integer)",
+        "create table c (n numeric(12,2), x text, p integer references p on update cascade)",
+        "insert into p values (3, 1), (5, 2)",
+        "insert into c values (1, 'x', 3), (2, 'y', 3), (2, 'y', 3), (2, 'y', 5), (7, 'n', null)",
+    ];
+    let writes = [
+        (
+            "update c set x = 'app' where n = 1",
+            "update c set x = 'app' where n = 1",
+        ),
+        (
+            "insert into c (n, x, p) values (4, 'z', 1003)",
+            "insert into c (n, x, p) values (4, 'z', 3)",
+        ),
+        ("delete from c where p = 1005", "delete from c where p = 5"),
+    ];
+    for forward in [
+        "update p set a = a + 1000",
+        "update p set a = a + 1000; alter table c add column z integer default 0",
+        "update p set a = a + 1000; alter table c alter n type numeric(30,8)",
+        "alter table c alter n type numeric(30,8); update p set a = a + 1000",
+        "update p set a = a + 1000; alter table c drop column n",
+    ] {
+        let forward: Vec<&str> = forward.split("; ").collect();
+        check_postgres(&before, &forward, &[]);
+        if forward.last() != Some(&"alter table c drop column n") {
+            check_postgres_in_words(&before, &forward, &writes);
+        }
+    }
+}

@@ -3,19 +3,22 @@
 //! A change of the schema leaves rows in their order, so the first pre-image of what is left of a row belongs to the first row
 //! of which the same is left, and so on. What the rows are since is written beside their pre-images, before anybody writes.
 
+use std::collections::BTreeMap;
+
 use tightrope_engine::{EngineError, KeptTable};
-use tightrope_model::{TableName, TablePlan, Value};
+use tightrope_model::{ColumnPlan, TableName, TablePlan, Value};
 
 use super::super::hashes::{self, Hashed, Kind};
 use super::super::keys;
 use super::super::names;
+use super::super::references;
 use super::super::terms::{Facts, Shape};
-use super::{has_more, text, whole_text};
+use super::{has_more, text, text_with, whole_text};
 use crate::quote::quote;
 use crate::session::PostgresSession;
 
 /// The column of the pre-images that says what their rows are when the window begins.
-const LINK: &str = "tightrope_k";
+pub(super) const LINK: &str = "tightrope_k";
 
 /// Whether the pre-images say what their rows are.
 pub(super) fn is_made(facts: &Facts<'_>) -> bool {
@@ -34,6 +37,7 @@ pub(in crate::net) fn link(
     session: &mut PostgresSession,
     table: &mut KeptTable,
     after: &TableName,
+    rekeyed: &[KeptTable],
 ) -> Result<bool, EngineError> {
     let (true, Some(rows)) = (table.plan.key.is_empty(), &table.rows) else {
         return Ok(false);
@@ -47,10 +51,12 @@ pub(in crate::net) fn link(
         return Ok(false);
     }
     let plan = &table.plan;
-    let (was, left) = (
-        text(plan, Shape::Before, "p"),
-        text(plan, Shape::After, "t"),
-    );
+    let values = since(session, plan, after, rekeyed)?;
+    let was = text_with(plan, Shape::Before, |name| match values.get(name) {
+        Some(value) => value.clone(),
+        None => format!("p.{}", quote(name)),
+    });
+    let left = text(plan, Shape::After, "t");
     let number = |text: &str, alias: &str| {
         format!("row_number() over (partition by {text} order by {alias}.ctid) as tightrope_n")
     };
@@ -76,6 +82,54 @@ pub(in crate::net) fn link(
         rows = names::sql(rows),
     ))?;
     Ok(true)
+}
+
+/// What the columns (by their names before) of a pre-image `p` hold since the migration that refer to rows with other keys.
+fn since(
+    session: &mut PostgresSession,
+    plan: &TablePlan,
+    after: &TableName,
+    rekeyed: &[KeptTable],
+) -> Result<BTreeMap<String, String>, EngineError> {
+    let parents = || {
+        let named =
+            |table: &'_ KeptTable| table.plan.after.clone().map(|name| (name, table.clone()));
+        rekeyed.iter().filter_map(named)
+    };
+    let names: Vec<TableName> = parents().map(|(name, _)| name).collect();
+    let references = references::to_tables(session, names.iter())?;
+    let mut values = BTreeMap::new();
+    for reference in references.iter().filter(|one| &one.child == after) {
+        let Some((_, parent)) = parents().find(|(name, _)| *name == reference.parent) else {
+            continue;
+        };
+        let Some(keys) = &parent.rekeyed else {
+            continue;
+        };
+        let pairs = reference.columns.iter().map(|(child, of_parent)| {
+            let mut columns = plan.columns.iter();
+            let column = columns.find(|column| column.after.as_ref() == Some(child))?;
+            let mut key = parent.plan.key.iter();
+            let place = key.position(|part| &part.after == of_parent)? + 1;
+            Some((column, place))
+        });
+        let Some(pairs) = pairs.collect::<Option<Vec<(&ColumnPlan, usize)>>>() else {
+            continue;
+        };
+        let same = pairs.iter().map(|(column, place)| {
+            format!("(m.o{place})::text = (p.{})::text", quote(&column.before))
+        });
+        let same = same.collect::<Vec<_>>().join(" and ");
+        for (column, place) in &pairs {
+            let (keys, kind) = (names::sql(keys), &column.type_before);
+            let value = format!(
+                "coalesce((select (m.k{place})::text::{kind} from {keys} m where {same} limit 1), (p.{})::{kind})",
+                quote(&column.before)
+            );
+            values.entry(column.before.clone()).or_insert(value);
+        }
+    }
+    Ok(values)
 }
 
 /// Whether what the migration should have left alone is the same in all rows and pre-images, in whatever order.

@@ -6,6 +6,7 @@
 //! row had when the window began: where it is not the text of the pre-image itself, that is written beside it ([`link`]).
 //! The text of the columns which the migration left alone is what is left of a row in a table that is what it was.
 
+mod follow;
 mod later;
 mod link;
 
@@ -16,12 +17,18 @@ use super::terms::{Facts, Gone, Joins, Shape, before};
 use super::touch::numbered;
 use crate::quote::quote;
 
+pub(super) use follow::Followed;
 pub(super) use later::{in_words_of_before, keep_words};
 pub(super) use link::link;
 
 /// The text of what the migration left alone of a row, under the alias: the same before it and after it.
 pub(super) fn text(plan: &TablePlan, shape: Shape, alias: &str) -> String {
-    row_text(columns_left_alone(plan, shape).map(|name| format!("{alias}.{}", quote(name))))
+    text_with(plan, shape, |name| format!("{alias}.{}", quote(name)))
+}
+
+/// The same with other values.
+fn text_with(plan: &TablePlan, shape: Shape, value: impl Fn(&str) -> String) -> String {
+    row_text(columns_left_alone(plan, shape).map(value))
 }
 
 /// What the migration left alone, by its names in that shape.
@@ -38,8 +45,13 @@ fn columns_left_alone(plan: &TablePlan, shape: Shape) -> impl Iterator<Item = &s
 
 /// The text of all that a row has since the migration, under the alias.
 pub(super) fn whole_text(plan: &TablePlan, alias: &str) -> String {
+    whole_text_with(plan, |name| format!("{alias}.{}", quote(name)))
+}
+
+/// The same with other values.
+fn whole_text_with(plan: &TablePlan, value: impl Fn(&str) -> String) -> String {
     let columns = numbered(plan).into_iter();
-    row_text(columns.map(|(_, name)| format!("{alias}.{}", quote(name))))
+    row_text(columns.map(|(_, name)| value(name)))
 }
 
 /// Whether rows since the migration have more than what it left alone: their log keeps both texts.
