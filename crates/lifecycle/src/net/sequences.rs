@@ -1,13 +1,19 @@
 //! Which sequences would not go on where they were.
 
 use tightrope_engine::{EngineError, Fill, KeptNet, KeptSequence, Sequence, Session, Window};
-use tightrope_model::{Catalog, SequencePlan};
+use tightrope_model::{Catalog, ObjectKind, SequencePlan};
 
-/// All sequences as they are, if the engine's net keeps their positions.
-pub(crate) fn sequences(session: &mut dyn Session) -> Result<Vec<Sequence>, EngineError> {
+/// All sequences of a database as they are, if the engine's net keeps their positions; the catalog says whether there are any.
+pub(crate) fn sequences(
+    session: &mut dyn Session,
+    before: &Catalog,
+) -> Result<Vec<Sequence>, EngineError> {
+    let mut objects = before.objects();
     match session.net() {
-        Some(net) => net.sequences(),
-        None => Ok(Vec::new()),
+        Some(net) if objects.any(|object| object.id.kind == ObjectKind::Sequence) => {
+            net.sequences()
+        }
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -32,7 +38,7 @@ pub(crate) fn undo_moves(
     before: &[Sequence],
     (catalog, after): (&Catalog, &Catalog),
 ) -> Result<(), EngineError> {
-    let now = sequences(session)?;
+    let now = sequences(session, catalog)?;
     let (mut positions, mut kept) = (Vec::new(), Vec::new());
     for before in before {
         let now = now.iter().find(|now| now.number == before.number);

@@ -53,7 +53,7 @@ pub(crate) fn look(
     if let Some(net) = session.net() {
         net.shed()?;
     }
-    let sequences = super::sequences(session)?;
+    let sequences = super::sequences(session, before)?;
     session.start_counting_rows()?;
     for step in &ready.steps.steps {
         ready.run_step(session, step, &Silent)?;
@@ -61,7 +61,7 @@ pub(crate) fn look(
     session.regain()?;
     let after = session.catalog()?;
     let rows = session.rows_changed()?;
-    let moved = super::moved(&sequences, &super::sequences(session)?);
+    let moved = super::moved(&sequences, &super::sequences(session, before)?);
     let mut plan = plan_of(
         session,
         rows,

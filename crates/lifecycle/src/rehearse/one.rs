@@ -122,7 +122,7 @@ impl Rehearsal<'_> {
         // Objects have the numbers of this copy.
         let before = session.catalog()?;
         let mut trial = self.begin_trial(session.as_mut())?;
-        let forward = match self.run_forward(session.as_mut(), migration) {
+        let forward = match self.run_forward(session.as_mut(), migration, &before) {
             Ok(ran) => ran,
             Err(RunStop::Engine(error)) => return Err(error),
             Err(RunStop::Script(failure)) => {

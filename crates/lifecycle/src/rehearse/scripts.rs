@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tightrope_engine::{EngineError, ErrorKind, Session};
-use tightrope_model::{Footprint, TableChange, TableName};
+use tightrope_model::{Catalog, Footprint, TableChange, TableName};
 use tightrope_script::{Migration, Script};
 
 use super::cluster::MadeRoles;
@@ -17,10 +17,11 @@ impl Rehearsal<'_> {
         &self,
         session: &mut dyn Session,
         migration: &Migration,
+        before: &Catalog,
     ) -> Result<Ran, RunStop> {
-        let sequences = net::sequences(session)?;
+        let sequences = net::sequences(session, before)?;
         let mut ran = self.run(session, &migration.forward)?;
-        ran.sequences = net::moved(&sequences, &net::sequences(session)?);
+        ran.sequences = net::moved(&sequences, &net::sequences(session, before)?);
         if let Some(script) = &migration.verify {
             session.begin()?;
             let held = verify::run(session, script, self.dialect, self.listener);

@@ -13,9 +13,9 @@ use crate::contract::ContractDatabase;
 /// After how many cases a hunt says how far it is.
 const TOLD_EACH: u64 = 500;
 
-/// After how many cases a thread works on with new databases. A server's session remembers every schema that it has seen, and is half as
-/// fast after two thousand.
-const FRESH_AFTER: u64 = 250;
+/// After how many cases a thread works on with new databases. A server's session remembers every schema that it has seen, and its catalog
+/// keeps the room of all of them: after 250 cases a copy of it is six times as large.
+const FRESH_AFTER: u64 = 60;
 
 /// How many cases to run, from which seed, on how many threads, and after how many failures to stop.
 #[derive(Clone, Copy, Debug)]

@@ -35,15 +35,17 @@ fn read(session: &mut dyn Session, engine: EngineKind) -> anyhow::Result<Vec<Seq
 
 /// Draws from every sequence, so that none stands where it starts, and gives where they stand then.
 pub(super) fn draw(session: &mut dyn Session, engine: EngineKind) -> anyhow::Result<Vec<Sequence>> {
-    if engine != EngineKind::Sqlite {
-        for sequence in read(session, engine)? {
-            let name = [&sequence.name.schema, &sequence.name.name].map(|part| session.quote(part));
-            let sql = format!(
-                "select nextval('{}') from generate_series(1, 3)",
-                name.join(".")
-            );
-            session.query(&sql, &[])?;
-        }
+    let sequences = read(session, engine)?;
+    if engine == EngineKind::Sqlite || sequences.is_empty() {
+        return Ok(sequences);
+    }
+    for sequence in &sequences {
+        let name = [&sequence.name.schema, &sequence.name.name].map(|part| session.quote(part));
+        let sql = format!(
+            "select nextval('{}') from generate_series(1, 3)",
+            name.join(".")
+        );
+        session.query(&sql, &[])?;
     }
     read(session, engine)
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::Context as _;
 use tightrope_engine::{ConnectOptions, DatabaseUrl, Engine, Registry, RunStatement, Session};
 use tightrope_lifecycle::{
-    ApplyError, ApplyOptions, BackupSettings, CopiesOf, Policy, Project, RehearseError,
-    RehearseOptions, RollbackError, RollbackOptions, Selecting, Silent, Watchers, prepare_apply,
-    prepare_rollback, rehearse,
+    ApplyError, ApplyOptions, BackupSettings, CopiesOf, Decision, Policy, Project, QuarantineError,
+    RehearseError, RehearseOptions, RollbackError, RollbackOptions, RolledBack, Selecting, Silent,
+    Watchers, decide, prepare_apply, prepare_rollback, quarantined, rehearse,
 };
 use tightrope_model::EngineKind;
 use tightrope_store::Holder;
@@ -249,12 +249,21 @@ impl Stage {
     }
 
     /// Rolls it back.
-    pub(super) fn roll_back(&self) -> Result<(), RollbackError> {
+    pub(super) fn roll_back(&self) -> Result<RolledBack, RollbackError> {
         let project = self.project();
         let options = RollbackOptions::default();
-        prepare_rollback(&project, &options)?
-            .run(Watchers::SILENT)
-            .map(drop)
+        prepare_rollback(&project, &options)?.run(Watchers::SILENT)
+    }
+
+    /// The rows that are in quarantine.
+    pub(super) fn quarantined(&self) -> anyhow::Result<Vec<i64>> {
+        let rows = quarantined(&self.project(), &[])?;
+        Ok(rows.iter().map(|row| row.number).collect())
+    }
+
+    /// Puts rows back that are in quarantine.
+    pub(super) fn put_back(&self, rows: &[i64]) -> Result<(), QuarantineError> {
+        decide(&self.project(), rows, Decision::Restore, Watchers::SILENT).map(drop)
     }
 }
 
