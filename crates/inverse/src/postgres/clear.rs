@@ -215,7 +215,7 @@ fn column_it_goes_with<'s>(
     sequence: &Object,
 ) -> Option<&'s Object> {
     let is_sequence = sequence.id.kind == ObjectKind::Sequence;
-    let owner = sequence::owner(sequence).filter(|_| is_sequence)?;
+    let owner = sequence.owner_column().filter(|_| is_sequence)?;
     let column = ObjectId::new(ObjectKind::Column, owner);
     survey
         .now

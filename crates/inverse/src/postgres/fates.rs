@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 
-use super::kinds::sequence;
 use super::survey::{Survey, columns};
 use super::{names, registry};
 use crate::TableSource;
@@ -477,7 +476,7 @@ impl<'s, 'a> Decide<'s, 'a> {
     fn is_needed_by_columns(&self, id: &ObjectId) -> bool {
         let is_alone = |id: &ObjectId| {
             let sequence = self.survey.now.object(id);
-            sequence.is_some_and(|sequence| sequence::owner(sequence).is_none())
+            sequence.is_some_and(|sequence| sequence.owner_column().is_none())
         };
         match id.kind {
             ObjectKind::Function | ObjectKind::Collation => true,

@@ -254,7 +254,7 @@ impl Plan<'_, '_> {
         let owner = names::owner(object, self.survey.before)
             .or_else(|| super::fates::statistics_table(object))
             .or_else(|| {
-                let owner = sequence::owner(object)?;
+                let owner = object.owner_column()?;
                 Some(ObjectId::new(ObjectKind::Table, owner[..2].to_vec()))
             });
         object.attribute("form") != Some("f") && owner.is_some_and(|owner| set_aside(&owner))
@@ -263,7 +263,7 @@ impl Plan<'_, '_> {
     /// Whether an object is the sequence of an identity that is made anew, with its options, by its rebuilt table.
     fn comes_with_identity(&self, object: &Object) -> bool {
         object.attribute("identity").is_some()
-            && sequence::owner(object).is_some_and(|owner| {
+            && object.owner_column().is_some_and(|owner| {
                 let table = ObjectId::new(ObjectKind::Table, owner[..2].to_vec());
                 self.fates.rebuilt.contains(&table)
             })
@@ -562,7 +562,7 @@ impl Plan<'_, '_> {
         let Some(before) = self.survey.before.object(id) else {
             return;
         };
-        let Some(owner) = sequence::owner(before) else {
+        let Some(owner) = before.owner_column() else {
             return;
         };
         if self.comes_back_whole(before) {

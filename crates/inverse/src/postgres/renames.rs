@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use tightrope_model::{Object, ObjectId, ObjectKind};
 
 use super::fates::Fates;
-use super::kinds::sequence;
 use super::names::{self, Space};
 use super::plan::Script;
 use super::quote::{qualified, quote};
@@ -234,7 +233,7 @@ fn move_between_schemas(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
 /// Whether an object is the sequence of a column in a table that is built anew: that of an identity goes with the old one, another was
 /// let go.
 fn is_owned_by_rebuilt(survey: &Survey<'_>, fates: &Fates, now: &Object) -> bool {
-    sequence::owner(now).is_some_and(|owner| {
+    now.owner_column().is_some_and(|owner| {
         let table = ObjectId::new(ObjectKind::Table, owner[..2].to_vec());
         let before = survey.matching.before(&table);
         before.is_some_and(|before| fates.rebuilt.contains(before))

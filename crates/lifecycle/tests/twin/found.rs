@@ -779,23 +779,3 @@ fn values_of_a_type_that_stands_aside_come_back_beside_rows_that_the_migration_m
         ],
     );
 }
-
-#[test]
-fn an_identity_that_nobody_may_write_is_no_hindrance_to_values_that_come_back() {
-    check_postgres(
-        &[
-            "create table t (a integer primary key, b bigint generated always as identity, c text)",
-            "create table u (a bigint generated always as identity, b text)",
-            "insert into t (a, c) values (1, 'x'), (2, 'y')",
-            "insert into u (b) values ('x'), ('y')",
-        ],
-        &[
-            "update t set c = 'new'",
-            "do $do$ begin alter table u add column c integer generated always as (length(b)) stored; end $do$",
-        ],
-        &[
-            "update t set c = 'mine' where a = 1",
-            "insert into u (b) values ('z')",
-        ],
-    );
-}

@@ -206,4 +206,12 @@ impl Object {
             .get(name)
             .map(|attribute| attribute.value.as_str())
     }
+
+    /// The path of the column that a sequence belongs to; none if it stands alone.
+    pub fn owner_column(&self) -> Option<Vec<String>> {
+        ["owner_schema", "owner_table", "owner_column"]
+            .iter()
+            .map(|name| self.attribute(name).map(str::to_owned))
+            .collect()
+    }
 }

@@ -260,10 +260,10 @@ pub(super) fn next_number(
         (Some(_), _) => before
             .objects()
             .filter(|object| object.attribute("identity").is_some())
-            .map(|object| &object.id)
-            .find(|sequence| {
-                is_sequence(sequence) && owner(before, sequence).as_ref() == Some(&id.path)
-            }),
+            .find(|object| {
+                is_sequence(&&object.id) && object.owner_column().as_ref() == Some(&id.path)
+            })
+            .map(|object| &object.id),
         (None, Some(default)) if default.starts_with("nextval(") && default.ends_with(')') => {
             column.depends_on.iter().find(is_sequence)
         }
@@ -361,7 +361,7 @@ fn given_by_others(
 ) -> Result<Vec<Position>, EngineError> {
     let SequencePlan { name, .. } = &sequence.plan;
     let id = ObjectId::new(ObjectKind::Sequence, [&name.schema, &name.name]);
-    let owner = owner(before, &id);
+    let owner = before.object(&id).and_then(Object::owner_column);
     let draws = |column: &&Object| {
         column.id.kind == ObjectKind::Column
             && (column.depends_on.contains(&id) || owner.as_ref() == Some(&column.id.path))
@@ -412,13 +412,4 @@ fn given_by_others(
         }));
     }
     Ok(given)
-}
-
-/// The path of the column that a sequence belongs to.
-fn owner(before: &Catalog, sequence: &ObjectId) -> Option<Vec<String>> {
-    let sequence = before.object(sequence)?;
-    ["owner_schema", "owner_table", "owner_column"]
-        .iter()
-        .map(|name| sequence.attribute(name).map(str::to_owned))
-        .collect()
 }

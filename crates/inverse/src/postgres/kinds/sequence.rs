@@ -29,7 +29,7 @@ impl KindDdl for Sequence {
 
     fn drop(&self, object: &Object, _catalog: &Catalog) -> String {
         // One that belongs to a column goes with its table, if the rows that were kept take the table's place.
-        let exists = match owner(object) {
+        let exists = match object.owner_column() {
             Some(_) => "if exists ",
             None => "",
         };
@@ -110,13 +110,5 @@ pub(in super::super) fn owned(catalog: &Catalog) -> impl Iterator<Item = (&Objec
         .objects()
         .skip_while(|object| object.id.kind < ObjectKind::Sequence)
         .take_while(|object| object.id.kind == ObjectKind::Sequence)
-        .filter_map(|sequence| Some((sequence, owner(sequence)?)))
-}
-
-/// The path of the column that owns a sequence.
-pub(in super::super) fn owner(sequence: &Object) -> Option<Vec<String>> {
-    ["owner_schema", "owner_table", "owner_column"]
-        .iter()
-        .map(|name| sequence.attribute(name).map(str::to_owned))
-        .collect()
+        .filter_map(|sequence| Some((sequence, sequence.owner_column()?)))
 }

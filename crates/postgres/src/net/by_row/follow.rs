@@ -55,16 +55,16 @@ impl Followed<'_> {
             // Rows of before that the application has changed since were these.
             let (mut was, mut same) = (Vec::new(), Vec::new());
             for column in &plan.columns {
+                let Some(after) = &column.after else { continue };
                 let own = format!("p.{}", quote(&column.before));
-                let key = |letter| self.key(letter, column.after.as_ref()?);
+                let key = |letter| self.key(letter, after);
                 same.extend(key('o').map(|key| format!("({own})::text = ({key})::text")));
                 was.push(key('k').unwrap_or(own));
             }
-            let of_before = plan
-                .columns
-                .iter()
-                .map(|column| format!("p.{}", quote(&column.before)));
-            let (was, now) = (super::row_text(was.into_iter()), super::row_text(of_before));
+            let (was, now) = (
+                super::row_text(was.into_iter()),
+                super::text(plan, Shape::Before, "p"),
+            );
             sql.push_str(&format!(
                 " union select {was}, {now}, {was}, {now} from {} p join {keys} m on {}",
                 names::sql(rows),
