@@ -235,7 +235,8 @@ pub(super) fn put_back(
                 "table {} has no column {missing:?}, which the row has",
                 row.table
             ),
-        ));
+        )
+        .hint("add the column, or take the row from the quarantine by hand"));
     }
     let (mut columns, mut values) = (Vec::new(), Vec::new());
     for column in names.iter().filter_map(|name| there.get(name)) {

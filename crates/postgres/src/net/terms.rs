@@ -70,6 +70,9 @@ pub(super) struct Facts<'k> {
     pub(super) log: Option<(String, Columns)>,
     pub(super) rows: Option<(String, Columns)>,
     pub(super) inserted: Option<(String, Columns)>,
+    /// It is a part that was gone and has its rows again: what the application has written is known, and the rest is kept whole or
+    /// the migration's.
+    pub(super) came_home: bool,
     /// What has become of keys, until rows have those of before again.
     pub(super) keys: Option<(String, Columns)>,
 }
@@ -78,6 +81,18 @@ pub(super) struct Facts<'k> {
 pub(super) struct Terms<'k> {
     pub(super) facts: Facts<'k>,
     pub(super) joins: Joins,
+}
+
+impl Facts<'_> {
+    /// The condition that `t` is a row of the migration that nobody has touched; none if it inserted no row. `found` says that `t` is
+    /// among those that it inserted.
+    pub(super) fn own(&self, found: &str, touched: &str, has_before: &str) -> Option<String> {
+        let rest = format!("not ({touched}) and not ({has_before})");
+        match self.inserted {
+            Some(_) => Some(format!("{found} and {rest}")),
+            None => self.came_home.then_some(rest),
+        }
+    }
 }
 
 impl<'k> Terms<'k> {
@@ -91,9 +106,12 @@ impl<'k> Terms<'k> {
         let mut own = |name: &Option<TableName>| of_own(session, name.as_ref());
         let (log, rows, inserted) = (own(&kept.touched)?, own(&kept.rows)?, own(&kept.inserted)?);
         let keys = own(&kept.rekeyed)?;
+        let plan = &kept.plan;
+        let came_home = plan.after.is_none() && plan.divided.is_some() && log.is_some();
         Self::put_together(Facts {
-            plan: &kept.plan,
+            plan,
             shape,
+            came_home: came_home && rows.is_some(),
             table: names::sql(table),
             now: Columns::of(session, table)?,
             log,

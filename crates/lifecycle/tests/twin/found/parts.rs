@@ -362,3 +362,27 @@ fn a_table_that_became_a_part_has_its_own_columns_again() {
         ],
     );
 }
+
+#[test]
+fn what_the_migration_put_into_a_part_that_it_then_made_anew_goes() {
+    let before = [
+        "create table t (a integer primary key, b text) partition by list (a)",
+        "create table t_d partition of t default",
+        "insert into t values (7, 'x'), (9, 'z')",
+    ];
+    let forward = [
+        "insert into t values (50, 'own'), (51, 'own')",
+        "alter table t detach partition t_d",
+        "create table t_n partition of t default",
+        "insert into t select * from t_d",
+        "drop table t_d",
+    ];
+    let writes = [
+        "insert into t values (8, 'app')",
+        "update t set b = 'app' where a = 7",
+        "delete from t where a = 9",
+    ];
+    check_postgres(&before, &forward, &[]);
+    check_postgres(&before[..2], &forward, &writes[..1]);
+    check_postgres(&before, &forward, &writes);
+}
