@@ -39,7 +39,10 @@ pub(super) fn agree(
         // Rows have come, or gone, or both: of one side none is without its row on the other, or nobody can tell.
         Some(false) if !all_stayed(session, plan, rows, after)? => {
             match none_without(session, plan, Side::Before, was, now)? {
-                Some(false) => none_without(session, plan, Side::Now, was, now)?,
+                Some(false) => match none_without(session, plan, Side::Now, was, now)? {
+                    Some(false) => Some(only_came_or_went(session, plan, after)?),
+                    told => told,
+                },
                 told => told,
             }
         }
@@ -57,6 +60,27 @@ pub(super) fn agree(
         )
         .hint("rehearse the migration again, on a copy of the data as it is now")),
     }
+}
+
+/// Whether no row can have got another key: none was updated, and nothing about the columns of the key was changed, so whatever has
+/// another key was inserted by itself.
+fn only_came_or_went(
+    session: &mut PostgresSession,
+    plan: &TablePlan,
+    after: &TableName,
+) -> Result<bool, EngineError> {
+    let key = plan.key.iter().map(|part| literal(&part.after));
+    let sure = session.query_own(
+        &format!(
+            "select (pg_catalog.pg_stat_get_xact_tuples_updated(t.id) = 0 and not exists (select from pg_catalog.pg_attribute a \
+               where a.attrelid = t.id and a.attname in ({}) and pg_catalog.age(a.xmin) <= 0))::int::bigint \
+             from (select {}::regclass::oid as id) t",
+            key.collect::<Vec<_>>().join(", "),
+            literal(&names::sql(after))
+        ),
+        &[],
+    )?;
+    Ok(sure.first().and_then(|row| row.first()?.integer()) == Some(1))
 }
 
 /// Whether no row has come, gone or been written by itself since the pre-images, as far as the counts tell, so that the first row is

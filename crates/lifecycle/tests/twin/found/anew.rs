@@ -203,3 +203,20 @@ fn a_table_that_is_copied_without_a_column_is_not_set_aside() {
         );
     }
 }
+
+/// The table was written anew, but no statement gave a row another key: rows went, and others came.
+#[test]
+fn rows_that_went_and_came_in_a_table_that_was_written_anew_are_known_by_their_keys() {
+    check_postgres(
+        &[
+            "create table t (a bigint primary key, b varchar(40), c bigint not null)",
+            "insert into t values (1, 'a', 0), (2, 'uu', -1)",
+        ],
+        &[
+            "alter table t alter column b type integer using length(b)",
+            "delete from t",
+            "insert into t values (2, null, -1), (60, 7, 42)",
+        ],
+        &["update t set c = 7 where a = 2"],
+    );
+}

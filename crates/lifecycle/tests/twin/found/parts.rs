@@ -386,3 +386,21 @@ fn what_the_migration_put_into_a_part_that_it_then_made_anew_goes() {
     check_postgres(&before[..2], &forward, &writes[..1]);
     check_postgres(&before, &forward, &writes);
 }
+
+#[test]
+fn a_row_that_was_copied_out_of_a_part_has_the_values_of_a_column_that_only_the_part_has_still() {
+    let before = [
+        "create table t (a integer primary key, b integer not null, c integer generated always as (b * 2) stored, d text) \
+         partition by range (a)",
+        "create table t_0 partition of t for values from (minvalue) to (4)",
+        "create table t_d partition of t default",
+        "insert into t (a, b, d) values (2, 20, 'x'), (3, 30, 'y'), (7, 70, 'z')",
+    ];
+    let forward = [
+        "alter table t detach partition t_0",
+        "insert into t (a, b, d) select a, b, d from t_0",
+        "alter table t drop column b cascade",
+    ];
+    check_postgres(&before, &forward, &[]);
+    check_postgres(&before, &forward, &["update t set d = 'app' where a = 2"]);
+}

@@ -53,12 +53,15 @@ impl MoveRows<'_> {
             "from only {from_name} t where exists (select from (select {}) t where {bounds})",
             of_before.join(", ")
         );
-        let key = home.plan.key.iter();
-        let pairs = key.filter_map(|part| {
-            let now = theirs.get(&part.before)?;
-            Some(format!("o.{} = t.{}", quote(&part.after), quote(now)))
-        });
-        let same_key = pairs.collect::<Vec<_>>().join(" and ");
+        let key_of = |alias: &str| {
+            let key = home.plan.key.iter();
+            let pairs = key.filter_map(|part| {
+                let now = theirs.get(&part.before)?;
+                Some(format!("o.{} = {alias}.{}", quote(&part.after), quote(now)))
+            });
+            pairs.collect::<Vec<_>>().join(" and ")
+        };
+        let same_key = key_of("t");
         let alone = stands_alone(home, window);
         let belong = match alone.filter(|_| home.rows.is_none()) {
             // Nothing was copied out of it: a row that has the key of one of its own is another.
@@ -100,9 +103,27 @@ impl MoveRows<'_> {
                 _ => quote(now),
             });
         }
+        let only_there = known.iter().map(|name| quote(name));
+        let only_there: Vec<String> = only_there.filter(|name| !places.contains(name)).collect();
         let (places, columns, values) = (places.join(", "), columns.join(", "), values.join(", "));
         let quiet = Quiet::make(session, [after, place].into_iter())?;
-        if let Some(alone) = alone {
+        if let (Some(alone), false) = (alone, only_there.is_empty()) {
+            // What is lost since in the other part is still in the row's own.
+            let own = names::sql(&TableName::new(names::SCHEMA, "net_moving"));
+            let of_own = only_there
+                .iter()
+                .map(|name| format!("(select o.{name} from {own} o where {})", key_of("moved")));
+            session.execute_own(&format!(
+                "create table {own} as select o.* from only {alone} o where exists (select {belong} and {same_key}); \
+                 delete from only {alone} o where exists (select {belong} and {same_key}); \
+                 with moved as (delete {belong} and exists (select from {own} o where {same_key}) returning {columns}) \
+                 insert into {place_name} ({places}, {}) overriding system value select {values}, {} from moved; \
+                 drop table {own}",
+                only_there.join(", "),
+                of_own.collect::<Vec<_>>().join(", "),
+                alone = names::sql(alone),
+            ))?;
+        } else if let Some(alone) = alone {
             session.execute_own(&format!(
                 "delete from only {} o where exists (select {belong} and {same_key})",
                 names::sql(alone),
