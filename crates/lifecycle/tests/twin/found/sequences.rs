@@ -2,20 +2,27 @@
 
 use super::{check_postgres, check_postgres_in_words, check_sqlite};
 
-/// What is drawn from each sequence before the migration is told to it: three numbers.
+const NUMBERED: [&str; 8] = [
+    "create sequence s increment 5 start 100",
+    "create sequence d increment -1",
+    "create table t (a integer primary key default nextval('s'), b integer)",
+    "create table i (a integer generated always as identity primary key, b integer)",
+    "create table r (a serial primary key, b integer)",
+    "insert into t (b) values (1), (2)",
+    "insert into i (b) values (1), (2)",
+    "insert into r (b) values (1), (2)",
+];
+
+/// Three numbers are drawn from each before the migration.
+fn check_each(forward: &[&str]) {
+    for forward in forward {
+        check_postgres(&NUMBERED, &forward.split("; ").collect::<Vec<_>>(), &[]);
+    }
+}
+
 #[test]
 fn a_sequence_that_is_dropped_or_starts_anew_goes_on_where_it_was() {
-    let before = [
-        "create sequence s increment 5 start 100",
-        "create sequence d increment -1",
-        "create table t (a integer primary key default nextval('s'), b integer)",
-        "create table i (a integer generated always as identity primary key, b integer)",
-        "create table r (a serial primary key, b integer)",
-        "insert into t (b) values (1), (2)",
-        "insert into i (b) values (1), (2)",
-        "insert into r (b) values (1), (2)",
-    ];
-    for forward in [
+    check_each(&[
         "alter table t alter a drop default; drop sequence s",
         "alter table t alter a drop default; drop sequence s; create sequence s start 7",
         "alter sequence s restart",
@@ -23,6 +30,14 @@ fn a_sequence_that_is_dropped_or_starts_anew_goes_on_where_it_was() {
         "select setval('s', 105, false)",
         "do $$ begin perform setval('s', 1000000); perform setval('s', 100, false); end $$",
         "alter sequence d increment 2 minvalue -100 maxvalue 1000 restart with 5",
+        "alter table r alter a type bigint; alter sequence r_a_seq rename to x; alter sequence x restart",
+        "create schema n; alter sequence s set schema n; alter sequence n.s restart",
+    ]);
+}
+
+#[test]
+fn the_sequence_of_a_column_goes_on_where_it_was() {
+    check_each(&[
         "truncate i restart identity",
         "truncate t, i, r restart identity",
         "alter table i alter a restart with 1",
@@ -32,11 +47,7 @@ fn a_sequence_that_is_dropped_or_starts_anew_goes_on_where_it_was() {
         "drop table r; create table r (a serial primary key, c text)",
         "alter table r drop column a",
         "alter table i drop column a",
-        "alter table r alter a type bigint; alter sequence r_a_seq rename to x; alter sequence x restart",
-        "create schema n; alter sequence s set schema n; alter sequence n.s restart",
-    ] {
-        check_postgres(&before, &forward.split("; ").collect::<Vec<_>>(), &[]);
-    }
+    ]);
 }
 
 /// A row that was written since has no number of before: it gets the next one.
