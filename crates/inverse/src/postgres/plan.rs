@@ -490,9 +490,14 @@ impl Plan<'_, '_> {
         }
     }
 
-    /// Parts of partitioned tables that were built anew are attached when the old ones are gone.
+    /// Parts of partitioned tables that were built anew are attached when the old ones are gone; default ones first, for rows that
+    /// are in these move to the part that they belong to when that is attached.
     fn attach(&mut self, aside: &Aside) {
-        for id in aside.order() {
+        let part = |id: &ObjectId| self.survey.before.object(id);
+        let bound = |id: &ObjectId| part(id)?.attribute("partition_bound");
+        let mut order: Vec<&ObjectId> = aside.order().iter().collect();
+        order.sort_by_key(|id| bound(id) != Some("DEFAULT"));
+        for id in order {
             let before = self.survey.before.object(id);
             let attached = |part| table::attach_beside_default(part, self.survey.before);
             if let Some(sql) = before.and_then(attached) {

@@ -404,3 +404,26 @@ fn a_row_that_was_copied_out_of_a_part_has_the_values_of_a_column_that_only_the_
     check_postgres(&before, &forward, &[]);
     check_postgres(&before, &forward, &["update t set d = 'app' where a = 2"]);
 }
+
+#[test]
+fn rows_in_a_default_part_that_is_built_anew_move_to_the_part_that_is_back() {
+    for (kind, wider, value) in [("varchar(40)", "text", "'app'"), ("integer", "bigint", "7")] {
+        let table = format!(
+            "create table t (a integer primary key, b {kind} not null) partition by range (a)"
+        );
+        check_postgres(
+            &[
+                &table,
+                "create table t_1 partition of t for values from (4) to (105)",
+                "create table t_2 partition of t default",
+            ],
+            &[
+                "alter table t detach partition t_1",
+                &format!("alter table t alter column b type {wider}"),
+            ],
+            &[&format!(
+                "insert into t values (101, {value}), (200, {value})"
+            )],
+        );
+    }
+}
