@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use tightrope_model::{Attribute, AttributeLevel, Object, ObjectId, ObjectKind};
 
 use super::fates::{Fates, is_table, statistics_table};
-use super::kinds::sequence;
 use super::plan::Script;
 use super::quote::{qualified, quote};
 use super::survey::Survey;
@@ -34,7 +33,7 @@ pub(super) fn drop_late(survey: &Survey<'_>, fates: &Fates, script: &mut Script)
 
 /// Sequences that stay are let go by columns that do not, or that are not theirs.
 fn let_sequences_go(survey: &Survey<'_>, fates: &Fates, script: &mut Script) {
-    for (sequence, owner) in sequence::owned(survey.now) {
+    for (sequence, owner) in survey.now.owned_sequences() {
         if sequence.attribute("identity").is_some() || !fates.stays(&sequence.id) {
             continue;
         }

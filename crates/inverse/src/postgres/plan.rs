@@ -7,7 +7,7 @@ use tightrope_model::{Object, ObjectId, ObjectKind, TableName};
 use super::arrays::with_own_types;
 use super::fates::{Fates, is_table, source};
 use super::hidden::with_hidden;
-use super::kinds::{domain, sequence, table};
+use super::kinds::{domain, table};
 use super::quote::{literal, qualified, quote};
 use super::rebuild::{self, Aside};
 use super::survey::{Survey, columns, has_same_parents};
@@ -280,7 +280,7 @@ impl Plan<'_, '_> {
         if self.fates.rebuilt.contains(id) {
             aside.make(self.survey, self.fates, before, &mut self.script);
             self.finish_created(before, phase);
-            for (sequence, owner) in sequence::owned(self.survey.before) {
+            for (sequence, owner) in self.survey.before.owned_sequences() {
                 if owner[..2] == id.path[..] && sequence.attribute("identity").is_some() {
                     self.finish_created(sequence, phase);
                 }

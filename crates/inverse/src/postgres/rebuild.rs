@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tightrope_model::{Object, ObjectId, TableName};
 
 use super::fates::{Fates, source};
-use super::kinds::{column, sequence, table};
+use super::kinds::table;
 use super::plan::Script;
 use super::quote::{literal, qualified, quote};
 use super::survey::{Survey, columns};
@@ -37,7 +37,7 @@ pub(super) fn put_aside(
         else {
             continue;
         };
-        for (sequence, owner) in sequence::owned(survey.now) {
+        for (sequence, owner) in survey.now.owned_sequences() {
             if owner[..2] != now.id.path[..] {
                 continue;
             }
@@ -107,11 +107,12 @@ impl Aside {
         }
         for column in columns(survey.before, &before.id) {
             let now = survey.now_of(column);
-            let (Some(to), Some(now)) = (column::identity_sequence(column, survey.before), now)
-            else {
+            let (Some(to), Some(now)) = (survey.before.identity_sequence(column), now) else {
                 continue;
             };
-            let from = column::identity_sequence(now, survey.now)
+            let from = survey
+                .now
+                .identity_sequence(now)
                 .and_then(|sequence| self.sequences.get(&sequence.id));
             if let Some(from) = from {
                 let sql = table::carry_position(&qualified(from), &to.id.path);

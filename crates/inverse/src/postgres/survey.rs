@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tightrope_model::{Attribute, AttributeLevel, Catalog, Object, ObjectId, ObjectKind};
 
-use super::kinds::sequence;
 use super::names;
 use crate::{Change, Matching};
 
@@ -154,13 +153,16 @@ impl<'a> Survey<'a> {
     }
 }
 
+/// The columns with an identity, each with its sequence.
+fn identities(catalog: &Catalog) -> impl Iterator<Item = (ObjectId, &ObjectId)> {
+    catalog
+        .owned_sequences()
+        .filter(|(sequence, _)| sequence.attribute("identity").is_some())
+        .map(|(sequence, owner)| (ObjectId::new(ObjectKind::Column, owner), &sequence.id))
+}
+
 /// The sequence behind an identity is that of its column, whatever it is called.
 fn match_identities(change: &Change<'_>, matching: &mut Matching) {
-    let identities = |catalog| {
-        sequence::owned(catalog)
-            .filter(|(sequence, _)| sequence.attribute("identity").is_some())
-            .map(|(sequence, owner)| (ObjectId::new(ObjectKind::Column, owner), &sequence.id))
-    };
     let there: BTreeMap<ObjectId, &ObjectId> = identities(change.now).collect();
     for (column, before) in identities(change.before) {
         let now = matching.now(&column).and_then(|column| there.get(column));

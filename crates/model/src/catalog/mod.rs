@@ -68,6 +68,24 @@ impl Catalog {
         &self.shapes
     }
 
+    /// All sequences that belong to a column, with that column's path.
+    pub fn owned_sequences(&self) -> impl Iterator<Item = (&Object, Vec<String>)> {
+        self.objects()
+            .skip_while(|object| object.id.kind < ObjectKind::Sequence)
+            .take_while(|object| object.id.kind == ObjectKind::Sequence)
+            .filter_map(|sequence| Some((sequence, sequence.owner_column()?)))
+    }
+
+    /// The sequence behind an identity column.
+    pub fn identity_sequence(&self, column: &Object) -> Option<&Object> {
+        column.attribute("identity")?;
+        self.owned_sequences()
+            .find(|(sequence, owner)| {
+                *owner == column.id.path && sequence.attribute("identity").is_some()
+            })
+            .map(|(sequence, _)| sequence)
+    }
+
     /// The partitions of a table, not those of its partitions.
     pub fn partitions<'c>(&'c self, table: &ObjectId) -> impl Iterator<Item = &'c Object> {
         self.objects().filter(move |object| {

@@ -65,7 +65,7 @@ pub(super) fn joins(facts: &Facts<'_>) -> Result<Joins, EngineError> {
         (Some(_), Some(key)) => format!("p.{} is not null", quote(&key.before)),
         _ => "false".to_owned(),
     };
-    let own = facts.own("i.k1 is not null", touched, &has_before);
+    let own = facts.own(touched, &has_before);
     Ok(Joins {
         all: all.join(" "),
         written,

@@ -36,15 +36,16 @@ pub(super) fn agree(
     let (kept, columns) = (Columns::of(session, rows)?, Columns::of(session, after)?);
     let (was, now) = ((rows, &kept), (after, &columns));
     let agree = match are_those_of(session, plan, was, now)? {
-        // Rows have come, or gone, or both: of one side none is without its row on the other, or nobody can tell.
         Some(false) if !all_stayed(session, plan, rows, after)? => {
-            match none_without(session, plan, Side::Before, was, now)? {
-                Some(false) => match none_without(session, plan, Side::Now, was, now)? {
-                    Some(false) => Some(only_came_or_went(session, plan, after)?),
-                    told => told,
-                },
-                told => told,
+            // Rows have come, or gone, or both: of one side none is without its row on the other, or nobody can tell.
+            let mut told = none_without(session, plan, Side::Before, was, now)?;
+            if told == Some(false) {
+                told = none_without(session, plan, Side::Now, was, now)?;
             }
+            if told == Some(false) {
+                told = Some(only_came_or_went(session, plan, after)?);
+            }
+            told
         }
         told => told,
     };

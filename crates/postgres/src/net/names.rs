@@ -22,6 +22,11 @@ pub(super) fn of_all(number: i64, what: &str) -> TableName {
     TableName::new(SCHEMA, format!("{}{what}", prefix(number)))
 }
 
+/// The table in which rows are while they move, as it stands in SQL.
+pub(super) fn moving() -> String {
+    sql(&TableName::new(SCHEMA, "net_moving"))
+}
+
 /// A table as it stands in SQL.
 pub(super) fn sql(table: &TableName) -> String {
     quote_qualified(&table.schema, &table.name)

@@ -461,7 +461,7 @@ impl<'k> Home<'k> {
             }
         });
         let (places, values) = (places.join(", "), values.collect::<Vec<_>>().join(", "));
-        let moving = names::sql(&TableName::new(names::SCHEMA, "net_moving"));
+        let moving = names::moving();
         session.execute_own(&format!(
             "create table {moving} as select {values} from only {table} t join {keys} m on {is_now}; \
              delete from only {table} t using {keys} m where {is_now}; \

@@ -255,17 +255,13 @@ pub(super) fn next_number(
     let Some(column) = before.object(&id) else {
         return Ok(None);
     };
-    let is_sequence = |id: &&ObjectId| id.kind == ObjectKind::Sequence;
     let sequence = match (column.attribute("identity"), column.attribute("default")) {
         (Some(_), _) => before
-            .objects()
-            .filter(|object| object.attribute("identity").is_some())
-            .find(|object| {
-                is_sequence(&&object.id) && object.owner_column().as_ref() == Some(&id.path)
-            })
-            .map(|object| &object.id),
+            .identity_sequence(column)
+            .map(|sequence| &sequence.id),
         (None, Some(default)) if default.starts_with("nextval(") && default.ends_with(')') => {
-            column.depends_on.iter().find(is_sequence)
+            let mut needed = column.depends_on.iter();
+            needed.find(|id| id.kind == ObjectKind::Sequence)
         }
         _ => None,
     };

@@ -84,12 +84,11 @@ pub(super) struct Terms<'k> {
 }
 
 impl Facts<'_> {
-    /// The condition that `t` is a row of the migration that nobody has touched; none if it inserted no row. `found` says that `t` is
-    /// among those that it inserted.
-    pub(super) fn own(&self, found: &str, touched: &str, has_before: &str) -> Option<String> {
+    /// The condition that `t` is a row of the migration that nobody has touched; none if it inserted no row.
+    pub(super) fn own(&self, touched: &str, has_before: &str) -> Option<String> {
         let rest = format!("not ({touched}) and not ({has_before})");
         match self.inserted {
-            Some(_) => Some(format!("{found} and {rest}")),
+            Some(_) => Some(format!("i.k1 is not null and {rest}")),
             None => self.came_home.then_some(rest),
         }
     }

@@ -111,7 +111,8 @@ pub(in super::super) fn not_null_clause(column: &Object) -> Option<String> {
 
 /// The options of an identity's sequence in parentheses.
 pub(in super::super) fn identity_options(column: &Object, catalog: &Catalog) -> String {
-    identity_sequence(column, catalog)
+    catalog
+        .identity_sequence(column)
         .map(|sequence| {
             let options = super::sequence::options(sequence, None).join(" ");
             format!(
@@ -120,17 +121,4 @@ pub(in super::super) fn identity_options(column: &Object, catalog: &Catalog) -> 
             )
         })
         .unwrap_or_default()
-}
-
-/// The sequence behind an identity column.
-pub(in super::super) fn identity_sequence<'a>(
-    column: &Object,
-    catalog: &'a Catalog,
-) -> Option<&'a Object> {
-    column.attribute("identity")?;
-    super::sequence::owned(catalog)
-        .find(|(sequence, owner)| {
-            *owner == column.id.path && sequence.attribute("identity").is_some()
-        })
-        .map(|(sequence, _)| sequence)
 }

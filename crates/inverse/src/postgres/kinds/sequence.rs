@@ -103,12 +103,3 @@ pub(in super::super) fn options(sequence: &Object, now: Option<&Object>) -> Vec<
     }
     options
 }
-
-/// All sequences that belong to a column, with that column's path.
-pub(in super::super) fn owned(catalog: &Catalog) -> impl Iterator<Item = (&Object, Vec<String>)> {
-    catalog
-        .objects()
-        .skip_while(|object| object.id.kind < ObjectKind::Sequence)
-        .take_while(|object| object.id.kind == ObjectKind::Sequence)
-        .filter_map(|sequence| Some((sequence, sequence.owner_column()?)))
-}

@@ -30,6 +30,25 @@ fn check_stacked(
     assert_eq!(outcome, all, "{case}");
 }
 
+fn check_stacked_on_postgres(
+    before: &[&str],
+    forward: &[&str],
+    writes: [&[Sides<'_>]; 3],
+    stacked: &[&str],
+) {
+    for major in servers::postgres_majors() {
+        let stage = postgres_stage(major);
+        check_stacked(
+            &stage,
+            EngineKind::Postgres,
+            before,
+            forward,
+            writes,
+            stacked,
+        );
+    }
+}
+
 #[test]
 fn what_the_upper_one_writes_is_not_the_applications() {
     let before = [
@@ -55,40 +74,40 @@ fn what_the_upper_one_writes_is_not_the_applications() {
             "update t set b = 300 where a = 3",
         )],
     ];
-    let run =
-        |stage: &Stage, engine| check_stacked(stage, engine, &before, &forward, writes, &stacked);
-    for major in servers::postgres_majors() {
-        run(&postgres_stage(major), EngineKind::Postgres);
-    }
-    run(&sqlite_stage(), EngineKind::Sqlite);
+    check_stacked_on_postgres(&before, &forward, writes, &stacked);
+    let stage = sqlite_stage();
+    check_stacked(
+        &stage,
+        EngineKind::Sqlite,
+        &before,
+        &forward,
+        writes,
+        &stacked,
+    );
 }
 
 #[test]
 fn what_the_upper_one_has_built_anew_is_known_to_the_lower_one() {
-    for major in servers::postgres_majors() {
-        check_stacked(
-            &postgres_stage(major),
-            EngineKind::Postgres,
-            &[
-                "create table t (a integer generated always as identity, b integer, c text, constraint k unique (a), \
+    check_stacked_on_postgres(
+        &[
+            "create table t (a integer generated always as identity, b integer, c text, constraint k unique (a), \
                  constraint f foreign key (b) references t (a) on delete cascade)",
-                "insert into t (c) values ('x'), ('y')",
-            ],
-            &["create schema aside", "alter table t set schema aside"],
-            [
-                &[(
-                    "update aside.t set c = 'w' where a = 1",
-                    "update t set c = 'w' where a = 1",
-                )],
-                &[],
-                &[(
-                    "update aside.t set c = 'v' where a = 2",
-                    "update t set c = 'v' where a = 2",
-                )],
-            ],
-            &["alter table aside.t drop column b"],
-        );
-    }
+            "insert into t (c) values ('x'), ('y')",
+        ],
+        &["create schema aside", "alter table t set schema aside"],
+        [
+            &[(
+                "update aside.t set c = 'w' where a = 1",
+                "update t set c = 'w' where a = 1",
+            )],
+            &[],
+            &[(
+                "update aside.t set c = 'v' where a = 2",
+                "update t set c = 'v' where a = 2",
+            )],
+        ],
+        &["alter table aside.t drop column b"],
+    );
 }
 
 #[test]
@@ -119,16 +138,7 @@ fn an_enum_that_the_upper_one_has_made_anew_has_the_values_that_the_lower_one_kn
         )],
     ];
     let forward = ["alter table t add column b integer default 7"];
-    for major in servers::postgres_majors() {
-        check_stacked(
-            &postgres_stage(major),
-            EngineKind::Postgres,
-            &before,
-            &forward,
-            writes,
-            &stacked,
-        );
-    }
+    check_stacked_on_postgres(&before, &forward, writes, &stacked);
 }
 
 #[test]
@@ -156,46 +166,38 @@ fn a_row_that_is_known_by_its_place_has_it_again_when_the_upper_one_goes_back() 
 
 #[test]
 fn a_table_without_columns_comes_back() {
-    for major in servers::postgres_majors() {
-        check_stacked(
-            &postgres_stage(major),
-            EngineKind::Postgres,
-            &[
-                "create table t (a integer primary key, b point)",
-                "insert into t values (1, null), (2, '(1,2)')",
-            ],
-            &["alter table t drop column a", "alter table t drop column b"],
-            [&[], &[], &[]],
-            &["drop table t"],
-        );
-    }
+    check_stacked_on_postgres(
+        &[
+            "create table t (a integer primary key, b point)",
+            "insert into t values (1, null), (2, '(1,2)')",
+        ],
+        &["alter table t drop column a", "alter table t drop column b"],
+        [&[], &[], &[]],
+        &["drop table t"],
+    );
 }
 
 #[test]
 fn parts_by_hash_are_told_apart_though_the_upper_one_has_their_table_built_anew() {
     let both = |sql: &'static str| -> Sides<'static> { (sql, sql) };
-    for major in servers::postgres_majors() {
-        check_stacked(
-            &postgres_stage(major),
-            EngineKind::Postgres,
-            &[
-                "create table \"T t\" (a integer unique, b text, c integer) partition by hash (a)",
-                "create table t_0 partition of \"T t\" for values with (modulus 2, remainder 0)",
-                "create table t_1 partition of \"T t\" for values with (modulus 2, remainder 1)",
-                "insert into \"T t\" select i, 'r' || i, i from generate_series(1, 20) i",
-            ],
-            &[
-                "alter table \"T t\" detach partition t_1",
-                "alter table \"T t\" rename to \"U u\"",
-            ],
-            [
-                &[("update \"U u\" set b = 'w'", "update t_0 set b = 'w'")],
-                &[both("update t_1 set b = 'x'")],
-                &[both("delete from t_1 where a > 10")],
-            ],
-            &["alter table \"U u\" drop column c"],
-        );
-    }
+    check_stacked_on_postgres(
+        &[
+            "create table \"T t\" (a integer unique, b text, c integer) partition by hash (a)",
+            "create table t_0 partition of \"T t\" for values with (modulus 2, remainder 0)",
+            "create table t_1 partition of \"T t\" for values with (modulus 2, remainder 1)",
+            "insert into \"T t\" select i, 'r' || i, i from generate_series(1, 20) i",
+        ],
+        &[
+            "alter table \"T t\" detach partition t_1",
+            "alter table \"T t\" rename to \"U u\"",
+        ],
+        [
+            &[("update \"U u\" set b = 'w'", "update t_0 set b = 'w'")],
+            &[both("update t_1 set b = 'x'")],
+            &[both("delete from t_1 where a > 10")],
+        ],
+        &["alter table \"U u\" drop column c"],
+    );
 }
 
 #[test]
@@ -252,17 +254,7 @@ fn rows_of_which_nothing_is_left_are_told_apart_by_what_they_will_be() {
         )],
         &[],
     ];
-    for major in servers::postgres_majors() {
-        let stage = postgres_stage(major);
-        check_stacked(
-            &stage,
-            EngineKind::Postgres,
-            &before,
-            &forward,
-            writes,
-            &upper,
-        );
-    }
+    check_stacked_on_postgres(&before, &forward, writes, &upper);
 }
 
 /// What is written after it went back shows where its sequence stands.
@@ -295,17 +287,7 @@ fn what_was_drawn_from_a_sequence_that_started_anew_is_not_given_again() {
         let twin = format!("insert into t values ({next}, 77)");
         let last = [("insert into t (b) values (77)", twin.as_str())];
         let writes: [&[Sides<'_>]; 3] = [&[], &writes, &last];
-        for major in servers::postgres_majors() {
-            let stage = postgres_stage(major);
-            let forward = ["alter table t add column c integer"];
-            check_stacked(
-                &stage,
-                EngineKind::Postgres,
-                &before,
-                &forward,
-                writes,
-                &upper,
-            );
-        }
+        let forward = ["alter table t add column c integer"];
+        check_stacked_on_postgres(&before, &forward, writes, &upper);
     }
 }

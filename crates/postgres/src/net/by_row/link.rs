@@ -91,19 +91,14 @@ fn since(
     after: &TableName,
     rekeyed: &[KeptTable],
 ) -> Result<BTreeMap<String, String>, EngineError> {
-    let parents = || {
-        let named =
-            |table: &'_ KeptTable| table.plan.after.clone().map(|name| (name, table.clone()));
-        rekeyed.iter().filter_map(named)
-    };
-    let names: Vec<TableName> = parents().map(|(name, _)| name).collect();
-    let references = references::to_tables(session, names.iter())?;
+    let parents = rekeyed.iter().filter_map(|table| table.plan.after.as_ref());
+    let references = references::to_tables(session, parents)?;
     let mut values = BTreeMap::new();
     for reference in references.iter().filter(|one| &one.child == after) {
-        let Some((_, parent)) = parents().find(|(name, _)| *name == reference.parent) else {
-            continue;
-        };
-        let Some(keys) = &parent.rekeyed else {
+        let mut parents = rekeyed.iter();
+        let parent = parents.find(|table| table.plan.after.as_ref() == Some(&reference.parent));
+        let Some((parent, keys)) = parent.and_then(|table| Some((table, table.rekeyed.as_ref()?)))
+        else {
             continue;
         };
         let pairs = reference.columns.iter().map(|(child, of_parent)| {

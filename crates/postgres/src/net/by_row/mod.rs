@@ -186,7 +186,7 @@ pub(super) fn joins(facts: &Facts<'_>) -> Joins {
     } else {
         "false"
     };
-    let own = facts.own("i.k1 is not null", touched, has_before);
+    let own = facts.own(touched, has_before);
     Joins {
         written: log.map(|_| format!("only {{now}} t {all}").replace("{now}", &facts.table)),
         all,

@@ -109,7 +109,7 @@ impl MoveRows<'_> {
         let quiet = Quiet::make(session, [after, place].into_iter())?;
         if let (Some(alone), false) = (alone, only_there.is_empty()) {
             // What is lost since in the other part is still in the row's own.
-            let own = names::sql(&TableName::new(names::SCHEMA, "net_moving"));
+            let own = names::moving();
             let of_own = only_there
                 .iter()
                 .map(|name| format!("(select o.{name} from {own} o where {})", key_of("moved")));
